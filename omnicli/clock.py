@@ -1,0 +1,54 @@
+"""The only module that reads the machine's clock; everywhere else the instant is an argument."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+
+
+def now() -> datetime:
+    """The present instant, aware, UTC, cut to milliseconds (what the store keeps)."""
+    return from_ms(to_ms(datetime.now(UTC)))
+
+
+def to_ms(instant: datetime) -> int:
+    """Milliseconds since 1970 UTC of an aware instant; a naive one is a ValueError."""
+    if instant.tzinfo is None:
+        raise ValueError(f"naive datetime {instant!r}: instants carry a zone")
+    return (instant - EPOCH) // _MS
+
+
+def from_ms(ms: int) -> datetime:
+    """The aware UTC instant of stored milliseconds."""
+    return EPOCH + timedelta(milliseconds=ms)
+
+
+def wall(moment: datetime, zone: tzinfo) -> datetime:
+    """The instant (aware, UTC) of the naive wall time `moment` in `zone`.
+
+    A wall time that does not exist moves forward by the gap (Paris, 28 March 2027, 02:30 is 03:30); one that exists
+    twice means the first.
+    """
+    return moment.replace(tzinfo=zone, fold=0).astimezone(UTC)
+
+
+def iso(instant: datetime) -> str:
+    """`2027-01-04T10:30:00Z`; milliseconds only when there are any."""
+    text = instant.astimezone(UTC).isoformat(timespec="milliseconds" if instant.microsecond else "seconds")
+    return text.replace("+00:00", "Z")
+
+
+_WRITTEN = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?(Z|[+-]\d{2}:?\d{2})?")
+
+
+def read_instant(text: str, zone: str) -> datetime:
+    """An instant written `2027-01-04`, `2027-01-04 10:30` (wall time in `zone`) or with `Z`/offset; else ValueError."""
+    stripped = text.strip()
+    if not _WRITTEN.fullmatch(stripped):
+        raise ValueError(f"'{text}' is not a date and time such as 2027-01-04 10:30")
+    parsed = datetime.fromisoformat(stripped)
+    return parsed.astimezone(UTC) if parsed.tzinfo else wall(parsed, ZoneInfo(zone))

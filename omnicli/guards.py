@@ -1,0 +1,24 @@
+"""The registry of named guards: each line that prevents harm can be switched off in a test process, and only there.
+
+`OMNI_TEST=1 OMNI_GUARDS_OFF=consent,cap` disables those; a name that is not in `GUARDS` is refused at import.
+"""
+
+from __future__ import annotations
+
+import os
+
+GUARDS = frozenset(
+    {
+        "suppression", "consent", "erasure", "complaint_open", "pack", "cap", "min_gap", "quiet_hours", "budget",
+        "approval", "exit_rules", "stop_flag", "expiry", "fence", "header_values", "content_repeat", "stale_data",
+    }
+)  # fmt: skip
+
+_OFF = frozenset(filter(None, os.environ.get("OMNI_GUARDS_OFF", "").split(","))) if os.environ.get("OMNI_TEST") else frozenset()
+if _OFF - GUARDS:
+    raise ValueError(f"no guard called {sorted(_OFF - GUARDS)}")
+
+
+def on(name: str) -> bool:
+    """True unless a test process switched the guard off."""
+    return name not in _OFF

@@ -1,0 +1,1 @@
+"""The store: tables, migrations, and one module a verb. SQLAlchemy Core for every statement, no ORM."""

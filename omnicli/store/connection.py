@@ -1,0 +1,145 @@
+"""One store, two engines: a writer that takes turns under an advisory lock, and readers that cannot write.
+
+SQLite: WAL, `synchronous=FULL`, foreign keys on, every write transaction and every checkpoint of every process under an
+exclusive `flock` on `<db>.writer` (docs/delivery 8). In memory (tests, simulation) there is one connection and no lock.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from omnicli.errors import Exit, OmniError
+
+PASSIVE_ABOVE = 16 * 1024 * 1024
+TRUNCATE_ABOVE = 64 * 1024 * 1024
+
+
+class Store:
+    """A store that stands. `read()` and `write()` give connections inside a transaction; a write in a write raises."""
+
+    def __init__(self, path: Path | None, writer: sa.Engine, reader: sa.Engine) -> None:
+        self.path = path
+        self.writer = writer
+        self.reader = reader
+        self._thread = threading.Lock()
+        self._holder: int | None = None
+        self._lock_file: int | None = None
+
+    @classmethod
+    def sqlite(cls, path: Path) -> Store:
+        """Open the file (its folder must exist; the file may not yet)."""
+        writer = sa.create_engine(f"sqlite+pysqlite:///{path}", poolclass=QueuePool, pool_size=1, max_overflow=0,
+                                  connect_args={"check_same_thread": False})  # fmt: skip
+        reader = sa.create_engine(f"sqlite+pysqlite:///{path}", poolclass=QueuePool, pool_size=4,
+                                  connect_args={"check_same_thread": False})  # fmt: skip
+        _configure(writer, begin="BEGIN IMMEDIATE", query_only=False)
+        _configure(reader, begin="BEGIN", query_only=True)
+        return cls(path, writer, reader)
+
+    @classmethod
+    def memory(cls) -> Store:
+        """A store in memory: one connection for everything."""
+        engine = sa.create_engine("sqlite+pysqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+        _configure(engine, begin="BEGIN", query_only=False, wal=False)
+        return cls(None, engine, engine)
+
+    @property
+    def dialect(self) -> str:
+        return self.writer.dialect.name
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection that sees one snapshot and cannot write."""
+        with self.reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self, *, wait: float | None = None) -> Iterator[sa.Connection]:
+        """One write transaction: committed at the end, rolled back on any exception. `wait`: seconds for the lock."""
+        if self._holder == threading.get_ident():
+            raise RuntimeError("a write inside a write")
+        with self._thread:
+            self._holder = threading.get_ident()
+            try:
+                with self._file_lock(wait):
+                    with self.writer.begin() as connection:
+                        yield connection
+                    self._checkpoint()
+            finally:
+                self._holder = None
+
+    @contextmanager
+    def _file_lock(self, wait: float | None) -> Iterator[None]:
+        if self.path is None:
+            yield
+            return
+        if self._lock_file is None:
+            self._lock_file = os.open(f"{self.path}.writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if wait is None:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX)
+        else:
+            end = time.monotonic() + wait
+            while True:
+                try:
+                    fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > end:
+                        raise OmniError("the store is busy", hint="another omni is writing; try again",
+                                        code="busy", exit=Exit.LOCKED) from None  # fmt: skip
+                    time.sleep(0.005)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+
+    def _checkpoint(self) -> None:
+        if self.path is None:
+            return
+        try:
+            size = os.stat(f"{self.path}-wal").st_size
+        except FileNotFoundError:
+            return
+        if size > PASSIVE_ABOVE:
+            with self.writer.connect() as connection:
+                raw: Any = connection.connection.driver_connection
+                with suppress(Exception):  # a reader may hold the log: the next holder checkpoints
+                    raw.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if size > TRUNCATE_ABOVE else 'PASSIVE'})")
+
+    def close(self) -> None:
+        self.writer.dispose()
+        self.reader.dispose()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+
+def _configure(engine: sa.Engine, *, begin: str, query_only: bool, wal: bool = True) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def _connect(raw: Any, _record: Any) -> None:
+        raw.isolation_level = None
+        cursor = raw.cursor()
+        if wal and not query_only:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=0", "mmap_size=0", "busy_timeout=5000",
+                       "fullfsync=ON", "temp_store=MEMORY", "cache_size=-65536"):  # fmt: skip
+            cursor.execute(f"PRAGMA {pragma}")
+        if query_only:
+            cursor.execute("PRAGMA query_only=ON")
+        if cursor.execute("PRAGMA foreign_keys").fetchone() != (1,):
+            raise OmniError("this SQLite has no foreign keys", code="store")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
