@@ -1,0 +1,25 @@
+"""Options that several commands take, declared once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from omnicli.texts import t
+
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="T",
+        help=t(
+            "2027-01-31 10:00: the clock of this command (sandbox)",
+            "2027-01-31 10:00 : l'horloge de cette commande (bac à sable)",
+        ),
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", "-n", help=t("decide everything, change nothing", "tout décider, ne rien changer"))
+]
+Yes = Annotated[bool, typer.Option("--yes", help=t("answer yes", "répondre oui"))]
