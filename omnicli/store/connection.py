@@ -13,12 +13,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from omnicli.errors import Exit, OmniError
+
+if TYPE_CHECKING:
+    from omnicli.model.project import Project
 
 PASSIVE_ABOVE = 16 * 1024 * 1024
 TRUNCATE_ABOVE = 64 * 1024 * 1024
@@ -29,15 +32,19 @@ class Store:
 
     def __init__(self, path: Path | None, writer: sa.Engine, reader: sa.Engine) -> None:
         self.path = path
+        self.live = path is not None and path.stem == "live"
         self.writer = writer
         self.reader = reader
         self._thread = threading.Lock()
         self._holder: int | None = None
         self._lock_file: int | None = None
+        self._process = os.getpid()
 
     @classmethod
     def sqlite(cls, path: Path) -> Store:
-        """Open the file (its folder must exist; the file may not yet)."""
+        """Open the file (its folder must exist; the file may not yet, and is made for its owner only)."""
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         writer = sa.create_engine(f"sqlite+pysqlite:///{path}", poolclass=QueuePool, pool_size=1, max_overflow=0,
                                   connect_args={"check_same_thread": False})  # fmt: skip
         reader = sa.create_engine(f"sqlite+pysqlite:///{path}", poolclass=QueuePool, pool_size=4,
@@ -66,17 +73,49 @@ class Store:
     @contextmanager
     def write(self, *, wait: float | None = None) -> Iterator[sa.Connection]:
         """One write transaction: committed at the end, rolled back on any exception. `wait`: seconds for the lock."""
+        with self._turn(wait):
+            with self.writer.begin() as connection:
+                yield connection
+            self._checkpoint()
+
+    @contextmanager
+    def rebuild(self) -> Iterator[sa.Connection]:
+        """A write transaction with foreign keys off, for migrations that rebuild tables; they are checked before it ends."""
+        with self._turn(None):
+            with self.writer.connect() as connection:
+                raw: Any = connection.connection.driver_connection
+                raw.execute("PRAGMA foreign_keys=OFF")  # SQLite ignores it inside a transaction
+                try:
+                    with connection.begin():
+                        yield connection
+                        if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall():
+                            raise OmniError(f"the migration left {len(broken)} orphans", code="store")
+                finally:
+                    raw.execute("PRAGMA foreign_keys=ON")
+            self._checkpoint()
+
+    @contextmanager
+    def _turn(self, wait: float | None) -> Iterator[None]:
+        """This process's and this thread's turn to write."""
         if self._holder == threading.get_ident():
             raise RuntimeError("a write inside a write")
+        self._after_fork()
         with self._thread:
             self._holder = threading.get_ident()
             try:
                 with self._file_lock(wait):
-                    with self.writer.begin() as connection:
-                        yield connection
-                    self._checkpoint()
+                    yield
             finally:
                 self._holder = None
+
+    def _after_fork(self) -> None:
+        """A forked child has its parent's lock and connections: it leaves them alone and opens its own."""
+        if os.getpid() == self._process:
+            return
+        self._process = os.getpid()
+        self._thread, self._holder, self._lock_file = threading.Lock(), None, None
+        self.writer.dispose(close=False)
+        self.reader.dispose(close=False)
 
     @contextmanager
     def _file_lock(self, wait: float | None) -> Iterator[None]:
@@ -113,8 +152,10 @@ class Store:
         if size > PASSIVE_ABOVE:
             with self.writer.connect() as connection:
                 raw: Any = connection.connection.driver_connection
+                raw.execute("PRAGMA busy_timeout=0")  # else a TRUNCATE waits for readers while others wait for the lock
                 with suppress(Exception):  # a reader may hold the log: the next holder checkpoints
-                    raw.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if size > TRUNCATE_ABOVE else 'PASSIVE'})")
+                    raw.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if size > TRUNCATE_ABOVE else 'PASSIVE'})").fetchall()
+                raw.execute("PRAGMA busy_timeout=5000")
 
     def close(self) -> None:
         self.writer.dispose()
@@ -122,6 +163,13 @@ class Store:
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
+
+
+def prepare(store: Store, project: Project, *, upgrade: bool = True) -> list[str]:
+    """Bring the store to this program's tables and this project's columns (`store/upgrade.py`); what was done."""
+    from omnicli.store import upgrade as way
+
+    return way.prepare(store, project, upgrade=upgrade)
 
 
 def _configure(engine: sa.Engine, *, begin: str, query_only: bool, wal: bool = True) -> None:

@@ -1,0 +1,277 @@
+"""Permissions and bars: the log that only grows, the bar that no import lifts, and `contact.reach` folded from both.
+
+Whatever changes an address, a consent or a suppression calls `refold_reach` in the same transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from omnicli import clock
+from omnicli.errors import Exit, OmniError
+from omnicli.model.contact import ChannelReach, write_reach
+from omnicli.store import tables
+from omnicli.texts import t
+
+address, consent, suppression = tables.address, tables.consent, tables.suppression
+contact = tables.contact
+FINGERPRINT = 16
+#: Which reason a bar keeps when several stand (rules.md 5): the first of these, else the one that came first.
+STRENGTH = ("erased", "objection", "complained", "stop", "unsubscribed", "refused", "bounced")
+ROWS = 900
+
+
+# --- fingerprints ---------------------------------------------------------------------------------------------------
+@lru_cache(maxsize=16)
+def pepper(project: str, path: Path | None) -> bytes:
+    """The key of address fingerprints, which never rotates (docs/delivery 16).
+
+    The sandbox (and a store in memory) derives it from the project's name, so that its bytes repeat. The live store's
+    stands in `OMNI_KEYS` or in `keys` beside the store (0600), made by the first command that needs it.
+    """
+    if path is None or path.stem != "live":
+        return hashlib.sha256(f"{project}\x1fsandbox\x1fpepper".encode()).digest()
+    given = os.environ.get("OMNI_KEYS")
+    keys = json.loads(given) if given else _keys_file(path.with_name("keys"))
+    try:
+        return bytes.fromhex(keys["pepper"])
+    except (KeyError, ValueError, TypeError):
+        raise OmniError(t("the keys of the live store have no 'pepper'", "les clés du magasin réel n'ont pas de « pepper »"),
+                        hint=t("restore .omni/keys from where you keep it", "remettez .omni/keys depuis votre sauvegarde"),
+                        code="keys", exit=Exit.REFUSED) from None  # fmt: skip
+
+
+def _keys_file(path: Path) -> dict[str, Any]:
+    if path.exists():
+        found = json.loads(path.read_text())
+        if "pepper" in found:
+            return dict(found)
+    else:
+        found = {}
+    found["pepper"] = secrets.token_hex(32)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(found, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+    return dict(found)
+
+
+def fingerprint(key: bytes, channel: str, norm: str) -> bytes:
+    """16 bytes of HMAC-SHA256 over (channel, normalised address): what a suppression keeps instead of the address."""
+    return hmac.digest(key, f"{channel}\x1f{norm}".encode(), "sha256")[:FINGERPRINT]
+
+
+# --- reach ----------------------------------------------------------------------------------------------------------
+def refold_reach(connection: sa.Connection, contact_ids: Iterable[int], *, now: datetime) -> int:
+    """Rewrite `contact.reach` (and `changed_at`) of these contacts where it changed; how many did."""
+    ids, changed = sorted(set(contact_ids)), 0
+    for start in range(0, len(ids), ROWS):
+        changed += _refold(connection, ids[start : start + ROWS], clock.to_ms(now))
+    return changed
+
+
+def _refold(connection: sa.Connection, ids: Sequence[int], now: int) -> int:
+    found: dict[int, dict[str, dict[str, Any]]] = {i: {} for i in ids}
+    for row in connection.execute(sa.select(address.c.contact_id, address.c.channel, address.c.bad).where(address.c.contact_id.in_(ids))):
+        found[row[0]].setdefault(row[1], {})["address"] = True
+        if row[2]:
+            found[row[0]][row[1]]["bad"] = row[2]
+    query = sa.select(consent.c.contact_id, consent.c.channel, consent.c.granted, consent.c.until)
+    for row in connection.execute(query.where(consent.c.contact_id.in_(ids), consent.c.purpose == "marketing")):
+        found[row[0]].setdefault(row[1], {}).update(granted=row[2], until=row[3])
+    bars = sa.select(address.c.contact_id, address.c.channel, suppression.c.scope, suppression.c.reason, suppression.c.until, suppression.c.at)
+    joined = sa.join(address, suppression, sa.and_(suppression.c.channel == address.c.channel, suppression.c.norm_hmac == address.c.hmac))
+    for row in connection.execute(bars.select_from(joined).where(address.c.contact_id.in_(ids)).order_by(suppression.c.at)):
+        if row[4] is None or row[4] > now:
+            _bar(found[row[0]].setdefault(row[1], {}), row[2], row[3], row[4])
+    return _write(connection, found, now)
+
+
+def _bar(entry: dict[str, Any], scope: str, reason: str, until: int | None) -> None:
+    if scope == "all":
+        entry.setdefault("bad", reason)
+    elif "bar" not in entry or _stronger((reason, until), (entry["bar"], entry.get("bar_until"))):
+        entry.update(bar=reason, bar_until=until)
+
+
+def _stronger(new: tuple[str, int | None], old: tuple[str, int | None]) -> bool:
+    """A bar without an end beats one with an end, a later end an earlier one; then the order of reasons."""
+    length = [float("inf") if until is None else until for _, until in (new, old)]
+    return length[0] > length[1] or (length[0] == length[1] and _rank(new[0]) < _rank(old[0]))
+
+
+def _rank(reason: str) -> int:
+    return STRENGTH.index(reason) if reason in STRENGTH else len(STRENGTH)
+
+
+def _write(connection: sa.Connection, found: dict[int, dict[str, dict[str, Any]]], now: int) -> int:
+    def instant(ms: int | None) -> datetime | None:
+        return None if ms is None else clock.from_ms(ms)
+
+    texts: dict[int, str] = {}
+    for i, channels in found.items():
+        texts[i] = write_reach({
+            channel: ChannelReach(
+                bool(entry.get("address")), None if entry.get("granted") is None else bool(entry["granted"]),
+                instant(entry.get("until")), entry.get("bad"), entry.get("bar"), instant(entry.get("bar_until")),
+            ) for channel, entry in channels.items()
+        })  # fmt: skip
+    before = dict(connection.execute(sa.select(contact.c.id, contact.c.reach).where(contact.c.id.in_(list(found)))).all())
+    rows = [{"i": i, "r": text, "now": now} for i, text in texts.items() if i in before and before[i] != text]
+    if rows:
+        connection.execute(sa.text("UPDATE contact SET reach = :r, changed_at = :now WHERE id = :i"), rows)
+    return len(rows)
+
+
+# --- consents -------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One statement about one channel of one contact: granted or not, since when, until when, told by whom."""
+
+    contact_id: int
+    channel: str
+    granted: bool
+    at: datetime
+    until: datetime | None = None
+    source: str | None = None
+    proof: str | None = None
+    purpose: str = "marketing"
+    state: str | None = None
+
+    @property
+    def word(self) -> str:
+        return self.state or ("granted" if self.granted else "denied")
+
+
+def record_permissions(connection: sa.Connection, permissions: Sequence[Permission], *, now: datetime) -> set[int]:
+    """Append to the log what is new and let the newest statement stand; contacts whose standing consent changed.
+
+    Of two statements of the same instant the refusal stands. A statement that is already in the log is not repeated.
+    Call `refold_reach` for the contacts given back.
+    """
+    changed: set[int] = set()
+    for start in range(0, len(permissions), ROWS):
+        changed |= _record(connection, permissions[start : start + ROWS], clock.to_ms(now))
+    return changed
+
+
+def _record(connection: sa.Connection, permissions: Sequence[Permission], now: int) -> set[int]:
+    ids = {p.contact_id for p in permissions}
+    log = tables.consent_log
+    columns = (log.c.contact_id, log.c.channel, log.c.purpose, log.c.state, log.c.at, log.c.source)
+    known = {tuple(row) for row in connection.execute(sa.select(*columns).where(log.c.contact_id.in_(ids)))}
+    query = sa.select(consent.c.contact_id, consent.c.channel, consent.c.purpose, consent.c.at, consent.c.granted)
+    standing = {(r[0], r[1], r[2]): (r[3], r[4]) for r in connection.execute(query.where(consent.c.contact_id.in_(ids)))}
+    lines: list[dict[str, Any]] = []
+    stands: dict[tuple[int, str, str], dict[str, Any]] = {}
+    for p in permissions:
+        at, key = clock.to_ms(p.at), (p.contact_id, p.channel, p.purpose)
+        until = clock.to_ms(p.until) if p.until else None
+        if (*key, p.word, at, p.source) not in known:
+            known.add((*key, p.word, at, p.source))
+            lines.append({"contact_id": p.contact_id, "channel": p.channel, "purpose": p.purpose, "state": p.word, "at": at,
+                          "until": until, "source": p.source, "proof": p.proof, "recorded_at": now})  # fmt: skip
+        before = standing.get(key)
+        if before is None or at > before[0] or (at == before[0] and before[1] and not p.granted):
+            standing[key] = (at, int(p.granted))
+            stands[key] = {"contact_id": p.contact_id, "channel": p.channel, "purpose": p.purpose, "granted": int(p.granted),
+                           "at": at, "until": until, "source": p.source}  # fmt: skip
+    if lines:
+        connection.execute(sa.insert(log), lines)
+    if stands:
+        connection.execute(sa.text(
+            "INSERT INTO consent (contact_id, channel, purpose, granted, at, until, source) "
+            "VALUES (:contact_id, :channel, :purpose, :granted, :at, :until, :source) ON CONFLICT (contact_id, channel, purpose) "
+            "DO UPDATE SET granted = excluded.granted, at = excluded.at, until = excluded.until, source = excluded.source"
+        ), list(stands.values()))  # fmt: skip
+    return {key[0] for key in stands}
+
+
+# --- suppressions ---------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar on one address by its fingerprint. `scope` is `all` (every purpose: a dead address) or `marketing`."""
+
+    channel: str
+    norm_hmac: bytes
+    reason: str
+    at: datetime
+    scope: str = "marketing"
+    until: datetime | None = None
+    source: str | None = None
+
+
+def suppress(connection: sa.Connection, bars: Sequence[Bar], *, now: datetime) -> set[int]:
+    """Raise bars; contacts whose address they hit (their reach is folded again here). Bars never get weaker."""
+    ms = clock.to_ms(now)
+    for bar in bars:
+        at, until = clock.to_ms(bar.at), clock.to_ms(bar.until) if bar.until else None
+        key = {"c": bar.channel, "h": bar.norm_hmac, "s": bar.scope}
+        row = connection.execute(sa.text(
+            "SELECT reason, at, until FROM suppression WHERE channel = :c AND norm_hmac = :h AND scope = :s"), key).first()  # fmt: skip
+        if row is not None and not _stronger((bar.reason, until), (row.reason, row.until)):
+            continue
+        values = {"reason": bar.reason, "at": at, "until": until, "source": bar.source}
+        if row is None:
+            connection.execute(sa.insert(suppression).values(channel=bar.channel, norm_hmac=bar.norm_hmac, scope=bar.scope, **values))
+        else:
+            connection.execute(sa.update(suppression).where(*_is(bar)).values(**values))
+        _log(connection, bar, "barred", at, ms)
+    return _touched(connection, bars, now)
+
+
+def lift(connection: sa.Connection, bars: Sequence[Bar], *, now: datetime) -> set[int]:
+    """Take away bars that stand for exactly this reason (START undoes STOP, never a complaint); contacts they hit."""
+    ms = clock.to_ms(now)
+    for bar in bars:
+        gone = connection.execute(sa.delete(suppression).where(*_is(bar), suppression.c.reason == bar.reason)).rowcount
+        if gone:
+            _log(connection, bar, "lifted", clock.to_ms(bar.at), ms)
+    return _touched(connection, bars, now)
+
+
+def bars_of(connection: sa.Connection, contact_id: int, channel: str, reason: str, *, at: datetime, scope: str = "marketing",
+            until: datetime | None = None, source: str | None = None) -> list[Bar]:  # fmt: skip
+    """The bar on what this contact has as address on the channel: none without an address."""
+    query = sa.select(address.c.hmac).where(address.c.contact_id == contact_id, address.c.channel == channel, address.c.hmac.is_not(None))
+    return [Bar(channel, row[0], reason, at, scope, until, source) for row in connection.execute(query)]
+
+
+def mark_bad(connection: sa.Connection, contact_id: int, channel: str, reason: str) -> None:
+    """Say that this address is dead (SU-01); call `refold_reach` afterwards."""
+    connection.execute(
+        sa.update(address).where(address.c.contact_id == contact_id, address.c.channel == channel, address.c.bad.is_(None)).values(bad=reason)
+    )
+
+
+def _is(bar: Bar) -> tuple[sa.ColumnElement[bool], ...]:
+    return (suppression.c.channel == bar.channel, suppression.c.norm_hmac == bar.norm_hmac, suppression.c.scope == bar.scope)
+
+
+def _log(connection: sa.Connection, bar: Bar, state: str, at: int, recorded: int) -> None:
+    connection.execute(sa.insert(tables.suppression_log).values(
+        channel=bar.channel, norm_hmac=bar.norm_hmac, scope=bar.scope, reason=bar.reason, state=state, at=at, recorded_at=recorded,
+        source=bar.source))  # fmt: skip
+
+
+def _touched(connection: sa.Connection, bars: Sequence[Bar], now: datetime) -> set[int]:
+    ids: set[int] = set()
+    marks = sorted({bar.norm_hmac for bar in bars})
+    for start in range(0, len(marks), ROWS):
+        ids.update(connection.execute(sa.select(address.c.contact_id).where(address.c.hmac.in_(marks[start : start + ROWS]))).scalars())
+    refold_reach(connection, ids, now=now)
+    return ids

@@ -1,0 +1,119 @@
+"""What came in, as it came: stored once by (source, id), folded afterwards into the ledger of events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+
+from omnicli import clock
+from omnicli.model.ids import digest
+from omnicli.model.response import Response
+from omnicli.store import tables
+
+inbox = tables.inbox
+ROWS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One stored response that is not folded yet; `(provider, dedup_key)` is its key in the inbox."""
+
+    provider: str
+    dedup_key: bytes
+    response: Response
+    received_at: datetime
+
+
+def dedup_key(source: str, id: str) -> bytes:
+    return digest(source, "response", id)[:16]
+
+
+def receive(connection: sa.Connection, responses: Iterable[Response], *, now: datetime) -> int:
+    """Store what is new; how many were. A repeat of (source, id) is dropped, whatever else it says."""
+    insert = (
+        "INSERT INTO inbox (provider, dedup_key, provider_event_id, raw, received_at) VALUES (:provider, :key, :id, :raw, :at) "
+        "ON CONFLICT DO NOTHING"
+    )
+    at, new, waiting = clock.to_ms(now), 0, iter(responses)
+    while chunk := list(islice(waiting, ROWS)):
+        rows = [{"provider": r.source, "key": dedup_key(r.source, r.id), "id": r.id, "raw": write_raw(r), "at": at} for r in chunk]
+        new += connection.execute(sa.text(insert), rows).rowcount
+    return new
+
+
+def write_raw(response: Response) -> bytes:
+    """The response as JSON bytes; defaults are left out."""
+    found: dict[str, Any] = {"id": response.id, "contact": response.contact, "name": response.name, "at": clock.iso(response.at)}
+    if response.source != "omni":
+        found["source"] = response.source
+    for key in ("channel", "campaign", "message", "step", "touch"):
+        if (value := getattr(response, key)) is not None:
+            found[key] = value
+    if response.machine:
+        found["machine"] = True
+    if response.payload:
+        found["payload"] = dict(response.payload)
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":"), default=str).encode()
+
+
+def read_raw(raw: bytes) -> Response:
+    """The response again. Numbers of the payload come back as int and float, others as texts."""
+    found = json.loads(raw)
+    at = datetime.fromisoformat(found.pop("at"))
+    return Response(at=at, payload=found.pop("payload", {}), **found)
+
+
+def unfolded(connection: sa.Connection, *, limit: int = ROWS) -> list[Arrival]:
+    """The oldest arrivals that are not folded, in a fixed order."""
+    query = (
+        sa.select(inbox.c.provider, inbox.c.dedup_key, inbox.c.raw, inbox.c.received_at)
+        .where(inbox.c.folded_at.is_(None))
+        .order_by(inbox.c.received_at, inbox.c.provider, inbox.c.dedup_key)
+        .limit(limit)
+    )
+    return [Arrival(p, k, read_raw(raw), clock.from_ms(at)) for p, k, raw, at in connection.execute(query)]
+
+
+def fold_done(connection: sa.Connection, arrivals: Sequence[tuple[Arrival, str]], *, now: datetime) -> None:
+    """Note the outcome of each: `event`, `unmatched` (no such contact), `refused: …`, or what the fold says."""
+    rows = [{"p": a.provider, "k": a.dedup_key, "o": outcome, "at": clock.to_ms(now)} for a, outcome in arrivals]
+    if rows:
+        connection.execute(sa.text("UPDATE inbox SET folded_at = :at, outcome = :o WHERE provider = :p AND dedup_key = :k"), rows)
+
+
+def unfold_unmatched(connection: sa.Connection, contacts: Sequence[str]) -> int:
+    """Put responses that waited for these contacts (source ids) back among the unfolded; how many."""
+    wanted, back = frozenset(contacts), []
+    query = sa.select(inbox.c.provider, inbox.c.dedup_key, inbox.c.raw).where(inbox.c.outcome == "unmatched")
+    for provider, key, raw in connection.execute(query):
+        if json.loads(raw)["contact"] in wanted:
+            back.append({"p": provider, "k": key})
+    if back:
+        connection.execute(sa.text("UPDATE inbox SET folded_at = NULL, outcome = NULL WHERE provider = :p AND dedup_key = :k"), back)
+    return len(back)
+
+
+def unmatched(connection: sa.Connection) -> int:
+    """How many responses name a contact that is not in the store."""
+    return int(connection.execute(sa.select(sa.func.count()).select_from(inbox).where(inbox.c.outcome == "unmatched")).scalar_one())
+
+
+def listed(connection: sa.Connection, *, since: datetime | None = None, outcome: str | None = None, limit: int | None = None,
+           after: tuple[int, bytes] | None = None) -> Iterator[tuple[Arrival, str | None]]:  # fmt: skip
+    """Arrivals with their outcome, newest first."""
+    query = sa.select(inbox.c.provider, inbox.c.dedup_key, inbox.c.raw, inbox.c.received_at, inbox.c.outcome)
+    if since is not None:
+        query = query.where(inbox.c.received_at >= clock.to_ms(since))
+    if outcome is not None:
+        query = query.where(inbox.c.outcome == outcome)
+    if after is not None:
+        query = query.where(sa.tuple_(inbox.c.received_at, inbox.c.dedup_key) < after)
+    query = query.order_by(inbox.c.received_at.desc(), inbox.c.dedup_key.desc())
+    for provider, key, raw, at, said in connection.execute(query.limit(limit) if limit else query):
+        yield Arrival(provider, key, read_raw(raw), clock.from_ms(at)), said

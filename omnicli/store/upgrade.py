@@ -1,0 +1,132 @@
+"""From no file, or an older one, to the tables of this program: Alembic's migrations, triggers, declared columns.
+
+Nothing to do costs one SELECT and imports nothing. A store that is newer than the program is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from omnicli.errors import Exit, OmniError
+from omnicli.model.ids import digest
+from omnicli.model.project import Project
+from omnicli.store import columns, migrations, tables, triggers
+from omnicli.texts import t
+
+if TYPE_CHECKING:
+    from omnicli.store.connection import Store
+
+SHAPE = "shape"
+
+
+def prepare(store: Store, project: Project, *, upgrade: bool = True) -> list[str]:
+    """Bring the store to the program's tables and the project's columns; what was done, in words, empty when nothing.
+
+    With `upgrade=False` (the live store, docs/cli 7) a migration that is pending is refused with exit 4; a store that
+    does not exist yet is made, and declared columns are added, either way.
+    """
+    wanted = shape(project)
+    standing = version_of(store)
+    if standing == migrations.HEAD and _setting(store, SHAPE) == wanted:
+        return []
+    if standing is not None and standing not in migrations.KNOWN:
+        raise OmniError(
+            t("the store is newer than this omni (its tables are {found}, omni knows {known})",
+              "le magasin est plus récent que cet omni (ses tables : {found}, omni connaît {known})", found=standing, known=migrations.HEAD),
+            hint=t("install the newer omni, or give another store", "installez l'omni plus récent, ou donnez un autre magasin"),
+            code="store_newer", exit=Exit.REFUSED,
+        )  # fmt: skip
+    done: list[str] = []
+    if standing != migrations.HEAD:
+        if standing is not None and not upgrade:
+            raise OmniError(t("the store waits for a migration ({found} → {known})", "le magasin attend une migration ({found} → {known})",
+                              found=standing, known=migrations.HEAD), hint="omni db upgrade --live", code="migration_pending",
+                            exit=Exit.REFUSED)  # fmt: skip
+        _migrate(store)
+        done.append(f"{standing or 'empty'} → {migrations.HEAD}")
+    with store.write() as connection:
+        _house(connection, project, live=store.live)
+        done += columns.ensure_columns(connection, project)
+        write_setting(connection, SHAPE, wanted)
+    return done
+
+
+def shape(project: Project) -> str:
+    """The hash of the tables' version and the columns that the project declares."""
+    lines = [migrations.HEAD, project.project, *(f"{o}.{n} {k}" for (o, n), k in sorted(columns.wanted_columns(project).items()))]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def version_of(store: Store) -> str | None:
+    """The version of the store's tables, or None when it has none."""
+    with store.read() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        return None if found is None else str(found)
+
+
+def _setting(store: Store, key: str) -> str | None:
+    with store.read() as connection:
+        return read_setting(connection, key)
+
+
+def read_setting(connection: sa.Connection, key: str) -> str | None:
+    """A small fact of this store (`tables.setting`), or None."""
+    found = connection.execute(sa.select(tables.setting.c.value).where(tables.setting.c.key == key)).scalar()
+    return None if found is None else str(found)
+
+
+def write_setting(connection: sa.Connection, key: str, value: str) -> None:
+    connection.execute(sa.delete(tables.setting).where(tables.setting.c.key == key))
+    connection.execute(sa.insert(tables.setting).values(key=key, value=value))
+
+
+def _house(connection: sa.Connection, project: Project, *, live: bool) -> None:
+    """Whose store this is: the project's name goes into every hash, so another project's store is refused."""
+    owner = read_setting(connection, "project")
+    if owner is not None and owner != project.project:
+        raise OmniError(
+            t("this store belongs to the project '{owner}', not to '{project}'", "ce magasin est celui du projet « {owner} », pas de « {project} »",
+              owner=owner, project=project.project),
+            hint=t("the name goes into every id: give it back, or begin again (omni db reset)",
+                   "le nom entre dans chaque identifiant : remettez-le, ou recommencez (omni db reset)"),
+            code="other_project", exit=Exit.REFUSED,
+        )  # fmt: skip
+    if owner is None:
+        write_setting(connection, "project", project.project)
+        identity = uuid.uuid4().hex if live else digest(project.project, "sandbox").hex()[:32]
+        connection.execute(sa.insert(tables.instance).values(id=identity, epoch=1, serial=0))
+
+
+def _migrate(store: Store) -> None:
+    if store.path is None:
+        with store.write() as connection:
+            create_fresh(connection)
+        return
+    with store.rebuild() as connection:
+        triggers_stand = sa.inspect(connection).has_table("touch_move")
+        if triggers_stand:
+            triggers.drop(connection)
+        migrations.upgrade(connection)
+        triggers.create(connection)
+
+
+def create_fresh(connection: sa.Connection) -> None:
+    """The newest tables without Alembic: stores in memory, and the test that compares both ways."""
+    tables.metadata.create_all(connection)
+    triggers.create(connection)
+    connection.exec_driver_sql(
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+    )
+    connection.execute(sa.text("INSERT INTO alembic_version (version_num) VALUES (:v)"), {"v": migrations.HEAD})
+
+
+def pending_sql(store: Store) -> str:
+    """The SQL that an upgrade of this store would run (`omni db upgrade -n`)."""
+    standing: Any = version_of(store)
+    return "" if standing == migrations.HEAD else migrations.sql(store.dialect, standing)
