@@ -1,0 +1,15 @@
+"""What a touch costs, in millionths of the currency's unit, and whether a budget still covers it."""
+
+from __future__ import annotations
+
+from omnicli.model.literals import Money
+
+
+def cost(price: Money | None, parts: int = 1) -> int:
+    """The price of one part times the parts, in micro units; a channel without a price costs nothing (3.1)."""
+    return 0 if price is None else price.micro * max(parts, 1)
+
+
+def over(budget: Money | None, taken: int, cost: int) -> bool:
+    """Whether a touch of this cost would take a campaign beyond its budget. `taken`: spent and reserved, micro units."""
+    return budget is not None and taken + cost > budget.micro
