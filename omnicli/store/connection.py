@@ -166,10 +166,10 @@ class Store:
 
 
 def prepare(store: Store, project: Project, *, upgrade: bool = True) -> list[str]:
-    """Bring the store to this program's tables and this project's columns (`store/upgrade.py`); what was done."""
-    from omnicli.store import upgrade as way
+    """Bring the store to this program's tables and this project's columns (`store/preparing.py`); what was done."""
+    from omnicli.store import preparing
 
-    return way.prepare(store, project, upgrade=upgrade)
+    return preparing.prepare(store, project, upgrade=upgrade)
 
 
 def _configure(engine: sa.Engine, *, begin: str, query_only: bool, wal: bool = True) -> None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from omnicli.errors import Exit, OmniError
 from omnicli.model.ids import digest
 from omnicli.model.project import Project
-from omnicli.store import columns, migrations, tables, triggers
+from omnicli.store import columns, migrations, setting, tables, triggers
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def prepare(store: Store, project: Project, *, upgrade: bool = True) -> list[str
     with store.write() as connection:
         _house(connection, project, live=store.live)
         done += columns.ensure_columns(connection, project)
-        write_setting(connection, SHAPE, wanted)
+        setting.put(connection, SHAPE, wanted)
     return done
 
 
@@ -72,23 +72,12 @@ def version_of(store: Store) -> str | None:
 
 def _setting(store: Store, key: str) -> str | None:
     with store.read() as connection:
-        return read_setting(connection, key)
-
-
-def read_setting(connection: sa.Connection, key: str) -> str | None:
-    """A small fact of this store (`tables.setting`), or None."""
-    found = connection.execute(sa.select(tables.setting.c.value).where(tables.setting.c.key == key)).scalar()
-    return None if found is None else str(found)
-
-
-def write_setting(connection: sa.Connection, key: str, value: str) -> None:
-    connection.execute(sa.delete(tables.setting).where(tables.setting.c.key == key))
-    connection.execute(sa.insert(tables.setting).values(key=key, value=value))
+        return setting.get(connection, key)
 
 
 def _house(connection: sa.Connection, project: Project, *, live: bool) -> None:
     """Whose store this is: the project's name goes into every hash, so another project's store is refused."""
-    owner = read_setting(connection, "project")
+    owner = setting.get(connection, "project")
     if owner is not None and owner != project.project:
         raise OmniError(
             t("this store belongs to the project '{owner}', not to '{project}'", "ce magasin est celui du projet « {owner} », pas de « {project} »",
@@ -98,7 +87,7 @@ def _house(connection: sa.Connection, project: Project, *, live: bool) -> None:
             code="other_project", exit=Exit.REFUSED,
         )  # fmt: skip
     if owner is None:
-        write_setting(connection, "project", project.project)
+        setting.put(connection, "project", project.project)
         identity = uuid.uuid4().hex if live else digest(project.project, "sandbox").hex()[:32]
         connection.execute(sa.insert(tables.instance).values(id=identity, epoch=1, serial=0))
 
