@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -52,3 +53,8 @@ def read_instant(text: str, zone: str) -> datetime:
         raise ValueError(f"'{text}' is not a date and time such as 2027-01-04 10:30")
     parsed = datetime.fromisoformat(stripped)
     return parsed.astimezone(UTC) if parsed.tzinfo else wall(parsed, ZoneInfo(zone))
+
+
+def monotonic() -> float:
+    """Seconds that never run backwards: to see whether the wall clock was moved (docs/delivery 13)."""
+    return time.monotonic()

@@ -207,10 +207,12 @@ def _shift(connection: sa.Connection, row: Standing, gap: timedelta) -> int:
     ms = gap // timedelta(milliseconds=1)
     e, x = tb.enrollment.c, tb.touch.c
     here = sa.and_(e.campaign_id == row.id, e.state == "open")
+    # A pass woken by a response, or held by a guard, is to be looked at before its timer ends: that instant stays.
+    look = sa.case((sa.or_(e.wait_until.is_(None), e.due_at == e.wait_until), e.due_at + ms), else_=e.due_at)
     moved = connection.execute(
         sa.update(tb.enrollment)
         .where(here, e.due_at.is_not(None))
-        .values(due_at=e.due_at + ms, wait_until=e.wait_until + ms, held_from=e.held_from + ms, due_wall=None, due_zone=None)
+        .values(due_at=look, wait_until=e.wait_until + ms, held_from=e.held_from + ms, due_wall=None, due_zone=None)
     ).rowcount
     connection.execute(
         sa.update(tb.touch)

@@ -1,0 +1,339 @@
+"""One tick for the named campaigns: fold, enter, decide, dispatch, until nothing is due at this instant.
+
+`run` by hand and `tick` by cron are the same deed; they differ in what they may apply (a person may start a draft in the
+sandbox, a tick uses applied versions only) and in how late they still send (docs/delivery 13). A rehearsed run does all of
+it on a copy of the store with providers that carry nothing, so what a plan shows is what a run does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+import sqlalchemy as sa
+
+from omnicli import clock
+from omnicli.campaigns import life, versions
+from omnicli.errors import Exit, OmniError
+from omnicli.model.touch import Handed, Outcome, Provider
+from omnicli.store import campaigns, setting
+from omnicli.store import tables as tb
+from omnicli.store.campaigns import Standing, Version
+from omnicli.texts import t
+
+if TYPE_CHECKING:
+    from omnicli.campaignfile import Loaded
+    from omnicli.campaigns.dispatch import DispatchReport
+    from omnicli.model.decision import Tally
+    from omnicli.render import Renderer
+    from omnicli.store.connection import Store
+
+#: A run that is not at rest after this many rounds has met a defect; it stops and says so.
+MOST_ROUNDS = 100
+
+#: The setting that says when the last tick or run of this store ended (catch_up counts from there).
+LAST_END = "last_run_ended"
+
+
+class Interrupted(Exception):
+    """Somebody asked the run to stop: the batch in hand is finished, the rest stays due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What a run changed before it began: `started` a draft, or `applied` a changed file."""
+
+    name: str
+    kind: Literal["started", "applied"]
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Touches above `approve_above`, kept back until a saved plan is approved."""
+
+    name: str
+    ceiling: str
+    touches: int
+
+
+@dataclass
+class RunReport:
+    """What one run did. Costs are millionths of the project's currency; `doubtful` counts unknown and parked touches."""
+
+    now: datetime
+    names: tuple[str, ...]
+    announced: tuple[Announced, ...] = ()
+    folded: int = 0
+    entered: dict[str, int] = field(default_factory=dict)
+    decided: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    unknown: int = 0
+    retried: int = 0
+    held: int = 0
+    render_failed: int = 0
+    cost: int = 0
+    by_channel: dict[str, int] = field(default_factory=dict)
+    unknown_touches: tuple[str, ...] = ()
+    doubtful: int = 0
+    problems: tuple[str, ...] = ()
+    approval: tuple[Held, ...] = ()
+    finished: tuple[str, ...] = ()
+    interrupted: bool = False
+    rounds: int = 0
+
+    @property
+    def exit(self) -> int:
+        """130 interrupted, 4 an approval is missing, 3 some sends failed or are unknown, else 0."""
+        if self.interrupted:
+            return Exit.INTERRUPTED
+        if self.approval:
+            return Exit.REFUSED
+        return Exit.SOME_FAILED if self.doubtful or self.unknown or self.retried or self.render_failed else Exit.FINE
+
+    @property
+    def happened(self) -> bool:
+        """True when anything moved: what a tick prints a line for."""
+        counts = (self.folded, self.decided, self.accepted, self.rejected, self.skipped, self.unknown, self.retried)
+        return any(counts) or bool(self.entered or self.announced or self.finished or self.approval)
+
+    def add(self, sent: DispatchReport) -> None:
+        """Take in one round of dispatch."""
+        for name in ("accepted", "rejected", "skipped", "unknown", "retried", "render_failed", "cost"):
+            setattr(self, name, getattr(self, name) + getattr(sent, name))
+        self.held = sent.held
+        self.doubtful = sent.open_unknown
+        self.unknown_touches = (*self.unknown_touches, *sent.unknown_touches)
+        self.problems = (*self.problems, *(p for p in sent.problems if p not in self.problems))
+        for channel, count in sent.by_channel.items():
+            self.by_channel[channel] = self.by_channel.get(channel, 0) + count
+
+
+@dataclass(frozen=True, slots=True)
+class Nowhere:
+    """A provider that carries nothing and says that it did: for rehearsals, on a copy of the store."""
+
+    channels: tuple[str, ...]
+    name: str = "rehearsal"
+    batch: int = 1000
+
+    def send(self, handed: Sequence[Handed], *, now: datetime) -> list[Outcome]:
+        return [Outcome("accepted", ref=f"rehearsal-{one.touch}") for one in handed]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def nowhere(loaded: Loaded) -> dict[str, Provider]:
+    """Every channel of the project, carried by nobody."""
+    assert loaded.project is not None
+    one = Nowhere(tuple(loaded.project.channels))
+    return dict.fromkeys((*loaded.project.channels, "webhook"), one)
+
+
+# --- before: what may run -------------------------------------------------------------------------------------------
+def prepare(
+    store: Store, loaded: Loaded, names: Sequence[str], *, now: datetime, live: bool, apply: bool
+) -> tuple[Announced, ...]:
+    """Make the named campaigns ready: in the sandbox drafts are started and changed files applied; in live a draft is
+    exit 4, and so is a changed file without `apply` (the yes). Nothing is done when one of them cannot run."""
+    assert loaded.project is not None
+    wanted = [(name, life.authored(loaded, name)) for name in dict.fromkeys(names)]
+    announced: list[Announced] = []
+    with store.write() as connection:
+        for name, campaign in wanted:
+            row = campaigns.find(connection, name)
+            _refuse(row, name, live=live)
+            if row is not None and row.state != "draft" and not versions.changed(connection, loaded, row):
+                continue
+            draft = row is None or row.state == "draft"
+            if live and not draft and not apply:
+                raise OmniError(
+                    t("the file of '{name}' was changed since it was applied",
+                      "le fichier de « {name} » a changé depuis qu'il a été appliqué", name=name),
+                    hint=t("answer with --yes to apply it", "répondez par --yes pour l'appliquer"), code="refused",
+                    exit=Exit.REFUSED,
+                )  # fmt: skip
+            version = versions.apply(connection, campaign, loaded.project, now)
+            row = campaigns.find(connection, name)
+            assert row is not None
+            if draft:
+                life.open_doors(connection, row, now)
+            life.note(connection, "start" if draft else "apply", name, now, version.label)
+            announced.append(Announced(name, "started" if draft else "applied", version))
+    return tuple(announced)
+
+
+def _refuse(row: Standing | None, name: str, *, live: bool) -> None:
+    state = row.state if row is not None else "draft"
+    if state == "draft" and live:
+        raise OmniError(t("'{name}' was never started", "« {name} » n'a jamais été lancée", name=name),
+                        hint=f"omni campaign start {name} --live", code="draft", exit=Exit.REFUSED)  # fmt: skip
+    if state in ("stopped", "finished"):
+        raise OmniError(
+            t("'{name}' is {state}", "« {name} » est {state}", name=name, state=life.state_word(state)),
+            hint=f"omni campaign start {name}" + (" --live" if live else ""), code="state", exit=Exit.REFUSED,
+        )  # fmt: skip
+
+
+# --- the run --------------------------------------------------------------------------------------------------------
+def run(
+    store: Store,
+    loaded: Loaded,
+    *,
+    names: Sequence[str],
+    now: datetime,
+    live: bool = False,
+    tick: bool = False,
+    apply: bool = False,
+    max: int | None = None,
+    only: Mapping[str, str] | None = None,
+    providers: Mapping[str, Provider] | None = None,
+    renderer: Renderer | None = None,
+    progress: Callable[[int], None] | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> RunReport:
+    """Carry out one tick at `now`. `names` may hold paused campaigns: of those only exits, goals and (with `--people
+    finish`) the people inside move. `stopping` is asked between batches; a run that was stopped says so in its report.
+
+    The caller holds the project's lock. Providers that are not given are built here and closed here.
+    """
+    report = RunReport(now, tuple(names), () if tick else prepare(store, loaded, names, now=now, live=live, apply=apply))
+    own = providers is None
+    carried = _build_providers(loaded, live=live) if providers is None else providers
+    late_after = _late_after(store, loaded, now) if tick else None
+
+    def step(count: int) -> None:
+        if progress is not None:
+            progress(count)
+        if stopping():
+            raise Interrupted
+
+    if not live:
+        with store.write() as connection:
+            setting.advance_clock(connection, now)
+    try:
+        shown = renderer or _build_renderer(loaded, live=live)
+        _rounds(store, loaded, report, shown, carried, live=live, max=max, only=only, late_after=late_after, step=step)
+        report.approval = _awaiting_approval(store, names) if live else ()
+        report.finished = life.finish(store, loaded, _rows(store, names), now=now)
+    except Interrupted:
+        report.interrupted = True
+    finally:
+        if own:
+            _close(carried)
+    _ended(store, now)
+    return report
+
+
+def _rounds(
+    store: Store, loaded: Loaded, report: RunReport, renderer: Renderer, providers: Mapping[str, Provider], *, live: bool,
+    max: int | None, only: Mapping[str, str] | None, late_after: datetime | None, step: Callable[[int], None],
+) -> None:  # fmt: skip
+    from omnicli.campaigns.dispatch import dispatch
+    from omnicli.campaigns.respond import fold
+
+    from omnicli.model.decision import Tally
+
+    report.folded += fold(store, loaded, now=report.now).events
+    tally = Tally()
+    for _ in range(MOST_ROUNDS):
+        report.rounds += 1
+        decide(store, loaded, report, renderer, tally=tally, live=live, step=step)
+        left = None if max is None else max - report.accepted - report.unknown
+        if left is not None and left <= 0:
+            return
+        sent = dispatch(store, loaded, renderer, providers, now=report.now, live=live, campaigns=report.names, only=only,
+                        max=left, late_after=late_after, progress=step)  # fmt: skip
+        report.add(sent)
+        if not sent.accepted + sent.rejected + sent.skipped + sent.render_failed:
+            return
+    raise OmniError(
+        t("the run does not come to rest", "l'exécution ne s'achève pas"),
+        hint="omni status",
+        code="restless",
+        exit=Exit.SOME_FAILED,
+    )
+
+
+def decide(
+    store: Store, loaded: Loaded, report: RunReport, renderer: Renderer, *, tally: Tally, live: bool, step: Callable[[int], None]
+) -> None:
+    """Let people in and take every decision that is due at the report's instant."""
+    from omnicli.campaigns.enter import enter
+    from omnicli.campaigns.turn import turn
+
+    step(0)
+    running = [row.name for row in _rows(store, report.names) if row.state == "running"]
+    if running:
+        for name, count in enter(store, loaded, now=report.now, campaigns=running).by_campaign.items():
+            if count:
+                report.entered[name] = report.entered.get(name, 0) + count
+    step(0)
+    turned = turn(store, loaded, now=report.now, campaigns=report.names, usable=renderer.usable, tally=tally, live=live)
+    report.decided += turned.decided
+    step(0)
+
+
+def _rows(store: Store, names: Sequence[str]) -> tuple[Standing, ...]:
+    with store.read() as connection:
+        return tuple(row for row in campaigns.known(connection) if row.name in set(names))
+
+
+def _build_providers(loaded: Loaded, *, live: bool) -> Mapping[str, Provider]:
+    from omnicli.providers import build
+
+    found: Mapping[str, Provider] = build(loaded, live=live, root=loaded.root)
+    return found
+
+
+def _close(providers: Mapping[str, Provider]) -> None:
+    from omnicli.providers import close
+
+    close(providers)
+
+
+def _build_renderer(loaded: Loaded, *, live: bool) -> Renderer:
+    from omnicli.render import Renderer
+
+    assert loaded.project is not None
+    return Renderer(loaded.root, loaded.project, live=live)
+
+
+# --- lateness and approval ------------------------------------------------------------------------------------------
+def last_end(store: Store) -> datetime | None:
+    """When the last tick or run of this store ended; None when there was none."""
+    with store.read() as connection:
+        found = setting.get(connection, LAST_END)
+    return clock.from_ms(int(found)) if found else None
+
+
+def _ended(store: Store, now: datetime) -> None:
+    with store.write() as connection:
+        setting.put(connection, LAST_END, str(clock.to_ms(now)))
+
+
+def _late_after(store: Store, loaded: Loaded, now: datetime) -> datetime | None:
+    """A tick sends what came due while no tick ran no later than `schedule.catch_up`; None when ticks came in time."""
+    assert loaded.project is not None
+    limit = now - loaded.project.schedule.catch_up.about
+    ended = last_end(store)
+    return limit if ended is not None and ended < limit else None
+
+
+def _awaiting_approval(store: Store, names: Sequence[str]) -> tuple[Held, ...]:
+    """People whose touch is above `approve_above`: they stand still until a saved plan is approved (campaign-language 9.2)."""
+    e = tb.enrollment.c
+    found: list[Held] = []
+    for row in _rows(store, names):
+        with store.read() as connection:
+            query = sa.select(sa.func.count()).where(e.campaign_id == row.id, e.state == "open", e.held_by == "approval")
+            count = connection.scalar(query) or 0
+            if count and row.version_id is not None:
+                ceiling = versions.standing_tree(connection, row.version_id).guardrails.approve_above
+                found.append(Held(row.name, str(ceiling), count))
+    return tuple(found)
