@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
 from omnicli import guards
 from omnicli.engine import timing
@@ -204,5 +204,5 @@ def at_cap(rule: AtCap, due_at: datetime, opens_at: datetime | None, zone: tzinf
 def opt_in(packs: Mapping[str, Pack], country: str | None, sender: str | None, channel: str) -> str:
     """The strictest consent that recipient's and sender's country ask for: `opt_in`, `soft_opt_in` or `opt_out`."""
     order = ("opt_out", "soft_opt_in", "opt_in")
-    asked: list[Any] = [pack.consent.get(channel, "opt_in") for pack in (pack_of(packs, country), pack_of(packs, sender))]
+    asked: list[str] = [pack.consent.get(channel, "opt_in") for pack in (pack_of(packs, country), pack_of(packs, sender))]
     return max(asked, key=order.index)

@@ -41,7 +41,7 @@ def next_try(
 
 def jitter(n: int, key: bytes) -> timedelta:
     """The hashed delay after the `n`-th attempt."""
-    ceiling = min(LONGEST_DELAY, FIRST_DELAY * 2**n)
+    ceiling = min(LONGEST_DELAY, FIRST_DELAY * (1 << n))
     return timedelta(milliseconds=draw(key, f"retry\x1f{n}", ceiling // timedelta(milliseconds=1) + 1))
 
 
@@ -52,4 +52,4 @@ def smtp_delay(n: int) -> timedelta:
 
 def probe_after(failures: int) -> timedelta:
     """How long an open breaker waits before its next single-touch probe: 30 s, doubling, at most 15 minutes."""
-    return min(LONGEST_DELAY, timedelta(seconds=30) * 2 ** min(failures, 10))
+    return min(LONGEST_DELAY, timedelta(seconds=30 * (1 << min(failures, 10))))

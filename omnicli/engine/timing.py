@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import time as clock_time
 from types import MappingProxyType
 from typing import Any
 
@@ -21,6 +22,7 @@ ENOUGH_RESPONSES = 5
 MIDNIGHT = TimeOfDay(0)
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+_NO_HOURS: Mapping[int, int] = MappingProxyType({})
 _DAY = timedelta(days=1)
 
 
@@ -37,7 +39,7 @@ class Due:
 
 def due(
     moment: Moment, *, reached: datetime, zone: tzinfo, send_time: TimeOfDay, entered_at: datetime | None = None,
-    facts: Mapping[str, Any] = _NOTHING, attributes: Mapping[str, Any] = _NOTHING, hours: Mapping[int, int] = _NOTHING,
+    facts: Mapping[str, Any] = _NOTHING, attributes: Mapping[str, Any] = _NOTHING, hours: Mapping[int, int] = _NO_HOURS,
 ) -> Due:  # fmt: skip
     """When `moment` falls for a step reached at `reached`, in the contact's working zone.
 
@@ -83,7 +85,9 @@ def from_anchor(moment: Moment, anchor: date | datetime, zone: tzinfo, send_time
     return at if moment.time is None else on_day(at.astimezone(zone).date(), moment.time, zone)
 
 
-def _anchor(name: str, entered_at: datetime | None, facts: Mapping[str, Any], attributes: Mapping[str, Any]) -> date | datetime | None:
+def _anchor(
+    name: str, entered_at: datetime | None, facts: Mapping[str, Any], attributes: Mapping[str, Any]
+) -> date | datetime | None:
     """The day or instant that an anchor names, or None when this contact lacks it."""
     if name == "enter":
         return entered_at
@@ -113,7 +117,7 @@ def on_day(day: date, time: TimeOfDay, zone: tzinfo) -> datetime:
     """The instant of a time of day on a calendar day in the zone (24:00 is midnight at its end)."""
     if time.minutes >= 1440:
         day, time = day + _DAY, TimeOfDay(time.minutes - 1440)
-    return clock.wall(datetime(day.year, day.month, day.day, time.minutes // 60, time.minutes % 60), zone)
+    return clock.wall(datetime.combine(day, clock_time(time.minutes // 60, time.minutes % 60)), zone)
 
 
 def next_time(time: TimeOfDay, reached: datetime, zone: tzinfo) -> datetime:

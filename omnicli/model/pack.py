@@ -76,7 +76,8 @@ class Pack:
     def because(self, kind: str, channel: str | None = None) -> PackRule | None:
         """The first rule of this kind (that speaks of this channel): what a reason names."""
         for rule in self.rules:
-            if rule.kind == kind and (channel is None or any(channel in part for part in rule.value.values() if isinstance(part, Mapping))):
+            parts = [part for part in rule.value.values() if isinstance(part, Mapping)]
+            if rule.kind == kind and (channel is None or any(channel in part for part in parts)):
                 return rule
         return None
 

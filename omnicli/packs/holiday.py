@@ -32,7 +32,7 @@ def _subdivision(country: str, region: str) -> str | None:
     known = holidays.list_supported_countries(include_aliases=True).get(country, [])
     bare = region.removeprefix(f"{country}-")
     pack = shipped().get(country)
-    said = {}
+    said: dict[str, str] = {}
     for rule in pack.rules if pack else ():
         said.update(rule.value.get("regions", {}) if rule.kind == "holidays" else {})
     for name in (said.get(bare), bare, region):
