@@ -21,6 +21,7 @@ from omnicli.model.touch import Handed, Outcome, Provider
 from omnicli.store import campaigns, setting
 from omnicli.store import tables as tb
 from omnicli.store.campaigns import Standing, Version
+from omnicli.store.rehearsal import rehearsal
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -189,6 +190,7 @@ def run(
     now: datetime,
     live: bool = False,
     tick: bool = False,
+    rehearsed: bool = False,
     apply: bool = False,
     max: int | None = None,
     only: Mapping[str, str] | None = None,
@@ -200,12 +202,13 @@ def run(
     """Carry out one tick at `now`. `names` may hold paused campaigns: of those only exits, goals and (with `--people
     finish`) the people inside move. `stopping` is asked between batches; a run that was stopped says so in its report.
 
-    The caller holds the project's lock. Providers that are not given are built here and closed here.
+    The caller holds the project's lock. Providers that are not given are built here and closed here. `rehearsed` is for a
+    copy of the store: what may run was prepared before, and nothing leaves.
     """
-    report = RunReport(now, tuple(names), () if tick else prepare(store, loaded, names, now=now, live=live, apply=apply))
-    own = providers is None
-    carried = _build_providers(loaded, live=live) if providers is None else providers
+    ready = () if tick or rehearsed else prepare(store, loaded, names, now=now, live=live, apply=apply)
+    report = RunReport(now, tuple(names), ready)
     late_after = _late_after(store, loaded, now) if tick else None
+    real = live and not rehearsed
 
     def step(count: int) -> None:
         if progress is not None:
@@ -216,9 +219,14 @@ def run(
     if not live:
         with store.write() as connection:
             setting.advance_clock(connection, now)
+    own = providers is None and not rehearsed
+    carried = nowhere(loaded) if rehearsed else _build_providers(loaded, live=real) if providers is None else providers
     try:
-        shown = renderer or _build_renderer(loaded, live=live)
-        _rounds(store, loaded, report, shown, carried, live=live, max=max, only=only, late_after=late_after, step=step)
+        shown = renderer or _build_renderer(loaded, live=real)
+        work = _Work(
+            store, loaded, report, shown, carried, step, decides_live=live, sends_live=real, only=only, late_after=late_after
+        )
+        work.until_rest(max)
         report.approval = _awaiting_approval(store, names) if live else ()
         report.finished = life.finish(store, loaded, _rows(store, names), now=now)
     except Interrupted:
@@ -230,53 +238,81 @@ def run(
     return report
 
 
-def _rounds(
-    store: Store, loaded: Loaded, report: RunReport, renderer: Renderer, providers: Mapping[str, Provider], *, live: bool,
-    max: int | None, only: Mapping[str, str] | None, late_after: datetime | None, step: Callable[[int], None],
-) -> None:  # fmt: skip
-    from omnicli.campaigns.dispatch import dispatch
-    from omnicli.campaigns.respond import fold
-
-    from omnicli.model.decision import Tally
-
-    report.folded += fold(store, loaded, now=report.now).events
-    tally = Tally()
-    for _ in range(MOST_ROUNDS):
-        report.rounds += 1
-        decide(store, loaded, report, renderer, tally=tally, live=live, step=step)
-        left = None if max is None else max - report.accepted - report.unknown
-        if left is not None and left <= 0:
-            return
-        sent = dispatch(store, loaded, renderer, providers, now=report.now, live=live, campaigns=report.names, only=only,
-                        max=left, late_after=late_after, progress=step)  # fmt: skip
-        report.add(sent)
-        if not sent.accepted + sent.rejected + sent.skipped + sent.render_failed:
-            return
-    raise OmniError(
-        t("the run does not come to rest", "l'exécution ne s'achève pas"),
-        hint="omni status",
-        code="restless",
-        exit=Exit.SOME_FAILED,
-    )
+def rehearse(
+    store: Store, loaded: Loaded, *, names: Sequence[str], now: datetime, live: bool = False, apply: bool = False,
+    max: int | None = None, only: Mapping[str, str] | None = None, progress: Callable[[int], None] | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> RunReport:  # fmt: skip
+    """The same run on a copy of the store that is thrown away: decides and renders everything, sends and stores nothing."""
+    with rehearsal(store) as copy:
+        announced = prepare(copy, loaded, names, now=now, live=live, apply=apply)
+        report = run(copy, loaded, names=names, now=now, live=live, rehearsed=True, max=max, only=only, progress=progress,
+                     stopping=stopping)  # fmt: skip
+    report.announced = announced
+    return report
 
 
-def decide(
-    store: Store, loaded: Loaded, report: RunReport, renderer: Renderer, *, tally: Tally, live: bool, step: Callable[[int], None]
-) -> None:
-    """Let people in and take every decision that is due at the report's instant."""
-    from omnicli.campaigns.enter import enter
-    from omnicli.campaigns.turn import turn
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One run's tools: what decides, what renders, who carries. `decides_live` asks for approvals; `sends_live` is false in
+    the sandbox and in rehearsals."""
 
-    step(0)
-    running = [row.name for row in _rows(store, report.names) if row.state == "running"]
-    if running:
-        for name, count in enter(store, loaded, now=report.now, campaigns=running).by_campaign.items():
-            if count:
-                report.entered[name] = report.entered.get(name, 0) + count
-    step(0)
-    turned = turn(store, loaded, now=report.now, campaigns=report.names, usable=renderer.usable, tally=tally, live=live)
-    report.decided += turned.decided
-    step(0)
+    store: Store
+    loaded: Loaded
+    report: RunReport
+    renderer: Renderer
+    providers: Mapping[str, Provider]
+    step: Callable[[int], None]
+    decides_live: bool
+    sends_live: bool
+    only: Mapping[str, str] | None = None
+    late_after: datetime | None = None
+
+    def until_rest(self, most: int | None) -> None:
+        """Fold once, then decide and dispatch in turns until a round of dispatch settles nothing, or `most` touches left."""
+        from omnicli.campaigns.respond import fold
+        from omnicli.model.decision import Tally
+
+        report, tally = self.report, Tally()
+        report.folded += fold(self.store, self.loaded, now=report.now).events
+        for _ in range(MOST_ROUNDS):
+            report.rounds += 1
+            self._decide(tally)
+            left = None if most is None else most - report.accepted - report.unknown
+            if left is not None and left <= 0:
+                return
+            if not self._dispatch(left):
+                return
+        raise OmniError(t("the run does not come to rest", "l'exécution ne s'achève pas"), hint="omni status", code="restless",
+                        exit=Exit.SOME_FAILED)  # fmt: skip
+
+    def _decide(self, tally: Tally) -> None:
+        """Let people in and take every decision that is due."""
+        from omnicli.campaigns.enter import enter
+        from omnicli.campaigns.turn import turn
+
+        self.step(0)
+        report = self.report
+        running = [row.name for row in _rows(self.store, report.names) if row.state == "running"]
+        if running:
+            for name, count in enter(self.store, self.loaded, now=report.now, campaigns=running).by_campaign.items():
+                if count:
+                    report.entered[name] = report.entered.get(name, 0) + count
+        self.step(0)
+        turned = turn(self.store, self.loaded, now=report.now, campaigns=report.names, usable=self.renderer.usable, tally=tally,
+                      live=self.decides_live)  # fmt: skip
+        report.decided += turned.decided
+        self.step(0)
+
+    def _dispatch(self, left: int | None) -> bool:
+        """One round of delivery; True when a touch was settled, so that somebody's next step may be due now."""
+        from omnicli.campaigns.dispatch import dispatch
+
+        sent = dispatch(self.store, self.loaded, self.renderer, self.providers, now=self.report.now, live=self.sends_live,
+                        campaigns=self.report.names, only=self.only, max=left, late_after=self.late_after,
+                        progress=self.step)  # fmt: skip
+        self.report.add(sent)
+        return bool(sent.accepted + sent.rejected + sent.skipped + sent.render_failed)
 
 
 def _rows(store: Store, names: Sequence[str]) -> tuple[Standing, ...]:

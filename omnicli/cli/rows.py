@@ -1,0 +1,142 @@
+"""Rows of text in columns that fit the terminal; in a pipe nothing is cut, nothing is padded at the end of a line.
+
+Also how figures, money and instants are written for people, in the language in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from omnicli.errors import OmniError
+from omnicli.text import printable, width
+from omnicli.texts import language, t
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+#: A cell is text, or (text, rich style).
+Cell = str | tuple[str, str]
+
+_DAYS = (("Mon", "lun."), ("Tue", "mar."), ("Wed", "mer."), ("Thu", "jeu."), ("Fri", "ven."), ("Sat", "sam."), ("Sun", "dim."))
+_MONTHS = (
+    ("Jan", "janv."), ("Feb", "févr."), ("Mar", "mars"), ("Apr", "avr."), ("May", "mai"), ("Jun", "juin"), ("Jul", "juil."),
+    ("Aug", "août"), ("Sep", "sept."), ("Oct", "oct."), ("Nov", "nov."), ("Dec", "déc."),
+)  # fmt: skip
+
+
+def lay(
+    console: Console, rows: Sequence[Sequence[Cell]], *, right: Sequence[int] = (), shrink: int | None = None, indent: int = 0
+) -> None:
+    """Print rows in columns two spaces apart; `right` are flush right, `shrink` gives way where the terminal is narrow."""
+    if not rows:
+        return
+    columns = max(len(row) for row in rows)
+    widths = [max((width(_text(row[i])) for row in rows if i < len(row)), default=0) for i in range(columns)]
+    if console.is_terminal and shrink is not None:
+        over = indent + sum(widths) + 2 * (columns - 1) - console.width
+        if over > 0:
+            widths[shrink] = max(widths[shrink] - over, 8)
+    for row in rows:
+        console.print(_line(row, widths, set(right), indent), soft_wrap=True)
+
+
+def _line(row: Sequence[Cell], widths: Sequence[int], right: set[int], indent: int) -> Text:
+    from rich.text import Text
+
+    line = Text(" " * indent)
+    for i, cell in enumerate(row):
+        text = cut(_text(cell), widths[i])
+        gap = " " * (widths[i] - width(text))
+        last = all(not _text(c) for c in row[i + 1 :])
+        if i in right:
+            line.append(gap)
+            line.append(text, _style(cell))
+        else:
+            line.append(text, _style(cell))
+            line.append("" if last else gap)
+        if last:
+            break
+        line.append("  ")
+    return line
+
+
+def cut(text: str, most: int) -> str:
+    """The text in at most so many columns, with `…` where it had to be cut."""
+    if width(text) <= most:
+        return text
+    kept = ""
+    for letter in text:
+        if width(kept + letter) > most - 1:
+            break
+        kept += letter
+    return kept.rstrip() + "…"
+
+
+def _text(cell: Cell) -> str:
+    return printable(cell if isinstance(cell, str) else cell[0])
+
+
+def _style(cell: Cell) -> str:
+    return "" if isinstance(cell, str) else cell[1]
+
+
+# --- figures and instants -------------------------------------------------------------------------------------------
+def number(value: int | float | Decimal, digits: int = 0) -> str:
+    """`1,092` or `1 092`."""
+    text = f"{value:,.{digits}f}"
+    return text if language() == "en" else text.replace(",", "\u202f").replace(".", ",")
+
+
+def cash(micro: int, currency: str) -> str:
+    """Millionths of a currency as people read them: `5.32 EUR`; below a cent with as many places as it takes."""
+    amount = Decimal(micro).scaleb(-6)
+    if amount and abs(amount) < Decimal("0.01"):
+        return f"{amount.normalize():f} {currency}".replace(".", "." if language() == "en" else ",")
+    return f"{number(amount, 2)} {currency}"
+
+
+def share(part: int, whole: int) -> str:
+    """`8 %`, `0.4 %`, or nothing when there is no whole."""
+    if not whole:
+        return ""
+    percent = 100 * part / whole
+    return f"{number(percent, 1 if 0 < percent < 10 else 0)} %"
+
+
+def day(instant: datetime, zone: tzinfo) -> str:
+    """`Tue 05 Jan` in that zone."""
+    local = instant.astimezone(zone)
+    return f"{t(*_DAYS[local.weekday()])} {local.day:02d} {t(*_MONTHS[local.month - 1])}"
+
+
+def moment(instant: datetime, zone: tzinfo) -> str:
+    """`Tue 05 Jan 10:00` in that zone."""
+    return f"{day(instant, zone)} {instant.astimezone(zone):%H:%M}"
+
+
+def length(text: str) -> timedelta:
+    """A duration as the command line takes it: `7d`, `2h`, `90m`, `10s`, or in full, `3 days`; OmniError otherwise."""
+    import re
+
+    found = re.fullmatch(r"\s*(\d{1,6})\s*([a-z]+)\s*", text)
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+    units |= {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+    unit = units.get(found[2]) or units.get(found[2].rstrip("s")) if found else None
+    if not found or not unit or not int(found[1]):
+        raise OmniError(t("'{text}' is not a length of time", "« {text} » n'est pas une durée", text=text),
+                        hint=t("write 7d, 2h, 90m or 10s", "écrivez 7d, 2h, 90m ou 10s"), code="usage")  # fmt: skip
+    return timedelta(seconds=int(found[1]) * unit)
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """`3 days`, `2 h`, `5 min`: how far apart two instants are."""
+    seconds = abs(int((now - then).total_seconds()))
+    if seconds >= 2 * 86400:
+        return t("{n} days", "{n} jours", n=seconds // 86400)
+    if seconds >= 2 * 3600:
+        return f"{seconds // 3600} h"
+    return f"{max(seconds // 60, 1)} min"
