@@ -29,17 +29,22 @@ class Settled:
     reason: str | None = None
 
 
+#: A question for the earliest occurrence of an event term: since `enter` (goals, exits) or inside the `wait`'s window.
+First = tuple[Literal["enter", "wait"], str]
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """One enrollment with all that can be asked about it until the next place where people must stand.
 
-    `step` is the node it stands at (None: entered, at the first step); `since` when that step was reached; `due_at` the
-    end of its timer. `tried` are the channels of this step that ended without acceptance. `slots` are (local date
-    ordinal of the contact, channel) of counted marketing touches of the last 370 days; `last_counted_at` the newest of
-    them. `truths` maps a condition's text to its truth; `firsts` maps an event term to the earliest instant that counts
-    for it (wait branches inside the window, goal and exit terms since entry), or None. `hours` are counts of own human
-    responses by local hour (for `best hour` steps only). `facts` are dates of facts of this pass by
-    `message.fact` (told ones win), `event` the entering event's payload.
+    `step` is the node it stands at (None: entered, at the first step); `since` when that step was reached; `due_at` when
+    it was to be looked at; `wait_until` the end of its own timer (a response brings `due_at` forward and leaves it).
+    `held_by` the guard that holds the touch, which was due at `held_from`. `settled` is the end of the touch it stood
+    on, `touch_open` that this touch has not ended; `tried` are the channels of this step that ended without acceptance.
+    `slots` are (local date ordinal of the contact, channel) of counted marketing touches, `last_counted_at` the newest.
+    `truths` maps a condition's text to its truth; `firsts` maps (since, event term) to the earliest instant that counts
+    for it, or None. What was not asked is not in them. `hours` are counts of own human responses by local hour, None
+    when not asked. `told` are facts by message that this pass was told, `event` the entering event's payload.
     """
 
     id: int
@@ -66,6 +71,7 @@ class Standing:
     time_zone: str | None = None
     preferred_channel: str | None = None
     last_human_channel: str | None = None
+    last_human_at: datetime | None = None
     erased: bool = False
     complaint_until: datetime | None = None
     reach: Reach = field(default_factory=dict)
@@ -73,12 +79,39 @@ class Standing:
     slots: tuple[tuple[int, str], ...] = ()
     last_counted_at: datetime | None = None
     truths: Mapping[str, bool] = field(default_factory=dict)
-    firsts: Mapping[str, datetime | None] = field(default_factory=dict)
-    hours: Mapping[int, int] = field(default_factory=dict)
+    firsts: Mapping[First, datetime | None] = field(default_factory=dict)
+    hours: Mapping[int, int] | None = None
     told: Mapping[str, Any] = field(default_factory=dict)
     event: Mapping[str, Any] = field(default_factory=dict)
     converted: bool = False
     spread: bool = False
+    place: str | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What this turn has already given away: the only thing that one decision leaves to the next.
+
+    `given` are marketing touches of this batch by contact: (local date ordinal, channel, instant). `spent` is money taken or
+    reserved by campaign (millionths), the store's sum included; `sends` and `money` count one run for `approve_above`.
+    """
+
+    given: dict[int, list[tuple[int, str, datetime]]] = field(default_factory=dict)
+    spent: dict[str, int] = field(default_factory=dict)
+    sends: dict[str, int] = field(default_factory=dict)
+    money: dict[str, int] = field(default_factory=dict)
+
+    def add(self, contact_id: int, campaign: str, *, cost: int, counted: tuple[int, str, datetime] | None) -> None:
+        """One planned touch; `counted` is its cap slot when caps count it."""
+        if counted is not None:
+            self.given.setdefault(contact_id, []).append(counted)
+        self.spent[campaign] = self.spent.get(campaign, 0) + cost
+        self.sends[campaign] = self.sends.get(campaign, 0) + 1
+        self.money[campaign] = self.money.get(campaign, 0) + cost
+
+    def next_batch(self) -> None:
+        """Forget the slots of a batch that is recorded: the next one gathers them from the store."""
+        self.given.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +130,7 @@ TouchState = Literal["planned", "skipped", "held_out"]
 @dataclass(frozen=True, slots=True)
 class TouchPlan:
     """A touch to record. `planned` goes to the outbox at `due_at`; `skipped` has its reason; `held_out` is a ghost.
-    `cost` is in millionths of the project's currency."""
+    `cost` is in millionths of the project's currency; `slot` is the (local date ordinal, channel) that caps count."""
 
     step: str
     message: str
@@ -113,6 +146,7 @@ class TouchPlan:
     task_kind: str | None = None
     task_due: datetime | None = None
     place: str | None = None
+    slot: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +160,9 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class CallPlan:
-    """A `call`: a signed POST to a webhook with these names (fact or attribute) as values."""
-
-    step: str
-    webhook: str
-    values: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class Stand:
-    """Where the enrollment stands after the decision. `due_at` None: it waits for its touch to be settled."""
+    """Where the enrollment stands after the decision. `due_at` is when to look again, None while it waits for its touch to be
+    settled (`on_touch`); `wait_until` the end of its timer; `held_from` the due instant of a held touch."""
 
     step: str
     since: datetime
@@ -145,6 +171,8 @@ class Stand:
     wait_until: datetime | None = None
     held_by: str | None = None
     held_from: datetime | None = None
+    tried: tuple[str, ...] = ()
+    on_touch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +180,20 @@ class Decision:
     """The engine's answer for one enrollment now. Exactly one of `stand` and `ended` is set.
 
     `touches` are recorded in order (at most the last is `planned`); `again` asks for another round at this instant (after
-    a `set`, whose writes must be gathered again). `converted_at` is the goal's occurrence; `ended` the reason.
+    a `set`, whose writes must be gathered again, or where something was not asked yet). `converted_at` is the goal's
+    occurrence; `ended` the reason. `kind` names it in the ledger: `stay` changes nothing and leaves no row.
     """
 
+    kind: Literal["send", "wait", "hold", "skip", "held_out", "exit", "again", "stay"]
     stand: Stand | None
     ended: str | None = None
     touches: tuple[TouchPlan, ...] = ()
     writes: tuple[Write, ...] = ()
-    calls: tuple[CallPlan, ...] = ()
     converted_at: datetime | None = None
     again: bool = False
     why: tuple[Why, ...] = ()
+
+    @property
+    def planned(self) -> TouchPlan | None:
+        """The touch that goes to the outbox, if there is one."""
+        return self.touches[-1] if self.touches and self.touches[-1].state == "planned" else None
