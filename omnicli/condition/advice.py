@@ -12,11 +12,42 @@ from omnicli.text import nearest
 from omnicli.texts import t
 
 _UNIT_WORDS = tuple(unit + end for unit in UNITS for end in ("s", ""))
-_SHORT = {"d": "days", "j": "days", "h": "hours", "min": "minutes", "mn": "minutes", "w": "weeks", "y": "years",
-          "jours": "days", "jour": "day", "heures": "hours", "heure": "hour", "semaines": "weeks", "semaine": "week",
-          "mois": "months", "ans": "years", "an": "year", "années": "years"}  # fmt: skip
-_SPELLINGS = {"&&": "and", "&": "and", "||": "or", "|": "or", "==": "=", "<>": "!=", "=<": "<=", "=>": ">=", "> =": ">=", "< =": "<=",
-              "! =": "!=", "!": "not", "≠": "!=", "≥": ">=", "≤": "<="}  # fmt: skip
+_SHORT = {
+    "d": "days",
+    "j": "days",
+    "h": "hours",
+    "min": "minutes",
+    "mn": "minutes",
+    "w": "weeks",
+    "y": "years",
+    "jours": "days",
+    "jour": "day",
+    "heures": "hours",
+    "heure": "hour",
+    "semaines": "weeks",
+    "semaine": "week",
+    "mois": "months",
+    "ans": "years",
+    "an": "year",
+    "années": "years",
+}
+_SPELLINGS = {
+    "&&": "and",
+    "&": "and",
+    "||": "or",
+    "|": "or",
+    "==": "=",
+    "<>": "!=",
+    "=<": "<=",
+    "=>": ">=",
+    "> =": ">=",
+    "< =": "<=",
+    "! =": "!=",
+    "!": "not",
+    "≠": "!=",
+    "≥": ">=",
+    "≤": "<=",
+}
 _PREDICATE = {"everyone", "segment", "persona", "enrolled"}
 _QUOTES = "«»“”„‘’‹›`"
 
@@ -32,8 +63,16 @@ def advise(text: str, error: Any) -> Problem:
     for look in _LOOKS:
         if found := look(text, at, word, wanted):
             return found
-    return _problem(at, at + len(word), t("'{word}' does not fit here; expected {wanted}", "« {word} » n'a pas sa place ici ; attendu : {wanted}",
-                                          word=word, wanted=_wanted(wanted)))  # fmt: skip
+    return _problem(
+        at,
+        at + len(word),
+        t(
+            "'{word}' does not fit here; expected {wanted}",
+            "« {word} » n'a pas sa place ici ; attendu : {wanted}",
+            word=word,
+            wanted=_wanted(wanted),
+        ),
+    )
 
 
 def _problem(start: int, end: int, message: str, fix: str | None = None) -> Problem:
@@ -43,13 +82,29 @@ def _problem(start: int, end: int, message: str, fix: str | None = None) -> Prob
 def _ended(text: str, wanted: set[str]) -> Problem:
     end = len(text.rstrip())
     if not end:
-        return _problem(0, 0, t("the condition is empty; 'everyone' means everybody", "la condition est vide ; « everyone » veut dire tout le monde"))
+        return _problem(
+            0,
+            0,
+            t(
+                "the condition is empty; 'everyone' means everybody",
+                "la condition est vide ; « everyone » veut dire tout le monde",
+            ),
+        )
     if wanted == {"RPAR"} or ("RPAR" in wanted and text.count("(") > text.count(")") and not wanted & {"NAME", "NUMBER"}):
         return _problem(end, end, t("the parenthesis is not closed", "la parenthèse n'est pas fermée"), ")")
     if wanted >= {"_AGO"}:
-        return _problem(end, end, t("write 'ago' or 'from now' behind the duration", "écrire « ago » ou « from now » après la durée"), " ago")
-    return _problem(end, end, t("the condition stops too early; expected {wanted}", "la condition s'arrête trop tôt ; attendu : {wanted}",
-                                wanted=_wanted(wanted)))  # fmt: skip
+        return _problem(
+            end, end, t("write 'ago' or 'from now' behind the duration", "écrire « ago » ou « from now » après la durée"), " ago"
+        )
+    return _problem(
+        end,
+        end,
+        t(
+            "the condition stops too early; expected {wanted}",
+            "la condition s'arrête trop tôt ; attendu : {wanted}",
+            wanted=_wanted(wanted),
+        ),
+    )
 
 
 def _wanted(names: set[str]) -> str:
@@ -59,15 +114,24 @@ def _wanted(names: set[str]) -> str:
     if {"_AGO", "_FROM"} & names:
         return "'ago', 'from now'"
     if "_NOW" in names and "DATE" in names:
-        return t("an instant such as 'today', '3 days ago' or 2027-01-31", "un instant comme « today », « 3 days ago » ou 2027-01-31")
+        return t(
+            "an instant such as 'today', '3 days ago' or 2027-01-31", "un instant comme « today », « 3 days ago » ou 2027-01-31"
+        )
     if "_SEGMENT" in names:
-        return t("a condition such as 'orders > 0' or 'clicked within 7 days'", "une condition comme « orders > 0 » ou « clicked within 7 days »")
+        return t(
+            "a condition such as 'orders > 0' or 'clicked within 7 days'",
+            "une condition comme « orders > 0 » ou « clicked within 7 days »",
+        )
     if "UNIT" in names:
         return t("a unit such as 'days'", "une unité comme « days »")
     if "NUMBER" in names:
         return t("a duration such as '3 days'", "une durée comme « 3 days »")
     if {"_AND", "_OR"} <= names:
-        return t("an operator, 'and' or 'or'", "un opérateur, « and » ou « or »") if "COMPARE" in names else t("'and' or 'or'", "« and » ou « or »")
+        return (
+            t("an operator, 'and' or 'or'", "un opérateur, « and » ou « or »")
+            if "COMPARE" in names
+            else t("'and' or 'or'", "« and » ou « or »")
+        )
     if "LPAR" in names and len(names) == 1:
         return "'('"
     if "NAME" in names:
@@ -97,7 +161,9 @@ def _symbols(text: str, at: int, word: str, wanted: set[str]) -> Problem | None:
                 end = start + len(symbol)
                 while text[end : end + 1] == "=" and symbol == "==":
                     end += 1
-                return _problem(start, end, once if symbol == "==" else t("write '{right}'", "écrire « {right} »", right=right), right)
+                return _problem(
+                    start, end, once if symbol == "==" else t("write '{right}'", "écrire « {right} »", right=right), right
+                )
     return None
 
 
@@ -110,7 +176,14 @@ def _quotes(text: str, at: int, word: str, wanted: set[str]) -> Problem | None:
         fix = f'"{found[1]}"' if found else None
         return _problem(at, found.end() if found else at + 1, t("use straight quotes", "utiliser des guillemets droits"), fix)
     if letter == "#":
-        return _problem(at, len(text), t("' #' starts a comment: quote the whole condition", "« # » commence un commentaire : mettre la condition entre guillemets"))
+        return _problem(
+            at,
+            len(text),
+            t(
+                "' #' starts a comment: quote the whole condition",
+                "« # » commence un commentaire : mettre la condition entre guillemets",
+            ),
+        )
     return None
 
 
@@ -119,14 +192,26 @@ def _decimals(text: str, at: int, word: str, wanted: set[str]) -> Problem | None
     found = re.search(r"(-?\d+)$", text[:at])
     if text[at : at + 1] == "," and found and (tail := re.compile(r",\s?(\d+)").match(text, at)):
         right = f"{found[1]}.{tail[1]}"
-        return _problem(at, at + 1, t("decimals take a point: {right}", "les décimales prennent un point : {right}", right=right), ".")
+        return _problem(
+            at, at + 1, t("decimals take a point: {right}", "les décimales prennent un point : {right}", right=right), "."
+        )
     if (gap := re.search(r"(\d{1,3})(\s)$", text[:at])) and re.compile(r"\d{3}(?!\d)").match(text, at) and "COMMA" in wanted:
-        return _problem(at - 1, at + 3, t("write the number without a gap: {right}", "écrire le nombre sans espace : {right}",
-                                          right=gap[1] + text[at : at + 3]), text[at : at + 3])  # fmt: skip
+        return _problem(
+            at - 1,
+            at + 3,
+            t(
+                "write the number without a gap: {right}",
+                "écrire le nombre sans espace : {right}",
+                right=gap[1] + text[at : at + 3],
+            ),
+            text[at : at + 3],
+        )
     odd = re.compile(r"-?\.\d+|-?\d+\.(?!\d)|-?\d+(\.\d+){2,}|-?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\S*").match(text, at)
     if odd and ("NUMBER" in wanted):
-        note = t("a number is digits with an optional point: 12 or 0.5; quote it when it is a text",
-                 "un nombre s'écrit en chiffres avec un point : 12 ou 0.5 ; entre guillemets si c'est un texte")  # fmt: skip
+        note = t(
+            "a number is digits with an optional point: 12 or 0.5; quote it when it is a text",
+            "un nombre s'écrit en chiffres avec un point : 12 ou 0.5 ; entre guillemets si c'est un texte",
+        )
         return _problem(at, odd.end(), note, f"0{odd[0]}" if odd[0].startswith(".") else None)
     return None
 
@@ -137,17 +222,25 @@ def _units(text: str, at: int, word: str, wanted: set[str]) -> Problem | None:
         return None
     if "CURRENCY" in wanted:
         if re.fullmatch(r"[A-Za-z]{3}", word) and word.upper() in ("EUR", "USD", "GBP", "CAD", "CHF"):
-            return _problem(at, at + 3, t("a currency is written {right}", "une devise s'écrit {right}", right=word.upper()), word.upper())
+            return _problem(
+                at, at + 3, t("a currency is written {right}", "une devise s'écrit {right}", right=word.upper()), word.upper()
+            )
         if symbol := {"€": "EUR", "$": "USD", "£": "GBP"}.get(text[at]):
             gap = "" if text[at - 1].isspace() else " "
-            return _problem(at, at + 1, t("a currency is written {right}", "une devise s'écrit {right}", right=symbol), gap + symbol)
+            return _problem(
+                at, at + 1, t("a currency is written {right}", "une devise s'écrit {right}", right=symbol), gap + symbol
+            )
         if word.lower() in ("kms", "kilometres", "metres", "kilomètres", "mètres"):
             right = "km" if word.lower().startswith("k") else "m"
-            return _problem(at, at + len(word), t("did you mean '{right}'?", "vouliez-vous dire « {right} » ?", right=right), right)
+            return _problem(
+                at, at + len(word), t("did you mean '{right}'?", "vouliez-vous dire « {right} » ?", right=right), right
+            )
     right = _SHORT.get(word.lower()) or nearest(word, _UNIT_WORDS) or ""
     if right:
         gap = "" if text[at - 1].isspace() else " "
-        return _problem(at, at + len(word), t("did you mean '{right}'?", "vouliez-vous dire « {right} » ?", right=right), gap + right)
+        return _problem(
+            at, at + len(word), t("did you mean '{right}'?", "vouliez-vous dire « {right} » ?", right=right), gap + right
+        )
     return None
 
 
@@ -158,7 +251,12 @@ def _sql(text: str, at: int, word: str, wanted: set[str]) -> Problem | None:
         case "between":
             return _problem(start, start + 7, t("write x >= 20 and x <= 30", "écrire x >= 20 and x <= 30"))
         case "like" | "matches" | "ilike":
-            return _problem(start, start + len(before), t("write 'contains' or 'starts with'", "écrire « contains » ou « starts with »"), "contains")
+            return _problem(
+                start,
+                start + len(before),
+                t("write 'contains' or 'starts with'", "écrire « contains » ou « starts with »"),
+                "contains",
+            )
         case "begins" | "startswith":
             return _problem(start, start + len(before), t("write 'starts with'", "écrire « starts with »"), "starts with")
         case "equals" | "equal":
@@ -168,7 +266,15 @@ def _sql(text: str, at: int, word: str, wanted: set[str]) -> Problem | None:
         if found:
             right = "known" if re.fullmatch(r"not\s+(missing|null|empty)", found[0], re.I) else "missing"
             return _problem(at, found.end(), t("write 'is {right}'", "écrire « is {right} »", right=right), right)
-        return _problem(start, start + 2, t("'is' asks 'is known' or 'is missing'; to compare write '='", "« is » demande « is known » ou « is missing » ; pour comparer, écrire « = »"), "=")
+        return _problem(
+            start,
+            start + 2,
+            t(
+                "'is' asks 'is known' or 'is missing'; to compare write '='",
+                "« is » demande « is known » ou « is missing » ; pour comparer, écrire « = »",
+            ),
+            "=",
+        )
     if before.lower() == "starts" and "_WITH" in wanted:
         return _problem(at, at, t("write 'starts with'", "écrire « starts with »"), "with ")
     return None
@@ -177,7 +283,11 @@ def _sql(text: str, at: int, word: str, wanted: set[str]) -> Problem | None:
 def _dates(text: str, at: int, word: str, wanted: set[str]) -> Problem | None:
     """`signed_up < 30 days ago`."""
     if word.lower() in ("ago", "from") and re.search(r"[<>=]\s*\d+\s+\w+\s*$", text[:at]):
-        return _problem(at, at + len(word), t("dates are compared with 'before' and 'after'", "les dates se comparent avec « before » et « after »"))
+        return _problem(
+            at,
+            at + len(word),
+            t("dates are compared with 'before' and 'after'", "les dates se comparent avec « before » et « after »"),
+        )
     return None
 
 
@@ -191,13 +301,24 @@ def _words(text: str, at: int, word: str, wanted: set[str]) -> Problem | None:
     operators = WORDS - _PREDICATE - {"not", "now", "today", "ago", "from", "next", "known", "missing", "enter", "with"}
     close = nearest(before, operators) if before and before.lower() not in WORDS and len(before) > 2 else None
     if close and re.search(r"\S\s+$", text[:start]):
-        return _problem(start, start + len(before), t("did you mean '{right}'?", "vouliez-vous dire « {right} » ?", right=close), close)
+        return _problem(
+            start, start + len(before), t("did you mean '{right}'?", "vouliez-vous dire « {right} » ?", right=close), close
+        )
     several = re.search(r"(?:[=<>,(]|\bcontains|\bwith)\s*([^\W\d][\w-]*(?:\s+[\w-]+)*)\s*$", text[:at])
     if several and {"_AND", "_OR"} & wanted and re.match(r"[\w-]", word) and word.lower() not in WORDS:
         more = re.compile(r"[^\W][\w-]*(?:\s+(?!(?:and|or)\b)[\w-]+)*").match(text, at)
         end = more.end() if more else at + len(word)
         whole = text[several.start(1) : end]
-        return _problem(several.start(1), end, t("a text of several words is quoted: \"{text}\"", "un texte de plusieurs mots se met entre guillemets : \"{text}\"", text=whole), f'"{whole}"')  # fmt: skip
+        return _problem(
+            several.start(1),
+            end,
+            t(
+                'a text of several words is quoted: "{text}"',
+                'un texte de plusieurs mots se met entre guillemets : "{text}"',
+                text=whole,
+            ),
+            f'"{whole}"',
+        )
     return None
 
 
@@ -212,10 +333,19 @@ def _shapes(text: str, at: int, word: str, wanted: set[str]) -> Problem | None:
         what = "in (a, b)" if before.lower() == "in" else "where (value > 10)"
         return _problem(at, at + len(word), t("write {what}, in parentheses", "écrire {what}, entre parenthèses", what=what))
     if "_SEGMENT" in wanted and re.match(r"-?\d|['\"]", word):
-        return _problem(at, at + len(word), t("the name stands on the left: write orders > 3", "le nom est à gauche : écrire orders > 3"))
+        return _problem(
+            at, at + len(word), t("the name stands on the left: write orders > 3", "le nom est à gauche : écrire orders > 3")
+        )
     return None
 
 
 _LOOKS: tuple[Callable[[str, int, str, set[str]], Problem | None], ...] = (
-    _quotes, _symbols, _decimals, _units, _dates, _sql, _shapes, _words,
-)  # fmt: skip
+    _quotes,
+    _symbols,
+    _decimals,
+    _units,
+    _dates,
+    _sql,
+    _shapes,
+    _words,
+)

@@ -25,9 +25,11 @@ MOST_AGGREGATES = 4
 
 #: Built-in events that answer a touch: `since enter` means those of this pass only (6.4).
 ANSWERS = frozenset(
-    "delivered opened clicked replied scanned answered voicemail no_answer refused callback done bounced failed complained "
-    "unsubscribed".split()
-)
+    (
+        "delivered", "opened", "clicked", "replied", "scanned", "answered", "voicemail", "no_answer", "refused", "callback",
+        "done", "bounced", "failed", "complained", "unsubscribed",
+    )
+)  # fmt: skip
 _NUMBER, _TIME, _YES_NO = Kind("number"), Kind("time"), Kind("yes or no")
 _ORDERED = frozenset({"number", "percent", "distance", "duration", "money"})
 _TEXTS = frozenset({"text", "code"})
@@ -61,8 +63,9 @@ class Uses:
             **{name: getattr(self, name) | getattr(other, name) for name in _SETS},
             speaks_of_time=self.speaks_of_time or other.speaks_of_time,
             speaks_of_enter=self.speaks_of_enter or other.speaks_of_enter,
-            finest=finest, aggregates=self.aggregates + other.aggregates,
-        )  # fmt: skip
+            finest=finest,
+            aggregates=self.aggregates + other.aggregates,
+        )
 
 
 _SETS = ("attributes", "events", "segments", "personas", "messages", "steps", "campaigns", "channels", "enrolled", "leaves_out")
@@ -125,7 +128,11 @@ class _Checker:
         tree = self.node(node, None)
         self._mixed(node)
         if self.uses.aggregates > MOST_AGGREGATES:
-            self.note("A013", node.at, t("{n} aggregates a contact are costly", "{n} agrégats par contact coûtent cher", n=self.uses.aggregates))
+            self.note(
+                "A013",
+                node.at,
+                t("{n} aggregates a contact are costly", "{n} agrégats par contact coûtent cher", n=self.uses.aggregates),
+            )
         if tree is not None:
             self._always(node, tree)
         return self._answer(tree)
@@ -134,10 +141,21 @@ class _Checker:
         term: m.EventTerm | None = None
         try:
             if not isinstance(node, s.Occurrence):
-                self.fail("A002", node.at, t("an event stands here, such as 'clicked' or 'purchase where (value > 10 EUR)'",
-                                             "ici se tient un événement, comme « clicked » ou « purchase where (value > 10 EUR) »"))  # fmt: skip
+                raise self.failed(
+                    "A002",
+                    node.at,
+                    t(
+                        "an event stands here, such as 'clicked' or 'purchase where (value > 10 EUR)'",
+                        "ici se tient un événement, comme « clicked » ou « purchase where (value > 10 EUR) »",
+                    ),
+                )
             if node.window is not None:
-                self.fail("A002", node.window.at, t("an event stands here without a window", "ici l'événement se tient sans fenêtre"), "")
+                raise self.failed(
+                    "A002",
+                    node.window.at,
+                    t("an event stands here without a window", "ici l'événement se tient sans fenêtre"),
+                    "",
+                )
             term = self._event_term(node.path, node.of, node.where, None, node.at)
         except _Unknown:
             pass
@@ -152,9 +170,10 @@ class _Checker:
     def note(self, code: str, at: s.Span, message: str, fix: str | None = None) -> None:
         self.problems.append(Problem(code, at[0] + 1, at[1] - at[0], message, fix))
 
-    def fail(self, code: str, at: s.Span, message: str, fix: str | None = None) -> None:
+    def failed(self, code: str, at: s.Span, message: str, fix: str | None = None) -> _Unknown:
+        """Notes the problem and gives what to raise."""
         self.note(code, at, message, fix)
-        raise _Unknown
+        return _Unknown()
 
     def use(self, **names: Iterable[str]) -> None:
         self.uses = self.uses.with_(Uses(**{key: frozenset(value) for key, value in names.items()}))  # type: ignore[arg-type]
@@ -192,7 +211,7 @@ class _Checker:
                 return m.Constant(True)
             case s.Named():
                 if event:
-                    self.fail("A002", node.at, _only_fields(event))
+                    raise self.failed("A002", node.at, _only_fields(event))
                 return self._named(node)
             case s.Comparison():
                 return self._comparison(node, event)
@@ -213,7 +232,7 @@ class _Checker:
     def left(self, term: s.Term, event: str | None) -> m.Left:
         if isinstance(term, s.Aggregate):
             if event:
-                self.fail("A002", term.at, _only_fields(event))
+                raise self.failed("A002", term.at, _only_fields(event))
             return self._measure(term)
         self._no_word_of_the_language(term)
         return self._field(term, event) if event else self._attribute(term)
@@ -221,7 +240,15 @@ class _Checker:
     def _no_word_of_the_language(self, path: s.Path) -> None:
         for word in path.words:
             if word.text.lower() in s.WORDS:
-                self.fail("A001", word.at, t("'{word}' is a word of the language and cannot be a name", "« {word} » est un mot du langage, pas un nom", word=word.text))
+                raise self.failed(
+                    "A001",
+                    word.at,
+                    t(
+                        "'{word}' is a word of the language and cannot be a name",
+                        "« {word} » est un mot du langage, pas un nom",
+                        word=word.text,
+                    ),
+                )
 
     def _field(self, path: s.Path, event: str) -> m.Field:
         fields = self.names.events[event]
@@ -231,11 +258,21 @@ class _Checker:
             return m.Field(path.text, fields[path.text])
         known = (*fields, "at")
         if path.words[0].text == "contact" or path.text in self.names.attributes:
-            self.fail("A002", path.at, _only_fields(event))
+            raise self.failed("A002", path.at, _only_fields(event))
         close = nearest(path.text, known)
-        self.fail("R005", path.at, t("'{event}' has no field '{name}' (known: {known})", "« {event} » n'a pas de champ « {name} » (connus : {known})",
-                                     event=event, name=path.text, known=_some(known)) + _meant(close), close)  # fmt: skip
-        raise AssertionError
+        raise self.failed(
+            "R005",
+            path.at,
+            t(
+                "'{event}' has no field '{name}' (known: {known})",
+                "« {event} » n'a pas de champ « {name} » (connus : {known})",
+                event=event,
+                name=path.text,
+                known=_some(known),
+            )
+            + _meant(close),
+            close,
+        )
 
     def _attribute(self, path: s.Path) -> m.Left:
         first, *rest = (word.text for word in path.words)
@@ -249,18 +286,31 @@ class _Checker:
 
     def _event_as_attribute(self, path: s.Path, event: str, rest: list[str]) -> None:
         if rest:
-            said = t("'{event}' is an event: write sum({path}), max({path}) or last({path})",
-                     "« {event} » est un événement : écrire sum({path}), max({path}) ou last({path})", event=event, path=path.text)  # fmt: skip
+            said = t(
+                "'{event}' is an event: write sum({path}), max({path}) or last({path})",
+                "« {event} » est un événement : écrire sum({path}), max({path}) ou last({path})",
+                event=event,
+                path=path.text,
+            )
         else:
-            said = t("'{event}' is an event: write count({event}), or '{event}' alone", "« {event} » est un événement : écrire count({event}), ou « {event} » seul", event=event)
-        self.fail("A002", path.at, said)
+            said = t(
+                "'{event}' is an event: write count({event}), or '{event}' alone",
+                "« {event} » est un événement : écrire count({event}), ou « {event} » seul",
+                event=event,
+            )
+        raise self.failed("A002", path.at, said)
 
     def _permission(self, path: s.Path, what: str) -> m.Permission:
         channel = ".".join(word.text for word in path.words[1:])
         at = (path.words[1].at[0], path.at[1])
         if channel not in self.names.channels:
             close = nearest(channel, self.names.channels)
-            self.fail("R003", at, t("channel '{name}' is not set up", "le canal « {name} » n'est pas déclaré", name=channel) + _meant(close), close)
+            raise self.failed(
+                "R003",
+                at,
+                t("channel '{name}' is not set up", "le canal « {name} » n'est pas déclaré", name=channel) + _meant(close),
+                close,
+            )
         self.use(channels=[channel])
         return m.Permission(what, channel, _YES_NO)
 
@@ -269,10 +319,25 @@ class _Checker:
         if kind is None:
             close = nearest(name, self.names.attributes)
             known = "" if close else t(" (known: {known})", " (connus : {known})", known=_some(self.names.attributes))
-            self.fail("R005", at, t("contacts have no attribute '{name}'", "les contacts n'ont pas d'attribut « {name} »", name=name) + known + _meant(close), close)
+            raise self.failed(
+                "R005",
+                at,
+                t("contacts have no attribute '{name}'", "les contacts n'ont pas d'attribut « {name} »", name=name)
+                + known
+                + _meant(close),
+                close,
+            )
         assert kind is not None
         if kind.sensitive:
-            self.note("L010", at, t("'{name}' is sensitive; no condition may use it", "« {name} » est sensible ; aucune condition ne peut s'en servir", name=name))
+            self.note(
+                "L010",
+                at,
+                t(
+                    "'{name}' is sensitive; no condition may use it",
+                    "« {name} » est sensible ; aucune condition ne peut s'en servir",
+                    name=name,
+                ),
+            )
         self.use(attributes=[name])
         return m.Attribute(name, kind)
 
@@ -285,7 +350,12 @@ class _Checker:
         if name not in known:
             close = nearest(name, known)
             what = t("segment", "segment") if node.kind == "segment" else "persona"
-            self.fail("R004", at, t("no {what} called '{name}'", "aucun {what} nommé « {name} »", what=what, name=name) + _meant(close), close)
+            raise self.failed(
+                "R004",
+                at,
+                t("no {what} called '{name}'", "aucun {what} nommé « {name} »", what=what, name=name) + _meant(close),
+                close,
+            )
         if node.kind == "segment":
             self.use(segments=[name])
             return m.Use("segment", name, self._written_out("segment", name, node.at))
@@ -300,7 +370,12 @@ class _Checker:
         known = {*self.names.campaigns, *([self.names.campaign] if self.names.campaign else [])}
         if name not in known:
             close = nearest(name, known)
-            self.fail("R010", at, t("no campaign called '{name}'", "aucune campagne nommée « {name} »", name=name) + _meant(close), close)
+            raise self.failed(
+                "R010",
+                at,
+                t("no campaign called '{name}'", "aucune campagne nommée « {name} »", name=name) + _meant(close),
+                close,
+            )
         self.use(enrolled=[name])
         return m.Enrolled(name)
 
@@ -313,7 +388,17 @@ class _Checker:
         if label in self.path:
             chain = [*self.path[self.path.index(label) :], label]
             shown = " > ".join(link.removeprefix("segment ") for link in chain)
-            self.fail("A008", at, t("{kind} {name} uses itself: {chain}", "{kind} {name} s'utilise lui-même : {chain}", kind=kind, name=name, chain=shown))
+            raise self.failed(
+                "A008",
+                at,
+                t(
+                    "{kind} {name} uses itself: {chain}",
+                    "{kind} {name} s'utilise lui-même : {chain}",
+                    kind=kind,
+                    name=name,
+                    chain=shown,
+                ),
+            )
         if label not in self.known:
             self.known[label] = self._expand(text, label, at)
         found = self.known[label]
@@ -323,7 +408,15 @@ class _Checker:
         self.uses = self.uses.with_(uses)
         self.written_out += size
         if self.written_out > MOST_WRITTEN_OUT or len(self.path) > s.MOST_LEVELS:
-            self.fail("A001", at, t("with its segments written out this asks more than {n} questions", "segments compris, cela pose plus de {n} questions", n=MOST_WRITTEN_OUT))
+            raise self.failed(
+                "A001",
+                at,
+                t(
+                    "with its segments written out this asks more than {n} questions",
+                    "segments compris, cela pose plus de {n} questions",
+                    n=MOST_WRITTEN_OUT,
+                ),
+            )
         return tree
 
     def _expand(self, text: str, label: str, at: s.Span) -> tuple[m.Meaning, int, Uses] | None:
@@ -341,13 +434,25 @@ class _Checker:
         return tree, inner.written_out, inner.uses
 
     # --- events ----------------------------------------------------------------------------------------------------
-    def _event_term(self, path: s.Path, of: s.Word | None, where: s.Node | None, since: m.Since | None, at: s.Span) -> m.EventTerm:
+    def _event_term(
+        self, path: s.Path, of: s.Word | None, where: s.Node | None, since: m.Since | None, at: s.Span
+    ) -> m.EventTerm:
         self._no_word_of_the_language(path)
         name = path.text
         if name not in self.names.events:
             flags = [a for a, kind in self.names.attributes.items() if kind.name == "yes or no"]
             close = nearest(name, [*self.names.events, *flags]) or _stem(name, self.names.events)
-            self.fail("R009", path.at, t("no event or yes/no attribute called '{name}'", "aucun événement ni attribut oui/non nommé « {name} »", name=name) + _meant(close), close)
+            raise self.failed(
+                "R009",
+                path.at,
+                t(
+                    "no event or yes/no attribute called '{name}'",
+                    "aucun événement ni attribut oui/non nommé « {name} »",
+                    name=name,
+                )
+                + _meant(close),
+                close,
+            )
         self.use(events=[name])
         touched = self._touched(of) if of is not None else None
         asked = None
@@ -361,18 +466,31 @@ class _Checker:
     def _touched(self, of: s.Word) -> m.Touched:
         name, names = of.text, self.names
         if name.lower() in s.WORDS:
-            self.fail("A001", of.at, t("'{word}' does not fit here", "« {word} » n'a pas sa place ici", word=name))
+            raise self.failed("A001", of.at, t("'{word}' does not fit here", "« {word} » n'a pas sa place ici", word=name))
         campaign, slash, message = name.partition("/")
         if slash:
             if campaign not in names.campaigns:
                 close = nearest(campaign, names.campaigns)
-                self.fail("R010", (of.at[0], of.at[0] + len(campaign)),
-                          t("no campaign called '{name}'", "aucune campagne nommée « {name} »", name=campaign) + _meant(close), close)  # fmt: skip
+                raise self.failed(
+                    "R010",
+                    (of.at[0], of.at[0] + len(campaign)),
+                    t("no campaign called '{name}'", "aucune campagne nommée « {name} »", name=campaign) + _meant(close),
+                    close,
+                )
             if message not in names.campaigns[campaign]:
                 close = nearest(message, names.campaigns[campaign])
-                self.fail("R001", (of.at[0] + len(campaign) + 1, of.at[1]),
-                          t("campaign '{campaign}' has no message '{name}'", "la campagne « {campaign} » n'a pas de message « {name} »",
-                            campaign=campaign, name=message) + _meant(close), close)  # fmt: skip
+                raise self.failed(
+                    "R001",
+                    (of.at[0] + len(campaign) + 1, of.at[1]),
+                    t(
+                        "campaign '{campaign}' has no message '{name}'",
+                        "la campagne « {campaign} » n'a pas de message « {name} »",
+                        campaign=campaign,
+                        name=message,
+                    )
+                    + _meant(close),
+                    close,
+                )
             self.use(messages=[name], campaigns=[campaign])
             return m.Touched(campaign, message=message)
         if names.campaign and name in names.messages:
@@ -385,8 +503,12 @@ class _Checker:
             self.use(campaigns=[name])
             return m.Touched(name)
         close = nearest(name, [*names.messages, *names.steps, *names.campaigns])
-        self.fail("R001", of.at, t("no message or step called '{name}'", "aucun message ni étape nommé « {name} »", name=name) + _meant(close), close)
-        raise AssertionError
+        raise self.failed(
+            "R001",
+            of.at,
+            t("no message or step called '{name}'", "aucun message ni étape nommé « {name} »", name=name) + _meant(close),
+            close,
+        )
 
     def _since(self, window: s.Span_ | None, *, default: str) -> m.Since:
         if window is None:
@@ -400,14 +522,29 @@ class _Checker:
                 self.time(length)
                 return m.Since("within", length)
             case "next":
-                self.fail("A002", window.at, t("'within next' is asked of dates; events lie in the past", "« within next » se demande à une date ; un événement est passé"))
+                raise self.failed(
+                    "A002",
+                    window.at,
+                    t(
+                        "'within next' is asked of dates; events lie in the past",
+                        "« within next » se demande à une date ; un événement est passé",
+                    ),
+                )
             case "enter":
                 self._entered(window.at)
         return m.Since(window.kind)
 
     def _entered(self, at: s.Span) -> None:
         if not self.flow:
-            self.fail("A007", at, t("'{words}' has no meaning here: nobody has entered yet", "« {words} » n'a pas de sens ici : personne n'est encore entré", words=self.source(at)))
+            raise self.failed(
+                "A007",
+                at,
+                t(
+                    "'{words}' has no meaning here: nobody has entered yet",
+                    "« {words} » n'a pas de sens ici : personne n'est encore entré",
+                    words=self.source(at),
+                ),
+            )
         self.uses = self.uses.with_(Uses(speaks_of_enter=True))
 
     def _bare(self, node: s.Occurrence, event: str | None) -> m.Meaning:
@@ -416,7 +553,11 @@ class _Checker:
         plain = node.of is None and node.where is None
         is_event = not event and name in self.names.events
         if not is_event and (event or plain or path.words[0].text in ("contact", *_PERMISSIONS) or name in self.names.attributes):
-            known = event or name in self.names.attributes or (len(path.words) > 1 and path.words[0].text in ("contact", *_PERMISSIONS))
+            known = (
+                event
+                or name in self.names.attributes
+                or (len(path.words) > 1 and path.words[0].text in ("contact", *_PERMISSIONS))
+            )
             if known:
                 return self._bare_attribute(node, self.left(path, event))
         if not is_event and len(path.words) > 1 and path.words[0].text in self.names.events:
@@ -428,20 +569,49 @@ class _Checker:
         name = node.path.text
         if node.of is not None or node.where is not None:
             at = node.of.at if node.of is not None else node.path.at
-            self.fail("A002", at, t("'{name}' is {kind}, no event", "« {name} » est {kind}, pas un événement", name=name, kind=described(left.kind)))
+            raise self.failed(
+                "A002",
+                at,
+                t(
+                    "'{name}' is {kind}, no event",
+                    "« {name} » est {kind}, pas un événement",
+                    name=name,
+                    kind=described(left.kind),
+                ),
+            )
         if node.window is not None:
             return self._near(left, node.window, node.path.at)
         if left.kind.name == "yes or no":
             return m.Yes(left, True)
-        self.fail("A002", node.path.at, t("{name} is {kind}: compare it with something", "{name} est {kind} : le comparer à quelque chose", name=name, kind=described(left.kind)))
-        raise AssertionError
+        raise self.failed(
+            "A002",
+            node.path.at,
+            t(
+                "{name} is {kind}: compare it with something",
+                "{name} est {kind} : le comparer à quelque chose",
+                name=name,
+                kind=described(left.kind),
+            ),
+        )
 
     def _near(self, left: m.Left, window: s.Span_, at: s.Span) -> m.Meaning:
         if left.kind.name not in ("date", "time"):
-            self.fail("A002", window.at, t("{name} is {kind}; 'within' is asked of dates and events", "{name} est {kind} ; « within » se demande aux dates et aux événements",
-                                           name=self.source(at), kind=described(left.kind)))  # fmt: skip
+            raise self.failed(
+                "A002",
+                window.at,
+                t(
+                    "{name} is {kind}; 'within' is asked of dates and events",
+                    "{name} est {kind} ; « within » se demande aux dates et aux événements",
+                    name=self.source(at),
+                    kind=described(left.kind),
+                ),
+            )
         if window.length is None:
-            self.fail("A002", window.at, t("'{words}' is asked of events", "« {words} » se demande aux événements", words=self.source(window.at)))
+            raise self.failed(
+                "A002",
+                window.at,
+                t("'{words}' is asked of events", "« {words} » se demande aux événements", words=self.source(window.at)),
+            )
         assert window.length is not None
         length = self.duration(window.length)
         self.time(length)
@@ -467,18 +637,42 @@ class _Checker:
         kind = field_.kind if field_ else None
         if fn == "count":
             if field_:
-                self.fail("A002", at, t("count counts events: write count({event})", "count compte des événements : écrire count({event})", event=term.name), term.name)
+                raise self.failed(
+                    "A002",
+                    at,
+                    t(
+                        "count counts events: write count({event})",
+                        "count compte des événements : écrire count({event})",
+                        event=term.name,
+                    ),
+                    term.name,
+                )
             return _NUMBER
         if kind is None:
             if fn in ("first", "last"):
                 return _TIME
             good = [f"{term.name}.{name}" for name, k in self.names.events[term.name].items() if k.name in _ORDERED]
-            said = t("{fn} of what? name a field: {fn}({path})", "{fn} de quoi ? nommer un champ : {fn}({path})", fn=fn, path=(good or [f"{term.name}.…"])[0])
-            self.fail("A002", at, said, good[0] if len(good) == 1 else None)
+            said = t(
+                "{fn} of what? name a field: {fn}({path})",
+                "{fn} de quoi ? nommer un champ : {fn}({path})",
+                fn=fn,
+                path=(good or [f"{term.name}.…"])[0],
+            )
+            raise self.failed("A002", at, said, good[0] if len(good) == 1 else None)
         assert kind is not None
         wanted = _ORDERED if fn == "sum" else _ORDERED | {"date", "time"}
         if fn in ("sum", "min", "max") and kind.name not in wanted:
-            self.fail("A002", at, t("{path} is {kind}: {fn} wants a figure", "{path} est {kind} : {fn} demande un nombre", path=node.path.text, kind=described(kind), fn=fn))
+            raise self.failed(
+                "A002",
+                at,
+                t(
+                    "{path} is {kind}: {fn} wants a figure",
+                    "{path} est {kind} : {fn} demande un nombre",
+                    path=node.path.text,
+                    kind=described(kind),
+                    fn=fn,
+                ),
+            )
         return kind
 
     # --- comparisons -----------------------------------------------------------------------------------------------
@@ -489,7 +683,11 @@ class _Checker:
         if isinstance(left, m.Attribute) and op == "!=":
             self.use(leaves_out=[left.name])
         if kind.name in ("date", "time"):
-            return m.OnDay(left, self._day(node.value, left, event)) if not self._is_attribute(node.value) else self._same(node, left, event)
+            return (
+                m.OnDay(left, self._day(node.value, left, event))
+                if not self._is_attribute(node.value)
+                else self._same(node, left, event)
+            )
         if kind.name == "yes or no":
             return self._yes_no(node, left)
         if self._is_attribute(node.value):
@@ -506,9 +704,22 @@ class _Checker:
         kind, op, name = left.kind.name, node.operator, self.source(node.left.at)
         if op in _OPERATORS[kind]:
             if op in ("=", "!=") and isinstance(left, m.Measure) and left.function == "sum" and kind not in ("money",):
-                self.fail("A002", node.operator_at, t("sums of decimals are not exact: write >= or <=", "une somme de décimaux n'est pas exacte : écrire >= ou <="))
+                raise self.failed(
+                    "A002",
+                    node.operator_at,
+                    t(
+                        "sums of decimals are not exact: write >= or <=",
+                        "une somme de décimaux n'est pas exacte : écrire >= ou <=",
+                    ),
+                )
             return
-        said = t("{name} is {kind}: '{op}' is not asked of it", "{name} est {kind} : « {op} » ne se demande pas", name=name, kind=described(left.kind), op=op)
+        said = t(
+            "{name} is {kind}: '{op}' is not asked of it",
+            "{name} est {kind} : « {op} » ne se demande pas",
+            name=name,
+            kind=described(left.kind),
+            op=op,
+        )
         fix = None
         if kind == "list":
             said = t("a list is asked with 'contains'", "une liste se demande avec « contains »")
@@ -520,10 +731,20 @@ class _Checker:
         elif kind in ("date", "time") and op == "!=":
             said = t("write not {name} = …", "écrire not {name} = …", name=name)
         elif kind in ("text", "code", "choice") and op in ("<", ">", "<=", ">="):
-            said = t("texts have no order: {name} is {kind}", "les textes n'ont pas d'ordre : {name} est {kind}", name=name, kind=described(left.kind))
+            said = t(
+                "texts have no order: {name} is {kind}",
+                "les textes n'ont pas d'ordre : {name} est {kind}",
+                name=name,
+                kind=described(left.kind),
+            )
         elif kind in _ORDERED and op in ("contains", "starts with"):
-            said = t("{name} is {kind}: compare it with = or <", "{name} est {kind} : le comparer avec = ou <", name=name, kind=described(left.kind))
-        self.fail("A002", node.operator_at, said, fix)
+            said = t(
+                "{name} is {kind}: compare it with = or <",
+                "{name} est {kind} : le comparer avec = ou <",
+                name=name,
+                kind=described(left.kind),
+            )
+        raise self.failed("A002", node.operator_at, said, fix)
 
     def _is_attribute(self, value: s.Value) -> bool:
         return value.path is not None and len(value.path.words) > 1 and value.path.words[0].text == "contact"
@@ -532,13 +753,28 @@ class _Checker:
         """`city = contact.home_city`: both of one type."""
         assert node.value.path is not None
         if event:
-            self.fail("A002", node.value.at, _only_fields(event))
+            raise self.failed("A002", node.value.at, _only_fields(event))
         right = self._attribute(node.value.path)
-        if (right.kind.name, right.kind.currency) != (left.kind.name, left.kind.currency) and {right.kind.name, left.kind.name} != {"code", "choice"}:
-            self.fail("A002", node.value.at, t("{left} is {kind}; {right} is {other}", "{left} est {kind} ; {right} est {other}", left=self.source(node.left.at),
-                                               kind=described(left.kind), right=node.value.path.text, other=described(right.kind)))  # fmt: skip
+        if (right.kind.name, right.kind.currency) != (left.kind.name, left.kind.currency) and {
+            right.kind.name,
+            left.kind.name,
+        } != {"code", "choice"}:
+            raise self.failed(
+                "A002",
+                node.value.at,
+                t(
+                    "{left} is {kind}; {right} is {other}",
+                    "{left} est {kind} ; {right} est {other}",
+                    left=self.source(node.left.at),
+                    kind=described(left.kind),
+                    right=node.value.path.text,
+                    other=described(right.kind),
+                ),
+            )
         if node.operator not in ("=", "!=", "<", "<=", ">", ">="):
-            self.fail("A002", node.operator_at, t("'{op}' wants a value", "« {op} » demande une valeur", op=node.operator))
+            raise self.failed(
+                "A002", node.operator_at, t("'{op}' wants a value", "« {op} » demande une valeur", op=node.operator)
+            )
         return m.Compare(left, node.operator, right)
 
     def _yes_no(self, node: s.Comparison, left: m.Left) -> m.Meaning:
@@ -546,22 +782,47 @@ class _Checker:
         if word in ("yes", "no"):
             return m.Yes(left, (word == "yes") == (node.operator == "="))
         fix = {"true": "yes", "oui": "yes", "1": "yes", "false": "no", "non": "no", "0": "no"}.get(word or node.value.text)
-        self.fail("A002", node.value.at, t("{name} is a yes or no: write '= yes' or '= no'", "{name} est un oui ou non : écrire « = yes » ou « = no »", name=self.source(node.left.at)), fix)
-        raise AssertionError
+        raise self.failed(
+            "A002",
+            node.value.at,
+            t(
+                "{name} is a yes or no: write '= yes' or '= no'",
+                "{name} est un oui ou non : écrire « = yes » ou « = no »",
+                name=self.source(node.left.at),
+            ),
+            fix,
+        )
 
     def _membership(self, node: s.Membership, event: str | None) -> m.Meaning:
         left = self.left(node.left, event)
         kind, name = left.kind.name, self.source(node.left.at)
         if kind == "list":
-            self.fail("A002", node.at, t("a list is asked with 'contains'", "une liste se demande avec « contains »"))
+            raise self.failed("A002", node.at, t("a list is asked with 'contains'", "une liste se demande avec « contains »"))
         if kind in ("date", "time", "yes or no"):
-            self.fail("A002", node.at, t("{name} is {kind}: 'in' is not asked of it", "{name} est {kind} : « in » ne se demande pas", name=name, kind=described(left.kind)))
+            raise self.failed(
+                "A002",
+                node.at,
+                t(
+                    "{name} is {kind}: 'in' is not asked of it",
+                    "{name} est {kind} : « in » ne se demande pas",
+                    name=name,
+                    kind=described(left.kind),
+                ),
+            )
         if isinstance(left, m.Measure) and left.function == "sum" and kind != "money":
-            self.fail("A002", node.at, t("sums of decimals are not exact: write >= or <=", "une somme de décimaux n'est pas exacte : écrire >= ou <="))
+            raise self.failed(
+                "A002",
+                node.at,
+                t("sums of decimals are not exact: write >= or <=", "une somme de décimaux n'est pas exacte : écrire >= ou <="),
+            )
         values: list[m.Stored] = []
         for value in node.values:
             if self._is_attribute(value):
-                self.fail("A002", value.at, t("a list holds values, not attributes", "une liste contient des valeurs, pas des attributs"))
+                raise self.failed(
+                    "A002",
+                    value.at,
+                    t("a list holds values, not attributes", "une liste contient des valeurs, pas des attributs"),
+                )
             try:
                 values.append(self.value(value, left, name))
             except _Unknown:
@@ -577,7 +838,16 @@ class _Checker:
         """The value as the store keeps it, or the problem that it has beside this term."""
         kind = left.kind
         if value.kind == "word" and value.text.lower() in s.WORDS:
-            self.fail("A001", value.at, t("'{word}' is a word of the language: quote it", "« {word} » est un mot du langage : le mettre entre guillemets", word=value.text), f'"{value.text}"')
+            raise self.failed(
+                "A001",
+                value.at,
+                t(
+                    "'{word}' is a word of the language: quote it",
+                    "« {word} » est un mot du langage : le mettre entre guillemets",
+                    word=value.text,
+                ),
+                f'"{value.text}"',
+            )
         match kind.name:
             case "text" | "code" | "list":
                 return self._text(value, kind, name)
@@ -594,13 +864,18 @@ class _Checker:
             case "duration" if value.kind == "length":
                 assert value.length is not None
                 return int(self.duration(value.length).about.total_seconds()) // 60
-        self._wrong_type(value, kind, name)
-        raise AssertionError
+        raise self._wrong_type(value, kind, name)
 
-    def _wrong_type(self, value: s.Value, kind: Kind, name: str) -> None:
+    def _wrong_type(self, value: s.Value, kind: Kind, name: str) -> _Unknown:
         fix = None
-        said = t("{name} is {kind}; {value} is {other}", "{name} est {kind} ; {value} est {other}", name=name, kind=described(kind),
-                 value=f"'{value.text}'" if value.kind in ("word", "text") else self.source(value.at), other=_written(value))  # fmt: skip
+        said = t(
+            "{name} is {kind}; {value} is {other}",
+            "{name} est {kind} ; {value} est {other}",
+            name=name,
+            kind=described(kind),
+            value=f"'{value.text}'" if value.kind in ("word", "text") else self.source(value.at),
+            other=_written(value),
+        )
         if value.kind == "word" and value.text in self.names.attributes:
             fix = f"contact.{value.text}"
             said += t("; the attribute is {fix}", " ; l'attribut s'écrit {fix}", fix=fix)
@@ -608,16 +883,35 @@ class _Checker:
             fix = f"{value.text} %"
             said = t("{name} is a percentage: write {fix}", "{name} est un pourcentage : écrire {fix}", name=name, fix=fix)
         elif kind.name == "distance" and value.kind == "number":
-            said = t("{name} is a distance: write {value} km or {value} m", "{name} est une distance : écrire {value} km ou {value} m", name=name, value=value.text)
+            said = t(
+                "{name} is a distance: write {value} km or {value} m",
+                "{name} est une distance : écrire {value} km ou {value} m",
+                name=name,
+                value=value.text,
+            )
         elif kind.name == "duration" and value.kind == "number":
-            said = t("{name} is a duration: write {value} days", "{name} est une durée : écrire {value} days", name=name, value=value.text)
-        self.fail("A002", value.at, said, fix)
+            said = t(
+                "{name} is a duration: write {value} days",
+                "{name} est une durée : écrire {value} days",
+                name=name,
+                value=value.text,
+            )
+        return self.failed("A002", value.at, said, fix)
 
     def _text(self, value: s.Value, kind: Kind, name: str) -> str:
         if value.kind not in ("text", "word", "number", "date", "datetime"):
-            self._wrong_type(value, kind, name)
+            raise self._wrong_type(value, kind, name)
         if value.kind == "word" and value.text in self.names.attributes and self.names.attributes[value.text].name == kind.name:
-            self.note("A014", value.at, t("'{name}' is read as a text; the attribute is contact.{name}", "« {name} » est lu comme un texte ; l'attribut est contact.{name}", name=value.text), f"contact.{value.text}")
+            self.note(
+                "A014",
+                value.at,
+                t(
+                    "'{name}' is read as a text; the attribute is contact.{name}",
+                    "« {name} » est lu comme un texte ; l'attribut est contact.{name}",
+                    name=value.text,
+                ),
+                f"contact.{value.text}",
+            )
         return value.text if kind.name == "code" else fold(value.text)
 
     def _choice(self, value: s.Value, kind: Kind, name: str) -> str:
@@ -626,36 +920,72 @@ class _Checker:
                 if choice == value.text or fold(choice) == fold(value.text):
                     return choice
             close = nearest(value.text, kind.choices)
-            self.fail("A002", value.at, t("'{value}' is not one of {choices}", "« {value} » ne fait pas partie de {choices}", value=value.text, choices=_some(kind.choices)) + _meant(close, join=";"), close)
-        self._wrong_type(value, kind, name)
-        raise AssertionError
+            raise self.failed(
+                "A002",
+                value.at,
+                t(
+                    "'{value}' is not one of {choices}",
+                    "« {value} » ne fait pas partie de {choices}",
+                    value=value.text,
+                    choices=_some(kind.choices),
+                )
+                + _meant(close, join=";"),
+                close,
+            )
+        raise self._wrong_type(value, kind, name)
 
     def _money(self, value: s.Value, kind: Kind, name: str) -> int:
         if value.kind == "number":
-            self.fail("S005", value.at, t("which currency? write {value} {currency}", "quelle devise ? écrire {value} {currency}", value=value.text, currency=kind.currency or "EUR"), f"{value.text} {kind.currency or 'EUR'}")
+            raise self.failed(
+                "S005",
+                value.at,
+                t(
+                    "which currency? write {value} {currency}",
+                    "quelle devise ? écrire {value} {currency}",
+                    value=value.text,
+                    currency=kind.currency or "EUR",
+                ),
+                f"{value.text} {kind.currency or 'EUR'}",
+            )
         if value.kind != "money":
-            self._wrong_type(value, kind, name)
+            raise self._wrong_type(value, kind, name)
         if value.unit != kind.currency:
-            self.fail("A002", value.at, t("{name} is in {currency}", "{name} est en {currency}", name=name, currency=kind.currency or "?"))
+            raise self.failed(
+                "A002",
+                value.at,
+                t("{name} is in {currency}", "{name} est en {currency}", name=name, currency=kind.currency or "?"),
+            )
         self._figure(value)
         minor = Decimal(value.text).scaleb(MINOR_DIGITS.get(value.unit, 2))
         if minor != minor.to_integral_value():
             digits = MINOR_DIGITS.get(value.unit, 2)
-            self.fail("A002", value.at, t("{currency} has {n} decimals", "{currency} a {n} décimales", currency=value.unit, n=digits))
+            raise self.failed(
+                "A002", value.at, t("{currency} has {n} decimals", "{currency} a {n} décimales", currency=value.unit, n=digits)
+            )
         return int(minor)
 
     def _figure(self, value: s.Value) -> int | float:
         if len(value.text.strip("-").replace(".", "")) > 15:
-            self.fail("A002", value.at, t("a number has at most 15 digits", "un nombre a au plus 15 chiffres"))
+            raise self.failed("A002", value.at, t("a number has at most 15 digits", "un nombre a au plus 15 chiffres"))
         return _plain(Decimal(value.text))
 
     def duration(self, length: s.Length) -> Duration:
         """A whole number above 0, and not beyond two hundred years."""
         if not length.count.isdigit() or int(length.count) < 1 or len(length.count) > 9:
-            self.fail("A001", length.at, t("a duration is a whole number above 0, such as '3 days'", "une durée est un nombre entier positif, comme « 3 days »"))
+            raise self.failed(
+                "A001",
+                length.at,
+                t(
+                    "a duration is a whole number above 0, such as '3 days'",
+                    "une durée est un nombre entier positif, comme « 3 days »",
+                ),
+            )
         found = Duration(int(length.count), length.unit)
-        if int(length.count) * {"minute": 1, "hour": 60, "day": 1440, "week": 10080, "month": 43200, "year": 525600}[length.unit] > 200 * 525600:
-            self.fail("A001", length.at, t("a duration is at most 200 years", "une durée est d'au plus 200 ans"))
+        if (
+            int(length.count) * {"minute": 1, "hour": 60, "day": 1440, "week": 10080, "month": 43200, "year": 525600}[length.unit]
+            > 200 * 525600
+        ):
+            raise self.failed("A001", length.at, t("a duration is at most 200 years", "une durée est d'au plus 200 ans"))
         return found
 
     # --- instants --------------------------------------------------------------------------------------------------
@@ -667,10 +997,14 @@ class _Checker:
             case "date":
                 return m.Point("date", text=self._calendar(value.text, value.at))
             case "datetime":
-                self.fail("A002", value.at, t("'=' asks for a day: write {day}", "« = » demande un jour : écrire {day}", day=value.text[:10]), value.text[:10])
+                raise self.failed(
+                    "A002",
+                    value.at,
+                    t("'=' asks for a day: write {day}", "« = » demande un jour : écrire {day}", day=value.text[:10]),
+                    value.text[:10],
+                )
         name = self.text[: value.at[0]].rstrip("= \t\r\n").rsplit(" ", 1)[-1]
-        self._wrong_type(value, left.kind, name)
-        raise AssertionError
+        raise self._wrong_type(value, left.kind, name)
 
     def _calendar(self, text: str, at: s.Span) -> str:
         try:
@@ -678,18 +1012,31 @@ class _Checker:
         except ValueError:
             found = date.min
         if not 1900 <= found.year <= 9000:
-            self.fail("A001", at, t("there is no day {day}", "il n'y a pas de jour {day}", day=text))
+            raise self.failed("A001", at, t("there is no day {day}", "il n'y a pas de jour {day}", day=text))
         return text
 
     def _ordering(self, node: s.Ordering, event: str | None) -> m.Meaning:
         left = self.left(node.left, event)
         name = self.source(node.left.at)
         if left.kind.name not in ("date", "time"):
-            self.fail("A002", node.left.at, t("{name} is {kind}; '{side}' is asked of dates", "{name} est {kind} ; « {side} » se demande aux dates", name=name, kind=described(left.kind), side=node.side))
+            raise self.failed(
+                "A002",
+                node.left.at,
+                t(
+                    "{name} is {kind}; '{side}' is asked of dates",
+                    "{name} est {kind} ; « {side} » se demande aux dates",
+                    name=name,
+                    kind=described(left.kind),
+                    side=node.side,
+                ),
+            )
         point = self._point(node.instant, event)
         self._one_calendar(left.kind, point, node)
         if point.kind not in ("left", "beside"):
-            self.time(point.length or (Duration(1, "minute") if point.kind == "now" and left.kind.name == "time" else Duration(1, "day")))
+            self.time(
+                point.length
+                or (Duration(1, "minute") if point.kind == "now" and left.kind.name == "time" else Duration(1, "day"))
+            )
         return m.Ordered(left, node.side, point)
 
     def _one_calendar(self, kind: Kind, point: m.Point, node: s.Ordering) -> None:
@@ -698,8 +1045,18 @@ class _Checker:
         other = origin.left.kind.name if origin.left else ("time" if origin.kind == "enter" else None)
         if other is not None and other != kind.name:
             words = {"date": t("a calendar day", "un jour"), "time": t("an instant", "un instant")}
-            self.fail("A002", node.instant.at, t("{name} is {kind}, {other} is {words}: compare days with days", "{name} est {kind}, {other} est {words} : comparer des jours avec des jours",
-                                                 name=self.source(node.left.at), kind=words[kind.name], other=self.source(node.instant.at), words=words[other]))  # fmt: skip
+            raise self.failed(
+                "A002",
+                node.instant.at,
+                t(
+                    "{name} is {kind}, {other} is {words}: compare days with days",
+                    "{name} est {kind}, {other} est {words} : comparer des jours avec des jours",
+                    name=self.source(node.left.at),
+                    kind=words[kind.name],
+                    other=self.source(node.instant.at),
+                    words=words[other],
+                ),
+            )
 
     def _point(self, node: s.Instant, event: str | None) -> m.Point:
         match node.kind:
@@ -725,7 +1082,8 @@ class _Checker:
         try:
             datetime.fromisoformat(text)
         except ValueError:
-            self.fail("A001", node.at, t("there is no time {time}", "il n'y a pas d'heure {time}", time=node.text[11:]))
+            said = t("there is no time {time}", "il n'y a pas d'heure {time}", time=node.text[11:])
+            raise self.failed("A001", node.at, said) from None
         return text
 
     def _own_instant(self, node: s.Instant, event: str | None) -> m.Point:
@@ -736,17 +1094,38 @@ class _Checker:
         else:
             left = self.left(node.term, event)
         if left.kind.name not in ("date", "time"):
-            self.fail("A002", node.at, t("{name} is {kind}; a date stands here", "{name} est {kind} ; ici se tient une date", name=self.source(node.at), kind=described(left.kind)))
+            raise self.failed(
+                "A002",
+                node.at,
+                t(
+                    "{name} is {kind}; a date stands here",
+                    "{name} est {kind} ; ici se tient une date",
+                    name=self.source(node.at),
+                    kind=described(left.kind),
+                ),
+            )
         return m.Point("left", left=left)
 
     def _beside(self, node: s.Instant, event: str | None) -> m.Point:
-        assert node.length is not None and node.origin is not None
+        assert node.length is not None
+        assert node.origin is not None
         length = self.duration(node.length)
         origin = self._point(node.origin, event)
         if length.unit in ("month", "year"):
-            self.fail("A002", node.length.at, t("beside a person's own instant count in days or weeks", "à côté d'un instant propre à la personne, compter en jours ou en semaines"))
+            raise self.failed(
+                "A002",
+                node.length.at,
+                t(
+                    "beside a person's own instant count in days or weeks",
+                    "à côté d'un instant propre à la personne, compter en jours ou en semaines",
+                ),
+            )
         if origin.left is not None and origin.left.kind.name == "date" and length.elapsed:
-            self.fail("A002", node.length.at, t("beside a calendar day count in days or weeks", "à côté d'un jour, compter en jours ou en semaines"))
+            raise self.failed(
+                "A002",
+                node.length.at,
+                t("beside a calendar day count in days or weeks", "à côté d'un jour, compter en jours ou en semaines"),
+            )
         return m.Point("beside", length=length, side=node.side, origin=origin)
 
     # --- warnings --------------------------------------------------------------------------------------------------
@@ -756,7 +1135,15 @@ class _Checker:
             if isinstance(part, s.Junction) and part.word == "or":
                 for inner in part.parts:
                     if isinstance(inner, s.Junction):
-                        self.note("A009", inner.at, t("'and' binds before 'or'; parentheses make it sure", "« and » lie avant « or » ; des parenthèses lèvent le doute"), f"({self.source(inner.at)})")
+                        self.note(
+                            "A009",
+                            inner.at,
+                            t(
+                                "'and' binds before 'or'; parentheses make it sure",
+                                "« and » lie avant « or » ; des parenthèses lèvent le doute",
+                            ),
+                            f"({self.source(inner.at)})",
+                        )
 
     def _always(self, node: s.Node, tree: m.Meaning) -> None:
         from omnicli.condition.always import always
@@ -768,11 +1155,15 @@ class _Checker:
 
 
 _OPERATORS: Mapping[str, frozenset[str]] = {
-    "text": frozenset({"=", "!=", "contains", "starts with"}), "code": frozenset({"=", "!=", "contains", "starts with"}),
-    "choice": frozenset({"=", "!="}), "list": frozenset({"contains"}), "yes or no": frozenset({"=", "!="}),
-    "date": frozenset({"="}), "time": frozenset({"="}),
+    "text": frozenset({"=", "!=", "contains", "starts with"}),
+    "code": frozenset({"=", "!=", "contains", "starts with"}),
+    "choice": frozenset({"=", "!="}),
+    "list": frozenset({"contains"}),
+    "yes or no": frozenset({"=", "!="}),
+    "date": frozenset({"="}),
+    "time": frozenset({"="}),
     **{kind: frozenset({"=", "!=", "<", "<=", ">", ">="}) for kind in _ORDERED},
-}  # fmt: skip
+}
 
 
 def described(kind: Kind) -> str:
@@ -821,7 +1212,11 @@ def _written(value: s.Value) -> str:
 
 
 def _only_fields(event: str) -> str:
-    return t("inside where ( … ) stand only fields of '{event}', and 'at'", "dans where ( … ) ne se tiennent que les champs de « {event} », et « at »", event=event)
+    return t(
+        "inside where ( … ) stand only fields of '{event}', and 'at'",
+        "dans where ( … ) ne se tiennent que les champs de « {event} », et « at »",
+        event=event,
+    )
 
 
 def _meant(close: str | None, *, join: str = ".") -> str:

@@ -29,7 +29,7 @@ def generate() -> str:
         GRAMMAR.read_text(encoding="utf-8"), parser="lalr", lexer="contextual", propagate_positions=True, maybe_placeholders=True
     )
     out = StringIO()
-    gen_standalone(grammar, out=out)
+    gen_standalone(grammar, out=out)  # type: ignore[no-untyped-call]
     return f"# grammar {fingerprint()}\n{out.getvalue()}"
 
 

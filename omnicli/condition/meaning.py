@@ -217,6 +217,22 @@ class Happened:
 
 
 Meaning = (
-    All | AnyOf | Not | Constant | Use | PersonaIs | Enrolled | Compare | OneOf | Known | Has | Contains | Starts | Ordered | OnDay
-    | Near | Yes | Happened
-)  # fmt: skip
+    All
+    | AnyOf
+    | Not
+    | Constant
+    | Use
+    | PersonaIs
+    | Enrolled
+    | Compare
+    | OneOf
+    | Known
+    | Has
+    | Contains
+    | Starts
+    | Ordered
+    | OnDay
+    | Near
+    | Yes
+    | Happened
+)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,18 +21,26 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from omnicli import clock
 from omnicli.condition import meaning as m
+from omnicli.condition.always import holds
 from omnicli.condition.check import Checked, check, check_event
 from omnicli.condition.problem import ConditionError, Problem
 from omnicli.model.literals import Duration
-from omnicli.model.vocabulary import BUILT_IN_KINDS, Kind, Vocabulary
+from omnicli.model.vocabulary import BUILT_IN_KINDS, Vocabulary
+from omnicli.text import fold
 from omnicli.texts import t
 
 Bool = sa.ColumnElement[bool]
 Column = sa.ColumnElement[Any]
 _INT, _REAL, _TEXT = sa.BigInteger(), sa.Float(), sa.Text()
 _TYPES: Mapping[str, sa.types.TypeEngine[Any]] = {
-    "number": _REAL, "percent": _REAL, "distance": _REAL, "money": _INT, "duration": _INT, "time": _INT, "yes or no": _INT,
-}  # fmt: skip
+    "number": _REAL,
+    "percent": _REAL,
+    "distance": _REAL,
+    "money": _INT,
+    "duration": _INT,
+    "time": _INT,
+    "yes or no": _INT,
+}
 #: Payload fields that are columns of `event` itself.
 EVENT_COLUMNS = ("channel", "campaign", "message", "step", "at")
 _BUILT_IN = {name: name for name in BUILT_IN_KINDS} | {"id": "source_id", "created": "created_at"}
@@ -47,13 +56,13 @@ class reach_item(FunctionElement[Any]):
     name = "reach_item"
 
 
-@compiles(reach_item)  # type: ignore[no-untyped-call, untyped-decorator]
+@compiles(reach_item)
 def _reach_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
     column, path, _ = (compiler.process(c, **kw) for c in element.clauses)
     return f"json_extract({column}, {path})"
 
 
-@compiles(reach_item, "postgresql")  # type: ignore[no-untyped-call, untyped-decorator]
+@compiles(reach_item, "postgresql")
 def _reach_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
     column, _, path = (compiler.process(c, **kw) for c in element.clauses)
     found = f"(CAST({column} AS JSONB) #>> {path})"
@@ -68,12 +77,12 @@ class place_of(FunctionElement[int]):
     type = _INT
 
 
-@compiles(place_of)  # type: ignore[no-untyped-call, untyped-decorator]
+@compiles(place_of)
 def _place_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
     return f"instr({compiler.process(element.clauses, **kw)})"
 
 
-@compiles(place_of, "postgresql")  # type: ignore[no-untyped-call, untyped-decorator]
+@compiles(place_of, "postgresql")
 def _place_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
     return f"strpos({compiler.process(element.clauses, **kw)})"
 
@@ -86,13 +95,13 @@ class days_from(FunctionElement[str]):
     type = _TEXT
 
 
-@compiles(days_from)  # type: ignore[no-untyped-call, untyped-decorator]
+@compiles(days_from)
 def _days_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
     day, count = (compiler.process(c, **kw) for c in element.clauses)
     return f"date({day}, '{int(count):+d} days')"
 
 
-@compiles(days_from, "postgresql")  # type: ignore[no-untyped-call, untyped-decorator]
+@compiles(days_from, "postgresql")
 def _days_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
     day, count = (compiler.process(c, **kw) for c in element.clauses)
     return f"to_char(CAST({day} AS DATE) + ({int(count)}), 'YYYY-MM-DD')"
@@ -114,7 +123,9 @@ class Compiler:
     """Conditions of one vocabulary as SQL. `contact` and `enrollment` are the names that the surrounding query gives
     those tables; `campaign` is the campaign whose messages and steps are meant by their bare names."""
 
-    def __init__(self, vocabulary: Vocabulary, *, campaign: str | None = None, contact: str = "contact", enrollment: str = "enrollment") -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, *, campaign: str | None = None, contact: str = "contact", enrollment: str = "enrollment"
+    ) -> None:
         self.vocabulary = replace(vocabulary, campaign=campaign) if campaign else vocabulary
         self.contact = contact
         self.enrollment = enrollment
@@ -133,7 +144,11 @@ class Compiler:
         tree = self._asked(check(text, self.vocabulary))
         place = _Place(self._contact("id", _INT), alone=form != "exists")
         condition = self._meaning(tree, place, narrowing=form == "auto")
-        base = sa.table("contact", sa.column("id", _INT)).alias(self.contact) if self.contact != "contact" else sa.table("contact", sa.column("id", _INT))
+        base = (
+            sa.table("contact", sa.column("id", _INT)).alias(self.contact)
+            if self.contact != "contact"
+            else sa.table("contact", sa.column("id", _INT))
+        )
         return sa.select(base.c.id).where(self._contact("erased_at", _INT).is_(None), condition)
 
     def narrowing(self, text: str) -> Bool | None:
@@ -154,7 +169,9 @@ class Compiler:
         at = self._of(alias, "at", _INT)
         where = [at > since if strict_since else at >= since, *([at < until] if until is not None else [])]
         person = self._contact("id", _INT)
-        return self._from(alias, [sa.func.min(at)], [*self._matching(checked.term, alias, person, of_pass=checked.term.of_pass), *where]).scalar_subquery()
+        return self._from(
+            alias, [sa.func.min(at)], [*self._matching(checked.term, alias, person, of_pass=checked.term.of_pass), *where]
+        ).scalar_subquery()
 
     def parameters(self, now: datetime) -> dict[str, object]:
         """Every instant that this compiler's expressions name, reckoned from `now` in the project's zone."""
@@ -166,7 +183,14 @@ class Compiler:
             return checked.tree
         for problem in checked.errors:
             raise ConditionError(problem)
-        raise ConditionError(Problem("A001", 1, 0, t("a segment or persona that it uses cannot be asked", "un segment ou persona utilisé ne peut pas être évalué")))
+        raise ConditionError(
+            Problem(
+                "A001",
+                1,
+                0,
+                t("a segment or persona that it uses cannot be asked", "un segment ou persona utilisé ne peut pas être évalué"),
+            )
+        )
 
     def _meaning(self, tree: m.Meaning, place: _Place, *, narrowing: bool = False) -> Bool:
         match tree:
@@ -196,8 +220,9 @@ class Compiler:
             case m.Compare(left=left, operator=operator, right=right):
                 return self._compare(left, operator, right, place)
             case m.OneOf(left=left, values=values, negated=negated):
-                wanted = [_literal(left.kind, value).value for value in values]
-                return self._ask(left, place, lambda x: x.not_in(wanted) if negated else x.in_(wanted), folded=True)
+                wanted = [_literal(left, value).value for value in values]
+                zero = (0 in values) != negated
+                return self._ask(left, place, lambda x: x.not_in(wanted) if negated else x.in_(wanted), folded=True, zero=zero)
             case m.Known(left=left):
                 return self._known(left, place)
             case m.Has(left=left, value=value):
@@ -244,28 +269,32 @@ class Compiler:
         assert not isinstance(left, m.Permission)
         return self._column(left, place, folded=folded)
 
-    def _ask(self, left: m.Left, place: _Place, question: Callable[[Column], Column], *, folded: bool = False) -> Bool:
-        """The question, false on a missing value."""
+    def _ask(
+        self, left: m.Left, place: _Place, question: Callable[[Column], Column], *, folded: bool = False, zero: bool = False
+    ) -> Bool:
+        """The question, false on a missing value. `zero`: whether 0, the count and sum of nothing, answers yes."""
         if isinstance(left, m.Measure):
-            return self._ask_measure(left, place, question)
+            return self._ask_measure(left, place, question, zero=zero)
         column = self._scalar(left, place, folded=folded)
         asked = question(column)
         return asked if _never_null(left) else sa.and_(column.is_not(None), asked)
 
-    def _ask_measure(self, left: m.Measure, place: _Place, question: Callable[[Column], Column]) -> Bool:
+    def _ask_measure(self, left: m.Measure, place: _Place, question: Callable[[Column], Column], *, zero: bool) -> Bool:
         if place.alone and not (left.field and left.function in ("first", "last")):
-            return self._grouped(left, place, question)
+            return self._grouped(left, place, question, zero=zero)
         return question(self._measure(left, place)).is_(sa.true())
 
     # --- comparisons -----------------------------------------------------------------------------------------------
     def _compare(self, left: m.Left, operator: str, right: m.Stored | m.Left, place: _Place) -> Bool:
         compare = _COMPARE[operator]
         if isinstance(right, (str, int, float)):
-            value = _literal(left.kind, right)
-            return self._ask(left, place, lambda x: compare(x, value), folded=True)
+            value = _literal(left, right)
+            zero = left.kind.name in _TYPES and holds(0, operator, right)
+            return self._ask(left, place, lambda x: compare(x, value), folded=True, zero=zero)
         other = self._scalar(right, place, folded=True)
         if isinstance(left, m.Measure) or isinstance(right, m.Measure):
-            return compare(self._scalar(left, place, folded=True), other).is_(sa.true())
+            asked: Column = compare(self._scalar(left, place, folded=True), other)
+            return asked.is_(sa.true())
         column = self._scalar(left, place, folded=True)
         return sa.and_(column.is_not(None), other.is_not(None), compare(column, other))
 
@@ -319,13 +348,20 @@ class Compiler:
 
     def _matching(self, term: m.EventTerm, alias: str, person: Column | None, *, of_pass: bool) -> list[Bool]:
         """What a row of `event` must be to count; `person` None: anybody's. Machine traffic and the future never count."""
-        of = lambda name, type_=_TEXT: self._of(alias, name, type_)  # noqa: E731
+
+        def of(name: str, type_: sa.types.TypeEngine[Any] = _TEXT) -> Column:
+            return self._of(alias, name, type_)
+
         found: list[Bool] = []
         if of_pass:
             found.append(of("enrollment_id", _INT) == sa.literal_column(f"{self.enrollment}.id", _INT))
         elif person is not None:
             found.append(of("contact_id", _INT) == person)
-        found += [of("name") == sa.literal(term.name, _TEXT), of("at", _INT) <= self._now(), of("machine", _INT) == sa.literal_column("0", _INT)]
+        found += [
+            of("name") == sa.literal(term.name, _TEXT),
+            of("at", _INT) <= self._now(),
+            of("machine", _INT) == sa.literal_column("0", _INT),
+        ]
         if term.touched:
             for name in ("campaign", "message", "step"):
                 if (wanted := getattr(term.touched, name)) is not None:
@@ -350,7 +386,9 @@ class Compiler:
     def _happened(self, term: m.EventTerm, place: _Place) -> Bool:
         alias = f"e{place.depth + 1}"
         if place.alone:
-            return place.person.in_(self._from(alias, [self._of(alias, "contact_id", _INT)], self._rows(term, alias, place, None)))
+            return place.person.in_(
+                self._from(alias, [self._of(alias, "contact_id", _INT)], self._rows(term, alias, place, None))
+            )
         return sa.exists(self._from(alias, [sa.literal_column("1")], self._rows(term, alias, place, place.person)))
 
     def _answer(self, measure: m.Measure, alias: str) -> Column:
@@ -360,7 +398,9 @@ class Compiler:
             case "count":
                 return sa.func.count()
             case "sum":
-                return sa.func.coalesce(sa.func.sum(column, type_=column.type), sa.literal_column("0", column.type), type_=column.type)
+                return sa.func.coalesce(
+                    sa.func.sum(column, type_=column.type), sa.literal_column("0", column.type), type_=column.type
+                )
             case "min" | "first":
                 return sa.func.min(column, type_=column.type)
         return sa.func.max(column, type_=column.type)
@@ -376,27 +416,34 @@ class Compiler:
             return self._from(alias, [column], rows).order_by(*ordered).limit(sa.literal_column("1")).scalar_subquery()
         return self._from(alias, [self._answer(measure, alias)], rows).scalar_subquery()
 
-    def _grouped(self, measure: m.Measure, place: _Place, question: Callable[[Column], Column]) -> Bool:
+    def _grouped(self, measure: m.Measure, place: _Place, question: Callable[[Column], Column], *, zero: bool) -> Bool:
         """The same asked of the whole ledger once: IN (SELECT … GROUP BY … HAVING …). Where a person without events
         answers yes as well, those who answer no are left out instead."""
         alias = f"e{place.depth + 1}"
         contact_id = self._of(alias, "contact_id", _INT)
         rows = self._from(alias, [contact_id], self._rows(measure.term, alias, place, None)).group_by(contact_id)
         asked = question(self._answer(measure, alias))
-        if measure.function in ("count", "sum") and _holds_for_zero(question, measure):
+        if measure.function in ("count", "sum") and zero:
             return place.person.not_in(rows.having(sa.not_(asked.is_(sa.true()))))
         return place.person.in_(rows.having(asked.is_(sa.true())))
 
     def _enrolled(self, campaign: str, place: _Place) -> Bool:
         passes, runs = sa.table("enrollment").alias("p1"), sa.table("campaign").alias("c1")
-        query = sa.select(sa.literal_column("1")).select_from(passes.join(runs, sa.literal_column("p1.campaign_id") == sa.literal_column("c1.id")))
-        return sa.exists(query.where(
-            sa.literal_column("p1.contact_id", _INT) == place.person, sa.literal_column("p1.state", _TEXT) == sa.literal_column("'open'", _TEXT),
-            sa.literal_column("c1.name", _TEXT) == sa.literal(campaign, _TEXT),
-        ))  # fmt: skip
+        query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(
+            passes.join(runs, sa.literal_column("p1.campaign_id") == sa.literal_column("c1.id"))
+        )
+        return sa.exists(
+            query.where(
+                sa.literal_column("p1.contact_id", _INT) == place.person,
+                sa.literal_column("p1.state", _TEXT) == sa.literal_column("'open'", _TEXT),
+                sa.literal_column("c1.name", _TEXT) == sa.literal(campaign, _TEXT),
+            )
+        )
 
     # --- time ------------------------------------------------------------------------------------------------------
-    def _instant(self, name: str, reckon: Callable[[datetime], int | str], type_: sa.types.TypeEngine[Any] = _INT) -> sa.BindParameter[Any]:
+    def _instant(
+        self, name: str, reckon: Callable[[datetime], int | str], type_: sa.types.TypeEngine[Any] = _INT
+    ) -> sa.BindParameter[Any]:
         """A named parameter, the same in every expression that speaks of it."""
         key = f"omni_{name}"
         self._instants[key] = reckon
@@ -444,7 +491,8 @@ class Compiler:
                 assert point.left is not None
                 return self._scalar(point.left, place, folded=False)
             case "beside":
-                assert point.origin is not None and point.length is not None
+                assert point.origin is not None
+                assert point.length is not None
                 count = point.length.about.days * (1 if point.side == "after" else -1)
                 return days_from(self._day(point.origin, place), sa.literal_column(str(count), _INT))
         return self._day_from_now(None, ahead=False)
@@ -463,14 +511,12 @@ class Compiler:
                 assert point.left is not None
                 return self._scalar(point.left, place, folded=False)
             case "beside":
-                assert point.origin is not None and point.length is not None
+                assert point.origin is not None
+                assert point.length is not None
                 length = sa.literal(int(point.length.about.total_seconds() * 1000), _INT)
-                origin = self._beside_origin(point.origin, place)
+                origin = self._ms(point.origin, place)
                 return origin + length if point.side == "after" else origin - length
         return self._now()
-
-    def _beside_origin(self, origin: m.Point, place: _Place) -> Column:
-        return self._ms(origin, place)
 
     def _ordered(self, left: m.Left, side: str, point: m.Point, place: _Place) -> Bool:
         compare = _COMPARE["<" if side == "before" else ">"]
@@ -503,10 +549,7 @@ class Compiler:
         return self._ask(left, place, lambda x: x.between(low, high))
 
 
-_COMPARE: Mapping[str, Callable[[Any, Any], Bool]] = {
-    "=": lambda a, b: a == b, "!=": lambda a, b: a != b, "<": lambda a, b: a < b, "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b, ">=": lambda a, b: a >= b,
-}  # fmt: skip
+_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 
 
 def column_name(prefix: str, name: str) -> str:
@@ -528,7 +571,14 @@ def asks_events(tree: m.Meaning) -> bool:
             return any(isinstance(x, m.Measure) for x in lefts)
         case m.Compare(left=left, right=right):
             return isinstance(left, m.Measure) or isinstance(right, m.Measure)
-        case m.OneOf(left=left) | m.Known(left=left) | m.Contains(left=left) | m.Starts(left=left) | m.OnDay(left=left) | m.Near(left=left):
+        case (
+            m.OneOf(left=left)
+            | m.Known(left=left)
+            | m.Contains(left=left)
+            | m.Starts(left=left)
+            | m.OnDay(left=left)
+            | m.Near(left=left)
+        ):
             return isinstance(left, m.Measure)
     return False
 
@@ -553,48 +603,13 @@ def _never_null(left: m.Left) -> bool:
     return isinstance(left, m.Attribute) and _BUILT_IN.get(left.name) in _NEVER_NULL and left.kind == BUILT_IN_KINDS[left.name]
 
 
-def _literal(kind: Kind, value: m.Stored) -> sa.BindParameter[Any]:
-    type_ = _TYPES.get(kind.name, _TEXT)
+def _literal(left: m.Left, value: m.Stored) -> sa.BindParameter[Any]:
+    """The value bound as the term's column holds it: choices in event fields are folded (store/columns.py)."""
+    type_ = _TYPES.get(left.kind.name, _TEXT)
+    of_event = isinstance(left, m.Field) or (isinstance(left, m.Measure) and left.field is not None)
+    if left.kind.name == "choice" and of_event:
+        return sa.literal(fold(str(value)), type_)
     return sa.literal(float(value) if type_ is _REAL else value, type_)
-
-
-def _holds_for_zero(question: Callable[[Column], Column], measure: m.Measure) -> bool:
-    """Whether a count or sum of nothing fulfils the question: asked of SQLite's own arithmetic is not possible here, so the
-    question is put to a probe that records its comparison."""
-    return bool(question(_Zero()))  # type: ignore[arg-type]
-
-
-class _Zero:
-    """Stands for the answer 0 in a comparison with bound values."""
-
-    def _value(self, other: Any) -> float:
-        return float(other.value)
-
-    def __eq__(self, other: object) -> bool:
-        return self._value(other) == 0
-
-    def __ne__(self, other: object) -> bool:
-        return self._value(other) != 0
-
-    def __lt__(self, other: Any) -> bool:
-        return 0 < self._value(other)
-
-    def __le__(self, other: Any) -> bool:
-        return 0 <= self._value(other)
-
-    def __gt__(self, other: Any) -> bool:
-        return 0 > self._value(other)
-
-    def __ge__(self, other: Any) -> bool:
-        return 0 >= self._value(other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def in_(self, values: list[Any]) -> bool:
-        return 0 in values
-
-    def not_in(self, values: list[Any]) -> bool:
-        return 0 not in values
 
 
 def _start(day: date, zone: ZoneInfo) -> int:

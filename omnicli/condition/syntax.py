@@ -20,9 +20,11 @@ MOST_VALUES = 500
 
 #: Words that cannot be names of attributes, events or segments (docs/language 6.1).
 WORDS = frozenset(
-    "and or not in is known missing contains starts with before after within next since enter ever where now today ago from "
-    "everyone segment persona enrolled".split()
-)
+    (
+        "and", "or", "not", "in", "is", "known", "missing", "contains", "starts", "with", "before", "after", "within", "next",
+        "since", "enter", "ever", "where", "now", "today", "ago", "from", "everyone", "segment", "persona", "enrolled",
+    )
+)  # fmt: skip
 UNITS = ("minute", "hour", "day", "week", "month", "year")
 Span = tuple[int, int]
 
@@ -209,8 +211,15 @@ Node = Junction | Negation | Group | Everyone | Named | Comparison | Membership 
 def parse(text: str) -> Node:
     """The nodes of a condition; raises `ConditionError` with the first thing that does not fit."""
     if len(text) > MOST_CHARACTERS:
-        raise _too_much(t("a condition has at most {n} characters; this has {m}", "une condition a au plus {n} caractères ; celle-ci en a {m}",
-                          n=MOST_CHARACTERS, m=len(text)), (MOST_CHARACTERS, len(text)))  # fmt: skip
+        raise _too_much(
+            t(
+                "a condition has at most {n} characters; this has {m}",
+                "une condition a au plus {n} caractères ; celle-ci en a {m}",
+                n=MOST_CHARACTERS,
+                m=len(text),
+            ),
+            (MOST_CHARACTERS, len(text)),
+        )
     _refuse_depth(text)
     tree = _tree(text)
     node = _node(tree.children[0])
@@ -252,7 +261,9 @@ def _refuse_depth(text: str) -> None:
             open_ -= 1
         nots = nots + 1 if token == "not" else (nots if token == "(" else 0)
         if open_ + nots > MOST_LEVELS:
-            raise _too_much(t("a condition is at most {n} levels deep", "une condition a au plus {n} niveaux", n=MOST_LEVELS), found.span())
+            raise _too_much(
+                t("a condition is at most {n} levels deep", "une condition a au plus {n} niveaux", n=MOST_LEVELS), found.span()
+            )
 
 
 def _refuse_breadth(node: Node) -> None:
@@ -264,7 +275,9 @@ def _refuse_breadth(node: Node) -> None:
         if terms > MOST_TERMS:
             raise _too_much(t("a condition has at most {n} terms", "une condition a au plus {n} termes", n=MOST_TERMS), part.at)
         if isinstance(part, Membership) and len(part.values) > MOST_VALUES:
-            raise _too_much(t("a list has at most {n} values", "une liste a au plus {n} valeurs", n=MOST_VALUES), part.values[MOST_VALUES].at)
+            raise _too_much(
+                t("a list has at most {n} values", "une liste a au plus {n} valeurs", n=MOST_VALUES), part.values[MOST_VALUES].at
+            )
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -333,7 +346,9 @@ def _window(tree: Any) -> Span_ | None:
 
 def _aggregate(tree: Any) -> Aggregate:
     function, path, of, where, window = tree.children
-    return Aggregate(str(function).lower(), _path(path), _word(of), _node(where) if where is not None else None, _window(window), _at(tree))
+    return Aggregate(
+        str(function).lower(), _path(path), _word(of), _node(where) if where is not None else None, _window(window), _at(tree)
+    )
 
 
 def _term(tree: Any) -> Term:
@@ -397,11 +412,13 @@ _BUILD: dict[str, Callable[[Any, Any, Span], Node]] = {
     "missing": lambda tree, kids, at: Presence(_term(kids[0]), False, at),
     "before": lambda tree, kids, at: Ordering(_term(kids[0]), "before", _instant(kids[1]), at),
     "after": lambda tree, kids, at: Ordering(_term(kids[0]), "after", _instant(kids[1]), at),
-    "date_within": lambda tree, kids, at: Nearness(_aggregate(kids[0]), Span_("next" if kids[1] else "within", _length(kids[2]), (_at(kids[0])[1] + 1, at[1])), at),
+    "date_within": lambda tree, kids, at: Nearness(
+        _aggregate(kids[0]), Span_("next" if kids[1] else "within", _length(kids[2]), (_at(kids[0])[1] + 1, at[1])), at
+    ),
     "occurrence": lambda tree, kids, at: Occurrence(_path(kids[0]), None, None, _window(kids[1]), at),
     "occurrence_of": lambda tree, kids, at: Occurrence(_path(kids[0]), _word(kids[1]), None, _window(kids[2]), at),
     "occurrence_where": lambda tree, kids, at: Occurrence(_path(kids[0]), _word(kids[1]), _node(kids[2]), _window(kids[3]), at),
-}  # fmt: skip
+}
 
 
 def _between(kids: Any) -> Span:
