@@ -24,10 +24,8 @@ def report(error: BaseException, argv: list[str]) -> int:
         f"command: omni {' '.join(word for word in argv[:2] if '@' not in word)}",
         f"error:   {type(error).__name__}",
     ]  # fmt: skip
-    for entry in traceback.extract_tb(error.__traceback__)[-8:]:
-        lines.append(
-            f"  {entry.filename.rpartition('omnicli')[1]}{entry.filename.rpartition('omnicli')[2]}:{entry.lineno} {entry.name}"
-        )
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    lines += [f"  omnicli{entry.filename.rpartition('omnicli')[2]}:{entry.lineno} {entry.name}" for entry in frames]
     print("\n".join(lines), file=sys.stderr)
     if frame.current().options.verbose:
         traceback.print_exception(error)

@@ -1,0 +1,89 @@
+"""`omni explain`: the page of a rule, a key of the language, a reason, a hold or an exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from omnicli.cli.frame import session
+from omnicli.errors import OmniError
+from omnicli.text import did_you_mean
+from omnicli.texts import language, t
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from omnicli.lint.rule import Rule
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(
+    help=t("omni explain R001\n\nThe page of a rule (by code or name), of a key of the language (quiet_hours), of a reason or a hold "
+           "(capped), or of an exit code (4).",
+           "omni explain R001\n\nLa page d'une règle (code ou nom), d'une clé du langage (quiet_hours), d'un motif (capped) ou d'un code de sortie (4)."),
+)  # fmt: skip
+def explain(word: Annotated[str, typer.Argument(metavar="CODE|WORD")]) -> None:
+    from omnicli.lint.rule import named
+    from omnicli.lint.words import known_words, meaning
+
+    s = session()
+    rule = named(word)
+    if rule is not None:
+        s.finish(_parts(rule), show=lambda console: _page(rule, console))
+    text = meaning(word, language())
+    if text is None:
+        raise OmniError(
+            t("nothing is called '{word}' here.", "rien ne s'appelle « {word} » ici.", word=word) + did_you_mean(word, known_words()),
+            hint="omni rules", code="unknown",
+        )  # fmt: skip
+    s.finish({"word": word, **text}, show=lambda console: _word(word, text, console))
+
+
+def _parts(rule: Rule) -> dict[str, Any]:
+    lang = language()
+    return {
+        "code": rule.code, "name": rule.name, "severity": rule.severity, "fix": rule.fix, "what": rule.what[lang], "why": rule.why[lang],
+        "bad": rule.bad, "good": rule.good, "configure": rule.configure[lang],
+    }  # fmt: skip
+
+
+def _page(rule: Rule, console: Console) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from omnicli.lint.report import STYLE, severity_word
+
+    lang = language()
+    head = (
+        Text(f"{rule.code} ", style="bold")
+        .append(rule.name, style="bold")
+        .append(f"   {severity_word(rule.severity)}", style=STYLE[rule.severity])
+    )
+    if rule.fix:
+        head.append(
+            t("   safe fix", "   réparation sûre") if rule.fix == "s" else t("   unsafe fix", "   réparation à vérifier"),
+            style="green",
+        )
+    console.print(head)
+    console.print()
+    for title, text in (
+        (t("What it does", "Ce qu'elle fait"), rule.what[lang]),
+        (t("Why it matters", "Pourquoi"), rule.why[lang]),
+    ):
+        console.print(Text(title, style="bold"))
+        console.print(Padding(Text(text), (0, 0, 1, 2)))
+    for title, text, style in ((t("Bad", "Mauvais"), rule.bad, "red"), (t("Good", "Bon"), rule.good, "green")):
+        console.print(Text(title, style="bold"))
+        console.print(Padding(Text(text.rstrip(), style=style), (0, 0, 1, 2)))
+    console.print(Text(t("How to configure", "Comment régler"), style="bold"))
+    console.print(Padding(Text(rule.configure[lang]), (0, 0, 0, 2)))
+
+
+def _word(word: str, text: dict[str, str], console: Console) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console.print(Text(word, style="bold").append(f"   {text['kind']}", style="dim"))
+    console.print(Padding(Text(text["means"]), (0, 0, 0, 2)))

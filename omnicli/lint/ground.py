@@ -1,0 +1,101 @@
+"""What a rule stands on: the files as read, the names in force, and the making of findings at a place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omnicli.lint.rule import catalogue
+from omnicli.model.campaign import Campaign
+from omnicli.model.finding import Edit, Finding, Fix, Place
+from omnicli.model.flow import Flow
+from omnicli.model.project import Project
+from omnicli.model.vocabulary import Vocabulary, vocabulary
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from omnicli.campaignfile import Loaded
+
+Path_ = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One campaign of the project with its file, its flow and the names that its conditions may use."""
+
+    name: str
+    file: str
+    campaign: Campaign
+    flow: Flow
+    names: Vocabulary
+
+
+class Ground:
+    """The project as lint sees it. `now` dates the rules that compare with today."""
+
+    def __init__(self, loaded: Loaded, *, now: datetime) -> None:
+        assert loaded.project is not None
+        self.loaded = loaded
+        self.project: Project = loaded.project
+        self.now = now
+        self.root: Path = loaded.root
+
+    @cached_property
+    def chapters(self) -> tuple[Chapter, ...]:
+        """The campaigns that could be read, by name."""
+        found = []
+        for name, campaign in sorted(self.loaded.campaigns.items()):
+            names = vocabulary(self.project, campaign, self.loaded.campaigns)
+            found.append(Chapter(name, f"campaigns/{name}.yaml", campaign, Flow.of(campaign), names))
+        return tuple(found)
+
+    @cached_property
+    def names(self) -> Vocabulary:
+        """The names that conditions of `omni.yaml` may use."""
+        return vocabulary(self.project, None, self.loaded.campaigns)
+
+    @cached_property
+    def templates(self) -> Mapping[str, str]:
+        """Relative path of each template → its text, sorted."""
+        folder = self.root / "templates"
+        files = sorted(folder.glob("*.j2")) if folder.is_dir() else []
+        return {f"templates/{path.name}": path.read_text("utf-8", errors="replace") for path in files}
+
+    def place(self, file: str, path: Path_, *, key: bool = False) -> Place:
+        return self.loaded.locate(file, path, key=key)
+
+    def finding(
+        self, code: str, place: Place, message: str, *, path: Path_ = (), help: str = "", fix: Fix | None = None,
+        where: Mapping[str, Any] | None = None,
+    ) -> Finding:  # fmt: skip
+        """A finding of the rule `code` at the place."""
+        row = catalogue()[code]
+        return Finding(code, row.name, row.severity, place, message, ".".join(str(p) for p in path), help, fix, dict(where or {}))
+
+
+def within(place: Place, column: int, width: int) -> Place:
+    """The span of `width` characters at 1-based `column` of a plain scalar that stands on one line at `place`."""
+    if place.end_line != place.line:
+        return place
+    start = place.column + column - 1
+    return replace(place, column=start, end_column=start + max(1, width))
+
+
+def rename(place: Place, text: str, *, title: str, safe: bool = True) -> Fix:
+    """The fix that writes `text` over the span."""
+    return Fix(title, (Edit(place, text),), safe)
+
+
+def walk(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
+    """Every value of nested mappings and lists with its path."""
+    yield path, value
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from walk(inner, (*path, key))
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from walk(inner, (*path, index))

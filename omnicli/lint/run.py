@@ -1,0 +1,122 @@
+"""Run the rules over a project: the loader's findings, then every check of every family, minus what is silenced.
+
+A bug in a rule is a finding of its own (`bug`), told after the other rules have run.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omnicli.lint.rule import CHECKS, catalogue
+from omnicli.model.finding import Finding, Place
+
+if TYPE_CHECKING:
+    from omnicli.campaignfile import Loaded
+
+FAMILIES = ("references", "flow", "conditions", "templates", "languages", "times")
+RANK = {"error": 0, "warning": 1, "info": 2}
+DRAFT = frozenset("YSRJ")
+QUIET_IN_TEAM = frozenset("XPC")
+PROFILES = ("draft", "team", "production")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What lint found, sorted by file, line, column, code. `files` are those that were looked at."""
+
+    findings: tuple[Finding, ...]
+    files: tuple[str, ...]
+    profile: str
+    silenced: tuple[Finding, ...] = ()
+    bugs: tuple[str, ...] = ()
+    seconds: float = 0.0
+    sources: dict[str, Sequence[str]] = field(default_factory=dict, repr=False)
+
+    def worst(self, fail_on: str | None = None) -> bool:
+        """True when a finding is at or above what fails: `fail_on`, else the profile's own level."""
+        level = fail_on or ("warning" if self.profile == "production" else "error")
+        return bool(self.bugs) or any(RANK[f.severity] <= RANK[level] for f in self.findings)
+
+
+def lint(
+    loaded: Loaded, *, now: datetime, profile: str | None = None, files: Iterable[str] = (), select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+) -> Report:  # fmt: skip
+    """Every finding of the project, cut to `files` (relative paths; none means all) and to the selected families.
+
+    `select` and `ignore` hold codes, families or names (`M`, `C005`, `sms-encoding`).
+    """
+    began = time.perf_counter()
+    findings = list(loaded.findings)
+    silenced: list[Finding] = []
+    bugs: list[str] = []
+    chosen = profile or (loaded.project.lint.profile if loaded.project else "team")
+    looked = sorted(loaded.sources)
+    lines: dict[str, Sequence[str]] = {file: source.lines for file, source in loaded.sources.items()}
+    if loaded.project is not None:
+        from omnicli.lint.ground import Ground
+        from omnicli.lint.suppress import silence
+
+        ground = Ground(loaded, now=now)
+        looked += list(ground.templates)
+        lines.update({file: text.splitlines() for file, text in ground.templates.items()})
+        for family in FAMILIES:
+            importlib.import_module(f"omnicli.lint.rules.{family}")
+        for code, check in CHECKS.items():
+            try:
+                findings += check(ground)
+            except Exception as error:
+                bugs.append(f"{code}: {type(error).__name__}: {error}")
+        findings, silenced = silence(findings, ground, today=now.date())
+    wanted = set(files)
+    kept = [
+        f
+        for f in findings
+        if _in_profile(f, chosen) and _chosen(f, set(select), set(ignore)) and (not wanted or f.place.file in wanted)
+    ]
+    kept = sorted(set_once(kept), key=lambda f: (f.place.file, f.place.line, f.place.column, f.code, f.message))
+    return Report(
+        tuple(kept), tuple(file for file in looked if not wanted or file in wanted), chosen, tuple(silenced), tuple(bugs),
+        time.perf_counter() - began, lines,
+    )  # fmt: skip
+
+
+def set_once(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings without repeats of the same code, place and message."""
+    seen: dict[tuple[str, Place, str], Finding] = {}
+    for finding in findings:
+        seen.setdefault((finding.code, finding.place, finding.message), finding)
+    return list(seen.values())
+
+
+def _in_profile(finding: Finding, profile: str) -> bool:
+    family = finding.code.rstrip("0123456789")
+    if profile == "draft":
+        return family in DRAFT or (family == "L" and finding.severity == "error")
+    return not (profile == "team" and finding.severity == "info" and family in QUIET_IN_TEAM)
+
+
+def _chosen(finding: Finding, select: set[str], ignore: set[str]) -> bool:
+    names = {finding.code, finding.name, finding.code.rstrip("0123456789")}
+    return (not select or bool(names & select)) and not names & ignore
+
+
+def relative(root: Path, path: Path) -> str:
+    """The path as findings write it: relative to the project, with forward slashes."""
+    resolved = path.resolve()
+    try:
+        return resolved.relative_to(root.resolve()).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def known_words() -> list[str]:
+    """Codes, names and families, for suggestions."""
+    rules = catalogue()
+    return [*rules, *(rule.name for rule in rules.values()), *sorted({rule.family for rule in rules.values()})]
