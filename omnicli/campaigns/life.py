@@ -365,3 +365,31 @@ def state_word(state: str) -> str:
         "draft": t("draft", "brouillon"), "running": t("running", "en cours"), "paused": t("paused", "suspendue"),
         "stopped": t("stopped", "arrêtée"), "finished": t("finished", "terminée"),
     }[state]  # fmt: skip
+
+
+# --- who came too early ---------------------------------------------------------------------------------------------
+def missed(store: Store, loaded: Loaded, name: str, *, now: datetime) -> tuple[datetime, int] | None:
+    """People whose entering event is older than the start: (a day, how many `--since` that day would let in), or None.
+
+    Asked of a copy by the very `enter`: the last 30 days, else as far back as there are events.
+    """
+    from omnicli.campaigns.enter import enter
+    from omnicli.store.rehearsal import rehearsal
+
+    campaign = loaded.campaigns[name]
+    if campaign.enter.form != "when":
+        return None
+    with store.read() as connection:
+        first = connection.scalar(sa.select(sa.func.min(tb.event.c.at)))
+    if first is None:
+        return None
+    for since in (now - timedelta(days=30), clock.from_ms(first)):
+        with rehearsal(store) as copy:
+            with copy.write() as connection:
+                row = campaigns.find(connection, name)
+                assert row is not None
+                campaigns.change(connection, row.id, since=since, last_event_id=0)
+            count = sum(enter(copy, loaded, now=now, campaigns=[name]).by_campaign.values())
+        if count:
+            return since, count
+    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,3 +23,8 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", "-n", help=t("decide everything, change nothing", "tout décider, ne rien changer"))
 ]
 Yes = Annotated[bool, typer.Option("--yes", help=t("answer yes", "répondre oui"))]
+
+
+def opt(flag: str, english: str, french: str, *, metavar: str | None = None) -> Any:
+    """An option of one command, with its help in both languages."""
+    return typer.Option(flag, metavar=metavar, help=t(english, french))

@@ -1,0 +1,415 @@
+"""omni campaign: list, show, plan, start, run, pause, resume, stop; what they do to people is campaign-language 9.2."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from omnicli.cli.frame import session
+from omnicli.cli.options import AsOf, DryRun, Yes, opt
+from omnicli.errors import Exit, OmniError
+from omnicli.texts import t
+
+if TYPE_CHECKING:
+    from omnicli.campaignfile import Loaded
+    from omnicli.cli.frame import Session
+    from omnicli.store.connection import Store
+
+app = typer.Typer(
+    help=t(
+        "omni campaign run bienvenue: send what is due. Everything about one campaign.",
+        "omni campaign run bienvenue : envoyer ce qui est dû. Tout sur une campagne.",
+    ),
+    no_args_is_help=True,
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help=t("the campaign", "la campagne"), show_default=False)]
+Names = Annotated[list[str], typer.Argument(metavar="NAME…", help=t("campaigns", "des campagnes"), show_default=False)]
+Because = Annotated[str | None, opt("--because", "why; kept in the log", "pourquoi ; gardé au journal", metavar="TEXT")]
+Typed = Annotated[
+    list[str] | None, opt("--confirm", "the campaign's name, typed", "le nom de la campagne, recopié", metavar="NAME")
+]
+Old = Annotated[
+    str | None, opt("--version", "an older one: v3, or its hash", "une plus ancienne : v3, ou son empreinte", metavar="V")
+]
+Until = Annotated[str | None, opt("--until", "7d, or a date: look ahead", "7d, ou une date : voir plus loin", metavar="T")]
+By = Annotated[str, opt("--by", "step · day · hour · channel · persona", "step · day · hour · channel · persona", metavar="WHAT")]
+Whose = Annotated[
+    str | None, opt("--contact", "one person's next 30 days", "les 30 prochains jours d'une personne", metavar="ID")
+]
+Who = Annotated[bool, opt("--why", "who, touch by touch, and why", "qui, envoi par envoi, et pourquoi")]
+Limit = Annotated[int, opt("--limit", "with --why: lines at most", "avec --why : lignes au plus", metavar="N")]
+Code10 = Annotated[bool, opt("--exit-code", "exit 10 when something is due", "code 10 si quelque chose est dû")]
+Since = Annotated[
+    str | None, opt("--since", "events since then let people in", "les événements depuis lors comptent", metavar="DATE")
+]
+Max = Annotated[int | None, opt("--max", "stop after N touches", "s'arrêter après N envois", metavar="N")]
+Only = Annotated[list[str] | None, opt("--only", "only these touches", "seulement ces envois", metavar="channel=sms")]
+People = Annotated[
+    str,
+    opt("--people", "those inside: hold still, or finish", "ceux qui sont dedans : attendre, ou finir", metavar="hold|finish"),
+]
+Timers = Annotated[
+    str, opt("--timers", "time passed counts, or shift all", "le temps passé compte, ou tout décaler", metavar="keep|shift")
+]
+
+
+@app.command("list")
+def list_(as_of: AsOf = None) -> None:
+    """omni campaign list: every campaign, its state, its version, its people."""
+    from omnicli.cli import campaign_view as view
+
+    s = session()
+    loaded, store = s.loaded(), s.store()
+    now = s.now(as_of)
+    found = view.overview(store, loaded, now)
+    s.finish({"campaigns": [view.as_json(o) for o in found]}, show=lambda console: view.show_list(console, found, now))
+
+
+@app.command()
+def show(name: Name, version: Old = None, as_of: AsOf = None) -> None:
+    """omni campaign show bienvenue: the flow as a tree, with who stands where."""
+    from omnicli.cli import campaign_view as view
+
+    s = session()
+    loaded, store = s.loaded(), s.store()
+    now = s.now(as_of)
+    portrait = view.portrait(store, loaded, name, version=version, now=now)
+    s.finish(view.portrait_json(portrait), show=lambda console: view.show_portrait(console, portrait, now))
+
+
+# --- plan -----------------------------------------------------------------------------------------------------------
+@app.command()
+def plan(
+    names: Names,
+    until: Until = None,
+    by: By = "step",
+    contact: Whose = None,
+    why: Who = False,
+    limit: Limit = 50,
+    exit_code: Code10 = False,
+    as_of: AsOf = None,
+) -> None:
+    """omni campaign plan bienvenue --until 7d: who, what, when, why, cost. Sends nothing, changes nothing."""
+    from omnicli.campaigns.plan import plan as make
+    from omnicli.cli import plan_view as view
+
+    s = session()
+    if by not in view.GROUPINGS:
+        raise OmniError(t("--by is one of {known}", "--by vaut {known}", known=", ".join(view.GROUPINGS)), code="usage")
+    loaded, store = s.loaded(), s.store()
+    now = s.now(as_of)
+    end = _until(loaded, until or ("30d" if contact else None), now)
+    fit(s, loaded, names, now)
+    if contact is not None:
+        _known_contact(store, contact)
+    with s.progress(t("planning", "planification")) as step:
+        planned = make(store, loaded, names, now=now, until=end, live=s.live, contact=contact, progress=step)
+    code = Exit.SOMETHING_TO_DO if exit_code and any(p.at <= now for p in planned.sends) else Exit.FINE
+    result = view.as_json(planned, by=by, touches=why or contact is not None, limit=limit)
+    s.finish(result, exit=code, show=lambda console: view.show(
+        console, planned, by=by, who=why, contact=contact, limit=limit, live=s.live, names=names))  # fmt: skip
+
+
+def _until(loaded: Loaded, text: str | None, now: datetime) -> datetime:
+    from omnicli import clock
+    from omnicli.cli.rows import length
+
+    assert loaded.project is not None
+    if text is None:
+        return now
+    if text[:1].isdigit() and "-" in text:
+        try:
+            end = clock.read_instant(text, loaded.project.time_zone)
+        except ValueError as error:
+            raise OmniError(str(error), code="usage") from None
+    else:
+        end = now + length(text)
+    if end < now:
+        here = clock.iso(now)
+        raise OmniError(t("--until lies before now ({now})", "--until est avant maintenant ({now})", now=here), code="usage")
+    return end
+
+
+def _known_contact(store: Store, contact: str) -> None:
+    import sqlalchemy as sa
+
+    from omnicli.store import tables as tb
+
+    with store.read() as connection:
+        found = connection.scalar(sa.select(tb.contact.c.id).where(tb.contact.c.source_id == contact))
+    if found is None:
+        said = t("no contact '{id}'", "pas de contact « {id} »", id=contact)
+        raise OmniError(said, hint="omni contact list", code="no-contact")
+
+
+# --- start and run --------------------------------------------------------------------------------------------------
+@app.command()
+def start(name: Name, since: Since = None, yes: Yes = False, as_of: AsOf = None) -> None:
+    """omni campaign start bienvenue --live: apply the file's version, open the doors. Sends nothing itself."""
+    from omnicli import clock
+    from omnicli.campaigns import life
+    from omnicli.cli import campaign_view as view
+
+    s = session()
+    loaded, store = s.loaded(), s.store()
+    now = s.now(as_of, changes=True)
+    assert loaded.project is not None
+    begins = None
+    if since is not None:
+        try:
+            begins = clock.read_instant(since, loaded.project.time_zone)
+        except ValueError as error:
+            raise OmniError(str(error), code="usage") from None
+    life.authored(loaded, name)
+    fit(s, loaded, [name], now)
+    if s.live:
+        _can_send(loaded)
+        ahead = view.start_question(store, loaded, name)
+        s.talk(ahead)
+        s.confirm_yes(t("Start?", "Lancer ?"), yes=yes)
+    started = life.start(store, loaded, name, now=now, since=begins)
+    _advance(s, store, now)
+    missed = life.missed(store, loaded, name, now=now) if begins is None and started.was != "running" else None
+    result = view.started_json(started, missed)
+    s.finish(result, show=lambda console: view.show_started(console, started, missed, live=s.live))
+
+
+def _can_send(loaded: Loaded) -> None:
+    """Refuse a live start without the credentials of its channels (exit 4)."""
+    from omnicli.providers import build, close
+
+    try:
+        close(build(loaded, live=True, root=loaded.root))
+    except OmniError as error:
+        raise OmniError(error.message, hint=error.hint, code=error.code, exit=Exit.REFUSED) from None
+
+
+@app.command()
+def run(
+    names: Names,
+    dry_run: DryRun = False,
+    max: Max = None,
+    only: Only = None,
+    yes: Yes = False,
+    confirm: Typed = None,
+    as_of: AsOf = None,
+) -> None:
+    """omni campaign run bienvenue: one tick now. What is due leaves, into the sandbox unless --live."""
+    from omnicli.campaigns import run as running
+    from omnicli.campaigns.lock import project_lock
+    from omnicli.cli import run_view as view
+
+    s = session()
+    loaded, store = s.loaded(), s.store()
+    now = s.now(as_of, changes=not dry_run)
+    cut = _only(loaded, only or [])
+    fit(s, loaded, names, now)
+    began = time.monotonic()
+    if dry_run:
+        with interruptible(s) as stopping, s.progress(t("rehearsing", "répétition")) as step:
+            report = running.rehearse(store, loaded, names=names, now=now, live=s.live, apply=True, max=max, only=cut,
+                                      progress=step, stopping=stopping)  # fmt: skip
+    else:
+        apply = _agree(s, store, loaded, names, now=now, yes=yes, confirm=confirm or [], max=max, only=cut) if s.live else True
+        with project_lock(loaded.root, live=s.live), interruptible(s) as stopping, s.progress(t("sending", "envoi")) as step:
+            report = running.run(store, loaded, names=names, now=now, live=s.live, apply=apply, max=max, only=cut,
+                                 progress=step, stopping=stopping)  # fmt: skip
+    seconds = time.monotonic() - began
+    for problem in report.problems:
+        s.warn(problem)
+    with store.read() as connection:
+        ahead = view.ahead(connection, names) if not dry_run else None
+    result = view.as_json(report, loaded, dry_run=dry_run, live=s.live)
+    s.finish(result, exit=report.exit, show=lambda console: view.show(
+        console, report, loaded, ahead=ahead, dry_run=dry_run, live=s.live, seconds=seconds))  # fmt: skip
+
+
+def _agree(
+    s: Session, store: Store, loaded: Loaded, names: Sequence[str], *, now: datetime, yes: bool, confirm: Sequence[str],
+    max: int | None, only: dict[str, str] | None,
+) -> bool:  # fmt: skip
+    """Ask what a live run needs: a yes for a changed file, the name for each campaign that would send. True: may apply."""
+    from omnicli.campaigns import run as running
+    from omnicli.campaigns import versions
+    from omnicli.cli.rows import cash, number
+    from omnicli.store import campaigns
+
+    assert loaded.project is not None
+    changed: list[str] = []
+    with store.read() as connection:
+        for name in names:
+            row = campaigns.find(connection, name)
+            if row is not None and row.state in ("running", "paused") and versions.changed(connection, loaded, row):
+                changed.append(name)
+    for name in changed:
+        s.talk(t("{name}: the file was changed since it was applied.",
+                 "{name} : le fichier a changé depuis qu'il a été appliqué.", name=name))  # fmt: skip
+        s.confirm_yes(t("Apply it?", "L'appliquer ?"), yes=yes)
+    for name in names:
+        expected = running.rehearse(store, loaded, names=[name], now=now, live=True, apply=True, max=max, only=only)
+        if not expected.accepted:
+            continue
+        s.talk(t("{name}: {n} touches due, about {cost}.", "{name} : {n} envois dus, environ {cost}.", name=name,
+                 n=number(expected.accepted), cost=cash(expected.cost, loaded.project.currency)))  # fmt: skip
+        s.confirm_name(name, confirm=name if name in confirm else None)
+    return True
+
+
+def _only(loaded: Loaded, written: Sequence[str]) -> dict[str, str] | None:
+    from omnicli.text import did_you_mean
+
+    assert loaded.project is not None
+    found: dict[str, str] = {}
+    for word in written:
+        key, equals, value = word.partition("=")
+        if key not in ("channel", "step", "message") or not equals or not value:
+            raise OmniError(
+                t("--only wants channel=…, step=… or message=…, not '{word}'",
+                  "--only veut channel=…, step=… ou message=…, pas « {word} »", word=word), code="usage",
+            )  # fmt: skip
+        if key == "channel" and value not in loaded.project.channels:
+            said = t("no channel '{value}'.", "pas de canal « {value} ».", value=value)
+            raise OmniError(said + did_you_mean(value, loaded.project.channels), code="usage")
+        found[key] = value
+    return found or None
+
+
+# --- pause, resume, stop --------------------------------------------------------------------------------------------
+@app.command()
+def pause(name: Name, people: People = "hold", because: Because = None, as_of: AsOf = None) -> None:
+    """omni campaign pause bienvenue: nobody enters, nothing is sent; responses are still taken."""
+    from omnicli.campaigns import life
+    from omnicli.cli import campaign_view as view
+
+    s = session()
+    if people not in ("hold", "finish"):
+        raise OmniError(t("--people is hold or finish", "--people vaut hold ou finish"), code="usage")
+    store = _existing(s, name)
+    now = s.now(as_of, changes=True)
+    row = life.pause(store, name, now=now, people="finish" if people == "finish" else "hold", because=because)
+    _advance(s, store, now)
+    result = {"campaign": name, "state": row.state, "people": people, "because": because}
+    s.finish(result, show=lambda console: view.show_paused(console, store, row, people))
+
+
+@app.command()
+def resume(name: Name, timers: Timers = "keep", dry_run: DryRun = False, as_of: AsOf = None) -> None:
+    """omni campaign resume bienvenue: go on. What is overdue is spread or expires; nothing is flushed."""
+    from omnicli.campaigns import life
+    from omnicli.cli import campaign_view as view
+
+    s = session()
+    if timers not in ("keep", "shift"):
+        raise OmniError(t("--timers is keep or shift", "--timers vaut keep ou shift"), code="usage")
+    store = _existing(s, name)
+    now = s.now(as_of, changes=not dry_run)
+    done = life.resume(store, s.loaded(), name, now=now, timers="shift" if timers == "shift" else "keep", dry_run=dry_run)
+    if not dry_run:
+        _advance(s, store, now)
+    s.finish(
+        {"campaign": name, "dry_run": dry_run, "paused_seconds": int(done.pause.total_seconds()), "expired": done.expired,
+         "spread": done.spread, "moved": done.moved},
+        show=lambda console: view.show_resumed(console, done, s.loaded(), dry_run=dry_run, live=s.live),
+    )  # fmt: skip
+
+
+@app.command()
+def stop(name: Name, because: Because = None, confirm: Typed = None, as_of: AsOf = None) -> None:
+    """omni campaign stop bienvenue --confirm bienvenue: everybody leaves, nothing more is sent."""
+    from omnicli.campaigns import life
+    from omnicli.cli import campaign_view as view
+    from omnicli.store import campaigns
+
+    s = session()
+    store = _existing(s, name)
+    now = s.now(as_of, changes=True)
+    with store.read() as connection:
+        row = life.known(connection, name)
+        inside = campaigns.passage(connection, row.id).open
+    s.talk(t("{name}: {n} people are inside; all of them leave.",
+             "{name} : {n} personnes sont dedans ; toutes partent.", name=name, n=inside))  # fmt: skip
+    s.confirm_name(name, confirm=(confirm or [None])[-1])
+    done = life.stop(store, name, now=now, because=because)
+    _advance(s, store, now)
+    s.finish(
+        {"campaign": name, "state": "stopped", "left": done.left, "touches_skipped": done.skipped, "under_way": done.under_way,
+         "in_doubt": done.in_doubt},
+        show=lambda console: view.show_stopped(console, done),
+    )  # fmt: skip
+
+
+# --- what they share ------------------------------------------------------------------------------------------------
+def _existing(s: Session, name: str) -> Store:
+    """The store, for a command about a campaign that was started: an unknown name is told with the nearest."""
+    from omnicli.campaigns import life
+
+    loaded, store = s.loaded(), s.store()
+    with store.read() as connection:
+        life.known(connection, name, among=tuple(loaded.campaigns))
+    return store
+
+
+def _advance(s: Session, store: Store, now: datetime) -> None:
+    """The sandbox has lived until now."""
+    from omnicli.store.setting import advance_clock
+
+    if not s.live:
+        with store.write() as connection:
+            advance_clock(connection, now)
+
+
+def fit(s: Session, loaded: Loaded, names: Sequence[str], now: datetime) -> None:
+    """Refuse campaigns with an error-level finding (exit 1), showing the findings."""
+    from omnicli.campaigns import life
+    from omnicli.lint.run import lint
+
+    for name in names:
+        if name not in loaded.campaigns and not loaded.errors(name):
+            life.authored(loaded, name)
+    report = lint(loaded, now=now, files=["omni.yaml", *(f"campaigns/{name}.yaml" for name in names)])
+    if not report.worst():
+        return
+    from omnicli.lint import report as telling
+
+    if s.json:
+        s.finish({"findings": [telling.as_json(f) for f in report.findings]}, exit=Exit.FINDINGS)
+    errors = [f for f in report.findings if f.severity == "error"] or list(report.findings)
+    telling.show_full(_replaced(report, errors), s.console(stderr=True))
+    raise life.Unfit(", ".join(names), errors)
+
+
+def _replaced(report: Any, findings: Sequence[Any]) -> Any:
+    from dataclasses import replace
+
+    return replace(report, findings=tuple(findings))
+
+
+@contextmanager
+def interruptible(s: Session) -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C (or SIGTERM) asks to stop after the batch in hand; a second one stops at once, safely."""
+    asked = threading.Event()
+
+    def on_signal(_number: int, _frame: Any) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        s.talk(t("Finishing the batch in hand … (Ctrl-C again stops at once)",
+                 "Je finis le lot en cours … (Ctrl-C encore : arrêt immédiat)"))  # fmt: skip
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
