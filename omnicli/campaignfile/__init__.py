@@ -1,1 +1,24 @@
-""""""
+"""YAML text to frozen values with positions: `load_project`, `read_source`, `resolve`, `revive`, `json_schema`."""
+
+from __future__ import annotations
+
+from omnicli.campaignfile.load import PROJECT_FILE, Loaded, load_project
+from omnicli.campaignfile.resolved import Resolved, merged, personas_of, resolve, revive
+from omnicli.campaignfile.source import KeyPath, Map, Seq, Source, Span, read_source
+
+__all__ = [
+    "KeyPath",
+    "Loaded",
+    "Map",
+    "PROJECT_FILE",
+    "Resolved",
+    "Seq",
+    "Source",
+    "Span",
+    "load_project",
+    "merged",
+    "personas_of",
+    "read_source",
+    "resolve",
+    "revive",
+]

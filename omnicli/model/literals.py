@@ -13,11 +13,20 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 
 from omnicli import clock
+from omnicli.texts import t
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-MINOR_DIGITS = {"JPY": 0, "KRW": 0, "XAF": 0, "XOF": 0, "XPF": 0, "CLP": 0, "VND": 0, "ISK": 0, "BHD": 3, "KWD": 3, "TND": 3}
+MINOR_DIGITS = {
+    "JPY": 0, "KRW": 0, "XAF": 0, "XOF": 0, "XPF": 0, "CLP": 0, "VND": 0, "ISK": 0, "BIF": 0, "DJF": 0, "GNF": 0, "KMF": 0, "PYG": 0, "RWF": 0,
+    "UGX": 0, "VUV": 0, "BHD": 3, "KWD": 3, "TND": 3, "IQD": 3, "JOD": 3, "LYD": 3, "OMR": 3,
+}  # fmt: skip
+
+#: ISO 4217, the currencies in use.
+CURRENCIES = frozenset(
+    ["AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD", "BIF", "BMD", "BND", "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CLP", "CNY", "COP", "CRC", "CUP", "CVE", "CZK", "DJF", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP", "GBP", "GEL", "GHS", "GIP", "GMD", "GNF", "GTQ", "GYD", "HKD", "HNL", "HTG", "HUF", "IDR", "ILS", "INR", "IQD", "IRR", "ISK", "JMD", "JOD", "JPY", "KES", "KGS", "KHR", "KMF", "KPW", "KRW", "KWD", "KYD", "KZT", "LAK", "LBP", "LKR", "LRD", "LSL", "LYD", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRU", "MUR", "MVR", "MWK", "MXN", "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "OMR", "PAB", "PEN", "PGK", "PHP", "PKR", "PLN", "PYG", "QAR", "RON", "RSD", "RUB", "RWF", "SAR", "SBD", "SCR", "SDG", "SEK", "SGD", "SHP", "SLE", "SOS", "SRD", "SSP", "STN", "SVC", "SYP", "SZL", "THB", "TJS", "TMT", "TND", "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "UGX", "USD", "UYU", "UZS", "VED", "VES", "VND", "VUV", "WST", "XAF", "XCD", "XCG", "XOF", "XPF", "YER", "ZAR", "ZMW", "ZWG"]
+)
 _SYMBOLS = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY"}
-_NUMBER = r"-?\d+(?:\.\d+)?"
+_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 
 
 class LiteralError(ValueError):
@@ -34,12 +43,12 @@ def parse_number(text: str) -> Decimal:
         return Decimal(text)
     plain = re.sub(r"[\s\u00a0\u202f_]", "", text)
     if re.fullmatch(_NUMBER, plain):
-        raise LiteralError("S003", "a number such as 1500", text, fix=plain)
-    if re.fullmatch(r"-?\d+,\d+", plain):
-        raise LiteralError("S003", "a number such as 1.5 (decimals take a point)", text, fix=plain.replace(",", "."))
-    if re.fullmatch(r"\.\d+", plain):
-        raise LiteralError("S003", "a number such as 0.5", text, fix=f"0{plain}")
-    raise LiteralError("S003", "a number such as 12 or 0.5", text)
+        raise LiteralError("S003", t("a number such as 1500", "un nombre tel que 1500"), text, fix=plain)
+    if re.fullmatch(r"-?[0-9]+,[0-9]+", plain):
+        raise LiteralError("S003", t("a number such as 1.5 (decimals take a point)", "un nombre tel que 1.5 (décimales après un point)"), text, fix=plain.replace(",", "."))
+    if re.fullmatch(r"\.[0-9]+", plain):
+        raise LiteralError("S003", t("a number such as 0.5", "un nombre tel que 0.5"), text, fix=f"0{plain}")
+    raise LiteralError("S003", t("a number such as 12 or 0.5", "un nombre tel que 12 ou 0.5"), text)
 
 
 def parse_yes_no(text: str) -> bool:
@@ -50,7 +59,7 @@ def parse_yes_no(text: str) -> bool:
         case "no":
             return False
     fix = {"true": "yes", "on": "yes", "oui": "yes", "false": "no", "off": "no", "non": "no"}.get(text.lower())
-    raise LiteralError("S003", "yes or no", text, fix=fix)
+    raise LiteralError("S003", t("yes or no", "yes ou no"), text, fix=fix)
 
 
 def parse_name(text: str) -> str:
@@ -59,7 +68,7 @@ def parse_name(text: str) -> str:
         return text
     low = re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-")
     fix = low if re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", low) else None
-    raise LiteralError("S003", "a name such as 'offre-bienvenue' (a-z, 0-9, - and _)", text, fix=fix)
+    raise LiteralError("S003", t("a name such as 'offre-bienvenue' (a-z, 0-9, - and _)", "un nom tel que « offre-bienvenue » (a-z, 0-9, - et _)"), text, fix=fix)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -72,13 +81,15 @@ class Percent:
     def parse(cls, text: str) -> Percent:
         found = re.fullmatch(rf"({_NUMBER})\s*%", text)
         if not found:
-            if re.fullmatch(r"0\.\d+", text):
-                raise LiteralError("S003", "a percentage such as 20 %", text, note=f"{_plain(Decimal(text) * 100)} %?")
-            fix = f"{text} %" if re.fullmatch(r"\d+", text) and 1 < int(text) <= 100 else None
-            raise LiteralError("S003", "a percentage such as 20 %", text, fix=fix)
+            if re.fullmatch(r"0\.[0-9]+", text):
+                raise LiteralError("S003", t("a percentage such as 20 %", "un pourcentage tel que 20 %"), text, note=f"{_plain(Decimal(text) * 100)} %?")
+            fix = f"{text} %" if re.fullmatch(r"[0-9]{1,3}", text) and 1 < int(text) <= 100 else None
+            if comma := re.fullmatch(r"([0-9]+),([0-9]+)\s*%", text):
+                fix = f"{comma[1]}.{comma[2]} %"
+            raise LiteralError("S003", t("a percentage such as 20 %", "un pourcentage tel que 20 %"), text, fix=fix)
         value = Decimal(found[1])
         if not 0 <= value <= 100:
-            raise LiteralError("S003", "a percentage from 0 % to 100 %", text)
+            raise LiteralError("S003", t("a percentage from 0 % to 100 %", "un pourcentage de 0 % à 100 %"), text)
         return cls(value)
 
     @property
@@ -98,37 +109,42 @@ class Money:
     currency: str
 
     @classmethod
-    def parse(cls, text: str) -> Money:
+    def price(cls, text: str) -> Money:
+        """As `parse`, up to six decimals: one part of a channel may cost 0.001 EUR."""
+        return cls.parse(text, decimals=6)
+
+    @classmethod
+    def parse(cls, text: str, *, decimals: int | None = None) -> Money:
         found = re.fullmatch(rf"({_NUMBER})\s*([A-Z]{{3}})", text)
         if not found:
             cls._explain(text)
-            raise LiteralError("S003", "money such as 39.92 EUR", text)
+            raise LiteralError("S003", t("money such as 39.92 EUR", "un montant tel que 39.92 EUR"), text)
         amount, currency = Decimal(found[1]), found[2]
-        digits = MINOR_DIGITS.get(currency, 2)
+        if currency not in CURRENCIES:
+            raise LiteralError("S003", t("money with an ISO 4217 code such as EUR", "un montant avec un code ISO 4217 tel que EUR"), text)
+        digits = MINOR_DIGITS.get(currency, 2) if decimals is None else decimals
         if -int(amount.as_tuple().exponent) > digits:
-            # prices of one channel part may be fractions of a cent: 0.001 EUR
-            if -int(amount.as_tuple().exponent) > 6:
-                raise LiteralError("S003", f"money with at most {digits} decimals", text)
+            raise LiteralError("S003", t("money with at most {n} decimals", "un montant d'au plus {n} décimales", n=digits), text)
         return cls(amount, currency)
 
     @staticmethod
     def _explain(text: str) -> None:
         plain = text.strip()
         if re.fullmatch(_NUMBER, plain):
-            raise LiteralError("S005", "money such as 39.92 EUR", text, note=f"which currency? e.g. {plain} EUR")
+            raise LiteralError("S005", t("money such as 39.92 EUR", "un montant tel que 39.92 EUR"), text, note=t("which currency? e.g. {v} EUR", "quelle devise ? p. ex. {v} EUR", v=plain))
         figure = re.sub(r"[\s\u00a0\u202f]", "", plain)
         for symbol, code in _SYMBOLS.items():
             if symbol in figure:
                 amount = figure.replace(symbol, "").replace(",", ".")
                 if re.fullmatch(_NUMBER, amount):
-                    raise LiteralError("S003", "money such as 39.92 EUR", text, fix=f"{amount} {code}")
-        comma = re.fullmatch(r"(\d+),(\d+)\s*([A-Z]{3})", plain)
+                    raise LiteralError("S003", t("money such as 39.92 EUR", "un montant tel que 39.92 EUR"), text, fix=f"{amount} {code}")
+        comma = re.fullmatch(r"([0-9]+),([0-9]+)\s*([A-Z]{3})", plain)
         if comma:
-            raise LiteralError("S003", "money such as 39.92 EUR (decimals take a point)", text,
+            raise LiteralError("S003", t("money such as 39.92 EUR (decimals take a point)", "un montant tel que 39.92 EUR (décimales après un point)"), text,
                                fix=f"{comma[1]}.{comma[2]} {comma[3]}")  # fmt: skip
         lower = re.fullmatch(rf"({_NUMBER})\s*([A-Za-z]{{3}})", plain)
         if lower:
-            raise LiteralError("S003", "money such as 39.92 EUR", text, fix=f"{lower[1]} {lower[2].upper()}")
+            raise LiteralError("S003", t("money such as 39.92 EUR", "un montant tel que 39.92 EUR"), text, fix=f"{lower[1]} {lower[2].upper()}")
 
     @property
     def digits(self) -> int:
@@ -149,6 +165,7 @@ class Money:
 
 
 _UNITS = ("minute", "hour", "day", "week", "month", "year")
+_LONGEST = timedelta(days=36_500)
 _SHORT_UNITS = {"m": "minute", "min": "minute", "h": "hour", "d": "day", "w": "week", "y": "year"}
 
 
@@ -161,10 +178,13 @@ class Duration:
 
     @classmethod
     def parse(cls, text: str) -> Duration:
-        found = re.fullmatch(r"(\d+)\s+([a-z]+?)s?", text)
+        found = re.fullmatch(r"([0-9]{1,6})\s+([a-z]+?)s?", text)
         if found and found[2] in _UNITS and int(found[1]) > 0:
-            return cls(int(found[1]), found[2])
-        short = re.fullmatch(r"(\d+)\s*([a-zA-Z]+?)s?", text)
+            length = cls(int(found[1]), found[2])
+            if length.about > _LONGEST:
+                raise LiteralError("S003", t("a duration of at most 100 years", "une durée d'au plus 100 ans"), text)
+            return length
+        short = re.fullmatch(r"([0-9]{1,6})\s*([a-zA-Z]+?)s?", text)
         unit = short and (_SHORT_UNITS.get(short[2]) or (short[2].lower() if short[2].lower() in _UNITS else None))
         fix = str(cls(int(short[1]), unit)) if short and unit and int(short[1]) > 0 else None
         if short and not unit:
@@ -172,16 +192,25 @@ class Duration:
 
             close = nearest(short[2], _UNITS)
             fix = str(cls(int(short[1]), close)) if close and int(short[1]) > 0 else None
-        raise LiteralError("S003", "a duration such as '3 days'", text, fix=fix)
+        raise LiteralError("S003", t("a duration such as '3 days'", "une durée telle que « 3 days »"), text, fix=fix)
+
+    @classmethod
+    def timeout(cls, text: str) -> Duration:
+        """As `parse`, seconds allowed: how long a machine is waited for, never a person."""
+        if found := re.fullmatch(r"([1-9][0-9]{0,4})\s+seconds?", text):
+            return cls(int(found[1]), "second")
+        return cls.parse(text)
 
     @property
     def elapsed(self) -> bool:
-        return self.unit in ("minute", "hour")
+        return self.unit in ("second", "minute", "hour")
 
     @property
     def about(self) -> timedelta:
         """A length to compare durations by: a month 30 days, a year 365."""
         days = {"day": 1, "week": 7, "month": 30, "year": 365}
+        if self.unit == "second":
+            return timedelta(seconds=self.count)
         if self.unit == "minute":
             return timedelta(minutes=self.count)
         if self.unit == "hour":
@@ -217,6 +246,9 @@ class Duration:
         return f"{self.count} {self.unit}{'s' if self.count != 1 else ''}"
 
 
+_METRES = {"km": Decimal(1000), "m": Decimal(1), "cm": Decimal("0.01")}
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Distance:
     """`10 km`, `500 m`; kept in metres beside its spelling."""
@@ -228,11 +260,11 @@ class Distance:
     def parse(cls, text: str) -> Distance:
         found = re.fullmatch(rf"({_NUMBER})\s*(km|m|cm)", text)
         if not found or Decimal(found[1]) < 0:
-            raise LiteralError("S003", "a distance such as 10 km", text)
-        return cls(Decimal(found[1]) * {"km": 1000, "m": 1, "cm": Decimal("0.01")}[found[2]], found[2])
+            raise LiteralError("S003", t("a distance such as 10 km", "une distance telle que 10 km"), text)
+        return cls(Decimal(found[1]) * _METRES[found[2]], found[2])
 
     def __str__(self) -> str:
-        return f"{_plain(self.metres / {'km': 1000, 'm': 1, 'cm': Decimal('0.01')}[self.unit])} {self.unit}"
+        return f"{_plain(self.metres / _METRES[self.unit])} {self.unit}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -243,15 +275,15 @@ class TimeOfDay:
 
     @classmethod
     def parse(cls, text: str, *, end: bool = False) -> TimeOfDay:
-        found = re.fullmatch(r"(\d{2}):(\d{2})", text)
+        found = re.fullmatch(r"([0-9]{2}):([0-9]{2})", text)
         minutes = int(found[1]) * 60 + int(found[2]) if found and int(found[2]) < 60 else -1
         if 0 <= minutes < 1440 or (minutes == 1440 and end):
             return cls(minutes)
-        loose = re.fullmatch(r"(\d{1,2})\s*[:hH.]\s*(\d{2})?(?::\d{2})?", text)
+        loose = re.fullmatch(r"([0-9]{1,2})\s*[:hH.]\s*([0-9]{2})?(?::[0-9]{2})?", text)
         fix = None
         if loose and int(loose[1]) < 24 and int(loose[2] or 0) < 60:
             fix = f"{int(loose[1]):02d}:{int(loose[2] or 0):02d}"
-        raise LiteralError("S003", "a time of day such as 10:00", text, fix=fix)
+        raise LiteralError("S003", t("a time of day such as 10:00", "une heure telle que 10:00"), text, fix=fix)
 
     def __str__(self) -> str:
         return f"{self.minutes // 60:02d}:{self.minutes % 60:02d}"
@@ -260,18 +292,18 @@ class TimeOfDay:
 def parse_date(text: str) -> date:
     """`2027-01-31`: a calendar day that exists."""
     try:
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise LiteralError("S003", "a date such as 2027-01-31", text)
+    raise LiteralError("S003", t("a date such as 2027-01-31", "une date telle que 2027-01-31"), text)
 
 
 def parse_date_time(text: str) -> datetime:
     """`2027-01-31` or `2027-01-31 10:00`: naive wall time in the zone that the key states; no offsets."""
-    found = re.fullmatch(r"(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}))?", text)
+    found = re.fullmatch(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[ T]([0-9]{2}:[0-9]{2}))?", text)
     if not found:
-        raise LiteralError("S003", "a date and time such as 2027-01-31 10:00", text)
+        raise LiteralError("S003", t("a date and time such as 2027-01-31 10:00", "une date et une heure telles que 2027-01-31 10:00"), text)
     minutes = TimeOfDay.parse(found[2]).minutes if found[2] else 0
     return datetime.combine(parse_date(found[1]), datetime.min.time()) + timedelta(minutes=minutes)
 
@@ -289,9 +321,9 @@ class Rate:
 
     @classmethod
     def parse(cls, text: str) -> Rate:
-        found = re.fullmatch(r"(\d+)\s+per\s+(?:(\d+)\s+)?([a-z]+?)s?", text)
+        found = re.fullmatch(r"([0-9]{1,9})\s+per\s+(?:([0-9]{1,4})\s+)?([a-z]+?)s?", text)
         if not found or found[3] not in _PERIODS or int(found[2] or 1) < 1:
-            raise LiteralError("S003", "a rate such as '3 per week'", text)
+            raise LiteralError("S003", t("a rate such as '3 per week'", "une cadence telle que « 3 per week »"), text)
         return cls(int(found[1]), int(found[2] or 1), found[3])
 
     @property
@@ -329,18 +361,18 @@ class Moment:
         words = " ".join(text.split())
         if words in ("now", "best hour"):
             return cls(words)
-        if found := re.fullmatch(r"(?:next )?(\d{1,2}[:h.]\S*)", words):
+        if found := re.fullmatch(r"(?:next )?([0-9]{1,2}[:h.]\S*)", words):
             return cls("time", time=TimeOfDay.parse(found[1]))
         if found := re.fullmatch(rf"next ({'|'.join(WEEKDAYS)})(?: (\S+))?", words):
             return cls("weekday", weekday=WEEKDAYS.index(found[1]), time=TimeOfDay.parse(found[2]) if found[2] else None)
-        if found := re.fullmatch(r"(\d{4}-\d{2}-\d{2})(?:[ T](\S+))?", words):
+        if found := re.fullmatch(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[ T](\S+))?", words):
             return cls("date", day=parse_date(found[1]), time=TimeOfDay.parse(found[2]) if found[2] else None)
-        if found := re.fullmatch(r"(?:(\d+ ?[a-z]+) (before|after) )?([a-z][\w.-]*)(?: at (\S+))?", words):
+        if found := re.fullmatch(r"(?:([0-9]+ ?[a-z]+) (before|after) )?([a-z][\w.-]*)(?: at (\S+))?", words):
             length = Duration.parse(found[1]) if found[1] else None
             time = TimeOfDay.parse(found[4]) if found[4] else None
             if found[3] not in ("next", "now"):
                 return cls("anchor", time=time, length=length, direction=found[2], anchor=found[3])
-        raise LiteralError("S003", "a moment such as 'next 10:00', 'best hour' or '2 days before deadline at 10:00'", text)
+        raise LiteralError("S003", t("a moment such as 'next 10:00', 'best hour' or '2 days before deadline at 10:00'", "un moment tel que « next 10:00 », « best hour » ou « 2 days before deadline at 10:00 »"), text)
 
     @property
     def has_time_of_day(self) -> bool:
@@ -378,9 +410,9 @@ class Window:
         if found := re.fullmatch(r"holidays(?: ([A-Z]{2}))?", words):
             return cls(holidays=True, country=found[1])
         names = "|".join(WEEKDAYS)
-        found = re.fullmatch(rf"(?:({names})(?:-({names}))?)?\s*(?:(\d\S*?)\s*-\s*(\d\S*))?", words)
+        found = re.fullmatch(rf"(?:({names})(?:-({names}))?)?\s*(?:([0-9]\S*?)\s*-\s*([0-9]\S*))?", words)
         if not words or not found:
-            raise LiteralError("S003", "a window such as '20:00-09:00', 'sunday' or 'holidays'", text)
+            raise LiteralError("S003", t("a window such as '20:00-09:00', 'sunday' or 'holidays'", "une plage telle que « 20:00-09:00 », « sunday » ou « holidays »"), text)
         days: tuple[int, ...] = ()
         if found[1]:
             first = WEEKDAYS.index(found[1])
@@ -390,7 +422,7 @@ class Window:
             return cls(days=days)
         start, end = TimeOfDay.parse(found[3]), TimeOfDay.parse(found[4], end=True)
         if start == end:
-            raise LiteralError("S003", "a window whose ends differ", text)
+            raise LiteralError("S003", t("a window whose ends differ", "une plage dont les bouts diffèrent"), text)
         return cls(days=days, start=start, end=end)
 
     def __str__(self) -> str:
@@ -416,7 +448,7 @@ class AtCap:
             return cls(None, words)
         if found := re.fullmatch(r"wait up to (.+?), else (skip|next channel)", words):
             return cls(Duration.parse(found[1]), found[2])
-        raise LiteralError("S003", "'skip', 'next channel' or 'wait up to 2 days, else skip'", text)
+        raise LiteralError("S003", t("'skip', 'next channel' or 'wait up to 2 days, else skip'", "« skip », « next channel » ou « wait up to 2 days, else skip »"), text)
 
     def __str__(self) -> str:
         return f"wait up to {self.wait}, else {self.then}" if self.wait else self.then
@@ -435,12 +467,12 @@ class Every:
         words = " ".join(text.split())
         if found := re.fullmatch(rf"({'|'.join(WEEKDAYS)}) (\S+)", words):
             return cls("weekday", WEEKDAYS.index(found[1]), TimeOfDay.parse(found[2]))
-        if found := re.fullmatch(r"day (\d{1,2}) of month (\S+)", words):
+        if found := re.fullmatch(r"day ([0-9]{1,2}) of month (\S+)", words):
             if 1 <= int(found[1]) <= 31:
                 return cls("month", int(found[1]), TimeOfDay.parse(found[2]))
         elif found := re.fullmatch(r"day (\S+)", words):
             return cls("day", 0, TimeOfDay.parse(found[1]))
-        raise LiteralError("T003", "an occurrence such as 'monday 09:00', 'day 07:00' or 'day 1 of month 09:00'", text)
+        raise LiteralError("T003", t("an occurrence such as 'monday 09:00', 'day 07:00' or 'day 1 of month 09:00'", "une échéance telle que « monday 09:00 », « day 07:00 » ou « day 1 of month 09:00 »"), text)
 
     def on(self, day: date) -> bool:
         """Whether the calendar day has an occurrence; `day 31 of month` means the last day of shorter months."""
@@ -469,7 +501,7 @@ class Again:
             return cls(words)
         if words.startswith("after "):
             return cls("after", Duration.parse(words[6:]))
-        raise LiteralError("S003", "'never', 'always' or 'after 180 days'", text)
+        raise LiteralError("S003", t("'never', 'always' or 'after 180 days'", "« never », « always » ou « after 180 days »"), text)
 
     def __str__(self) -> str:
         return f"after {self.after}" if self.after else self.kind
@@ -507,12 +539,12 @@ class Ceiling:
 
     @classmethod
     def parse(cls, text: str) -> Ceiling:
-        if found := re.fullmatch(r"(\d+) sends", " ".join(text.split())):
+        if found := re.fullmatch(r"([0-9]+) sends", " ".join(text.split())):
             return cls(sends=int(found[1]))
         try:
             return cls(money=Money.parse(text))
         except LiteralError as error:
-            raise LiteralError(error.code, "'5000 sends' or money such as 500 EUR", text, fix=error.fix) from None
+            raise LiteralError(error.code, t("'5000 sends' or money such as 500 EUR", "« 5000 sends » ou un montant tel que 500 EUR"), text, fix=error.fix) from None
 
     def __str__(self) -> str:
         return f"{self.sends} sends" if self.sends is not None else str(self.money)
@@ -529,7 +561,7 @@ class Change:
     def parse(cls, text: str) -> Change:
         if text == "clear":
             return cls("clear")
-        if found := re.fullmatch(r"([+-])(\d.*)", text):
+        if found := re.fullmatch(r"([+-])([0-9].*)", text):
             return cls(found[1], found[2])
         return cls("=", text)
 
@@ -547,9 +579,9 @@ class Decide:
 
     @classmethod
     def parse(cls, text: str) -> Decide:
-        found = re.fullmatch(r"after (\d+) contacts(?: in (\d+) looks)? at (.+)", " ".join(text.split()))
+        found = re.fullmatch(r"after ([0-9]+) contacts(?: in ([0-9]+) looks)? at (.+)", " ".join(text.split()))
         if not found:
-            raise LiteralError("S003", "'after 2000 contacts at 95 %'", text)
+            raise LiteralError("S003", t("'after 2000 contacts at 95 %'", "« after 2000 contacts at 95 % »"), text)
         return cls(int(found[1]), Percent.parse(found[3]), int(found[2] or 1))
 
     def __str__(self) -> str:

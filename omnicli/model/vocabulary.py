@@ -58,8 +58,8 @@ def vocabulary(project: Project, campaign: Campaign | None = None, campaigns: Ma
     attributes = dict(BUILT_IN_KINDS)
     for name, declared in project.contacts.attributes.items():
         attributes[name] = Kind(declared.kind, declared.currency, declared.choices, declared.sensitive)
-    events: dict[str, Mapping[str, Kind]] = {name: RESPONSE_FIELDS for name in BUILT_IN_EVENTS}
-    events.update({name: RESPONSE_FIELDS for name in project.sla})
+    events: dict[str, Mapping[str, Kind]] = dict.fromkeys(BUILT_IN_EVENTS, RESPONSE_FIELDS)
+    events.update(dict.fromkeys(project.sla, RESPONSE_FIELDS))
     for name, fields in project.events.items():
         events[name] = {f: Kind(a.kind, a.currency, a.choices) for f, a in fields.items()}
     segments = {name: s.match for name, s in project.segments.items()}
