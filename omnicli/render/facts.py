@@ -1,0 +1,216 @@
+"""Resolves the facts of a message for one person: what is true for them, in plain spellings that JSON can keep.
+
+A touch that was accepted is a promise: what was told stands, and only facts with `max_age` are read again
+(docs/consistency 4).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from omnicli.model import literals as lit
+from omnicli.model.campaign import Fact, Message
+from omnicli.model.project import Project
+
+#: One resolved fact: its type and its plain spelling (`("money", "39.92 EUR")`); None when this person lacks it.
+Resolved = tuple[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedFacts:
+    """The facts of one message for one person. `key` tells equal ones apart quickly."""
+
+    facts: Mapping[str, Resolved]
+    key: tuple[tuple[str, Resolved], ...]
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Resolved]) -> ResolvedFacts:
+        return cls(facts, tuple(facts.items()))
+
+    @classmethod
+    def from_json(cls, kept: str | Mapping[str, Any]) -> ResolvedFacts:
+        """What `as_json` wrote, as text or already read."""
+        read: Mapping[str, Any] = json.loads(kept) if isinstance(kept, str) else kept
+        return cls.of({name: (kind, value) for name, (kind, value) in read.items()})
+
+    def as_dict(self) -> dict[str, list[str | None]]:
+        return {name: [kind, value] for name, (kind, value) in self.facts.items()}
+
+    def as_json(self) -> str:
+        return json.dumps(self.as_dict(), ensure_ascii=False, separators=(",", ":"))
+
+    def day(self, name: str) -> date | None:
+        """The date of a date fact, or None."""
+        kind, value = self.facts.get(name, ("", None))
+        return date.fromisoformat(value) if kind == "date" and value else None
+
+
+def resolve_facts(
+    message: Message, *, persona: str | None, language: str, entered_at: datetime, zone: str | tzinfo,
+    attributes: Mapping[str, Any] | None = None, event: Mapping[str, Any] | None = None, told: Mapping[str, Any] | None = None,
+    places: Mapping[str, Any] | None = None, project: Project | None = None, anchors: Mapping[str, date | datetime | str] | None = None,
+) -> ResolvedFacts:  # fmt: skip
+    """Every fact of the message for this person.
+
+    `attributes` are the contact's columns or typed values by attribute name; `told` what this pass was told already by this
+    message (the mapping of `as_dict`), which wins but for live facts; `anchors` dates of other messages' facts by
+    `message.fact`. `zone` dates what is counted from entry: the contact's working zone.
+    """
+    where = zone if isinstance(zone, tzinfo) else ZoneInfo(zone)
+    found: dict[str, Resolved] = {}
+    known = told or {}
+    for name, fact in message.facts.items():
+        if name in known and fact.max_age is None:
+            kind, value = known[name]
+            found[name] = (kind, value)
+            continue
+        found[name] = (fact.type, None)
+    pending = [
+        name for name in message.facts if found[name][1] is None and not (name in known and message.facts[name].max_age is None)
+    ]
+    for _ in range(len(pending) + 1):
+        left = []
+        for name in pending:
+            written = _written(
+                message.facts[name], persona=persona, language=language, attributes=attributes or {}, event=event or {}
+            )
+            if message.facts[name].type == "date" and isinstance(written, lit.Moment):
+                day, wait = _day(
+                    written, found, pending, entered_at=entered_at, zone=where, attributes=attributes or {}, anchors=anchors or {}
+                )
+                if wait:
+                    left.append(name)
+                    continue
+                written = day
+            found[name] = (
+                message.facts[name].type,
+                spelled(message.facts[name].type, written, zone=where, currency=_currency(message.facts[name], project)),
+            )
+        if left == pending or not left:
+            break
+        pending = left
+    return ResolvedFacts.of(found)
+
+
+def _written(fact: Fact, *, persona: str | None, language: str, attributes: Mapping[str, Any], event: Mapping[str, Any]) -> Any:
+    """The value as it stands in the file, or as the contact or the event has it."""
+    if fact.from_ is not None:
+        source, _, field = fact.from_.partition(".")
+        match source:
+            case "contact":
+                return attributes.get(field)
+            case "event":
+                return event.get(field)
+            case "nearest":
+                return attributes.get("place")
+        return None
+    if fact.by_persona is not None:
+        return fact.by_persona.get(persona or "default", fact.by_persona.get("default"))
+    if fact.by_language is not None:
+        return fact.by_language.get(language, fact.by_language.get(language.split("-")[0]))
+    return fact.value
+
+
+def is_personal(fact: Fact) -> bool:
+    """True when two people of one persona and language may be told different values."""
+    return fact.from_ is not None or (fact.type == "date" and isinstance(fact.value, lit.Moment) and fact.value.kind == "anchor")
+
+
+def _currency(fact: Fact, project: Project | None) -> str:
+    """The currency of a money fact that comes from a column of minor units."""
+    if project is None or fact.from_ is None:
+        return "EUR"
+    source, _, field = fact.from_.partition(".")
+    declared = project.contacts.attributes.get(field) if source == "contact" else None
+    if declared is None:
+        declared = next((fields[field] for fields in project.events.values() if field in fields), None)
+    return (declared.currency if declared else None) or project.currency
+
+
+def _day(
+    moment: lit.Moment, found: Mapping[str, Resolved], pending: list[str], *, entered_at: datetime, zone: tzinfo,
+    attributes: Mapping[str, Any], anchors: Mapping[str, date | datetime | str],
+) -> tuple[date | None, bool]:  # fmt: skip
+    """The calendar day of a moment, and whether it waits for another fact of the message."""
+    if moment.kind == "date":
+        return moment.day, False
+    if moment.kind != "anchor" or moment.anchor is None:
+        return None, False
+    anchor = moment.anchor
+    if anchor == "enter":
+        start: date | datetime | None = entered_at
+    elif anchor.startswith("contact."):
+        start = _as_day(attributes.get(anchor.removeprefix("contact.")), zone)
+    elif anchor in found:
+        if found[anchor][1] is None and anchor in pending:
+            return None, True
+        start = _as_day(found[anchor][1], zone)
+    else:
+        start = _as_day(anchors.get(anchor), zone)
+    if start is None:
+        return None, False
+    if isinstance(start, datetime):
+        if moment.length is None:
+            return start.astimezone(zone).date(), False
+        step = moment.length.before if moment.direction == "before" else moment.length.after
+        return step(start, zone).astimezone(zone).date(), False
+    if moment.length is None:
+        return start, False
+    return moment.length.shift(start, -moment.length.count if moment.direction == "before" else None), False
+
+
+def _as_day(value: Any, zone: tzinfo) -> date | None:
+    if isinstance(value, datetime):
+        return value.astimezone(zone).date() if value.tzinfo else value.date()
+    if isinstance(value, date):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        from omnicli import clock
+
+        return clock.from_ms(value).astimezone(zone).date()
+    try:
+        return date.fromisoformat(str(value)[:10]) if value else None
+    except ValueError:
+        return None
+
+
+def spelled(kind: str, value: Any, *, zone: tzinfo, currency: str = "EUR") -> str | None:
+    """A value in the plain spelling of its type, whatever it comes as: a literal, a column of the store, or text.
+
+    Money columns are minor units, times milliseconds, yes-or-no 0 and 1. None for what is missing or cannot be read.
+    """
+    if value is None or value == "":
+        return None
+    match kind:
+        case "money":
+            if isinstance(value, lit.Money):
+                return str(value)
+            if isinstance(value, Mapping):
+                return f"{value.get('amount')} {value.get('currency', currency)}"
+            if isinstance(value, int):
+                return str(lit.Money(Decimal(value).scaleb(-lit.MINOR_DIGITS.get(currency, 2)), currency))
+            try:
+                return str(lit.Money.parse(str(value)))
+            except lit.LiteralError:
+                return None
+        case "percent":
+            if isinstance(value, lit.Percent):
+                return format(value.value, "f")
+            return str(value).removesuffix("%").strip()
+        case "number" | "distance" | "duration":
+            if isinstance(value, (lit.Distance, lit.Duration)):
+                return str(value)
+            text = format(value, "f") if isinstance(value, (float, Decimal)) else str(value)
+            return text.rstrip("0").rstrip(".") if "." in text else text
+        case "date" | "time":
+            day = _as_day(value, zone)
+            return day.isoformat() if day else None
+        case "yes or no":
+            return "yes" if value in (True, 1, "yes") else "no"
+    return str(value)

@@ -1,0 +1,658 @@
+"""Turns a planned touch into exactly what its reader gets, and keeps skeleton and values apart so that it can be shown again.
+
+One `Renderer` serves one thread: the hook listens to one rendering at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Template, TemplateError, TemplateSyntaxError, nodes
+
+from omnicli.channels import MEDIA, Medium, Part
+from omnicli.channels.sms import count_sms
+from omnicli.errors import Exit, OmniError
+from omnicli.model.campaign import Campaign, Message
+from omnicli.model.project import Persona, Project
+from omnicli.model.touch import Rendered
+from omnicli.render import finish, links, required
+from omnicli.render.facts import ResolvedFacts, is_personal, resolve_facts
+from omnicli.render.reader import Reader, local_day
+from omnicli.render.sandbox import MAX_CHUNKS, MAX_OUTPUT, Sandbox, Templates, TooMuch
+from omnicli.render.skeleton import MARK, OPEN, Origin, Parts, Recorder, Skeleton, TooManyValues, build
+from omnicli.render.views import (
+    CannotRender,
+    Constant,
+    ContactView,
+    FactView,
+    Fields,
+    Lacking,
+    Link,
+    Own,
+    Picture,
+    Printed,
+    SayView,
+    Slot,
+    Value,
+)
+from omnicli.render.words import Placeholder, WordsError, parse_words
+from omnicli.texts import t
+
+_POISON = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderJob:
+    """One touch to render. `contact` maps attribute names to columns of the store or typed values; `touch` is its key in
+    hexadecimal; `persona` the name, of the campaign's or the project's personas; `zone` the contact's working zone."""
+
+    campaign: Campaign
+    message: str
+    channel: str
+    language: str
+    touch: str
+    at: datetime
+    zone: str
+    contact: Mapping[str, Any] = field(repr=False)
+    facts: ResolvedFacts | None = field(default=None, repr=False)
+    persona: str | None = None
+    step: str = ""
+    purpose: str = "marketing"
+    country: str | None = None
+    entered_at: datetime | None = None
+    event: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    extra: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderFailure:
+    """Why this person gets no such message: a skip reason, and what to look at."""
+
+    touch: str
+    reason: str
+    detail: str
+
+
+@dataclass(slots=True)
+class _Made:
+    """One part of a message and the compiled template that makes it."""
+
+    part: Part
+    template: Template | None
+    plain: Template | None
+    whole: bool
+    context: Any = None
+
+
+@dataclass(slots=True)
+class _Sheet:
+    """Everything about (campaign, message, channel, language, persona, step, purpose) that is the same for all people."""
+
+    medium: Medium
+    reader: Reader
+    variables: dict[str, Any]
+    made: list[_Made]
+    name: str
+    now: Value
+    extra: Fields
+    skeletons: dict[Any, tuple[Skeleton, tuple[int, ...]]] = field(default_factory=dict)
+    whole: str | None = None
+    misses: int = 0
+
+
+class Renderer:
+    """The templates of a project, compiled when they are first needed. OmniError J001/J006 for one that is refused."""
+
+    def __init__(self, root: Path, project: Project, *, live: bool = False, signing: links.Signing | None = None) -> None:
+        self.root, self.project, self.live = root, project, live
+        self.signing = signing or links.Signing.of_sandbox(project.project)
+        self.sources = read_templates(root)
+        self.recorder = Recorder()
+        loader = Templates(self.sources)
+        self._marking = Sandbox(loader, self.recorder, marking=True)
+        self._plain = Sandbox(loader, self.recorder, marking=False)
+        self._trees: dict[str, nodes.Template] = {}
+        self._needs: dict[tuple[str, str], tuple[required.Use, ...] | None] = {}
+        self._sheets: dict[Any, _Sheet] = {}
+        self._skeletons: dict[str, Skeleton] = {}
+        self._keep: dict[int, Campaign] = {}
+        self.own = (project.tracking.domain or project.public_url or "").rstrip("/") or None
+
+    # -- what can be written -----------------------------------------------------------------------------------------
+    def template(self, channel: str, ext: str, campaign: str = "") -> str | None:
+        """The file that makes this part: the campaign's own, else the channel's; None without one."""
+        for name in (f"{channel}.{campaign}.{ext}.j2", f"{channel}.{ext}.j2"):
+            if name in self.sources:
+                return name
+        return None
+
+    def needs(self, channel: str, campaign: str = "") -> tuple[required.Use, ...] | None:
+        """The slots that the channel's templates need; None when a template is missing (R008)."""
+        key = (channel, campaign)
+        if key not in self._needs:
+            self._needs[key] = self._read_needs(channel, campaign)
+        return self._needs[key]
+
+    def _read_needs(self, channel: str, campaign: str) -> tuple[required.Use, ...] | None:
+        medium = MEDIA.get(channel)
+        if medium is None:
+            return None
+        found: list[required.Use] = []
+        for part in medium.parts:
+            if part.slot:
+                found.append(required.Use(part.slot, frozenset(), 1))
+            if part.ext is None:
+                continue
+            name = self.template(channel, part.ext, campaign)
+            if name is None:
+                if part.required:
+                    return None
+                continue
+            found += required.uses(
+                self.tree(name), name=name, include=lambda other: self.tree(other) if other in self.sources else None
+            )
+        return tuple(found)
+
+    def tree(self, name: str) -> nodes.Template:
+        """The syntax tree of a template; OmniError with its place when it cannot be read."""
+        if name not in self._trees:
+            try:
+                self._trees[name] = self._plain.parse(self.sources[name], name, name)
+            except TemplateSyntaxError as error:
+                raise _refused(name, error) from None
+        return self._trees[name]
+
+    def usable(
+        self, message: Message, channel: str, language: str, register: str | None = None, *, campaign: str = ""
+    ) -> str | None:
+        """None when this message can be written so, else `no template` or `no_words`."""
+        needs = self.needs(channel, campaign)
+        if needs is None:
+            return "no template"
+        written = frozenset(look_up(message, language, register))
+        return "no_words" if required.missing(needs, written) else None
+
+    # -- rendering ---------------------------------------------------------------------------------------------------
+    def render(self, job: RenderJob) -> Rendered:
+        """The message for one person; CannotRender says why not."""
+        return self._render(job)
+
+    def batch(self, jobs: Iterable[RenderJob]) -> list[Rendered | RenderFailure]:
+        """The messages of many, in order; one who cannot be written to does not stop the others."""
+        out: list[Rendered | RenderFailure] = []
+        for job in jobs:
+            try:
+                out.append(self._render(job))
+            except CannotRender as error:
+                out.append(RenderFailure(job.touch, error.reason, error.detail))
+        return out
+
+    def skeleton(self, hash: str) -> Skeleton:
+        """A skeleton that this renderer made, by `Rendered.skeleton`."""
+        return self._skeletons[hash]
+
+    def pack(self, rendered: Rendered) -> bytes:
+        """The values of a rendering as the store keeps them."""
+        return self._skeletons[rendered.skeleton].pack(rendered.values)
+
+    def _render(self, job: RenderJob) -> Rendered:
+        sheet = self._sheet(job)
+        facts = job.facts if job.facts is not None else self.resolve(job)
+        sheet.reader.turn_to(job.contact, facts, bytes.fromhex(job.touch), job.zone)
+        self._turn(sheet, job)
+        try:
+            if sheet.whole is None:
+                found = self._marked(sheet)
+                if found is not None:
+                    return self._rendered(sheet, *found)
+            return self._rendered(sheet, *self._as_a_whole(sheet))
+        except CannotRender:
+            raise
+        except (
+            TemplateError,
+            TooManyValues,
+            RecursionError,
+            ArithmeticError,
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+        ) as error:
+            raise CannotRender("render_failed", f"{sheet.name}: {str(error)[:200] or type(error).__name__}") from error
+
+    def _turn(self, sheet: _Sheet, job: RenderJob) -> None:
+        sheet.now.written = local_day(job.at, job.zone).isoformat()
+        if job.extra or sheet.extra.values_:
+            sheet.extra.values_ = {name: Constant(sheet.reader.cleaned(value)) for name, value in job.extra.items()}
+
+    def resolve(self, job: RenderJob) -> ResolvedFacts:
+        """The job's facts, when the caller has not resolved them."""
+        return resolve_facts(
+            job.campaign.messages[job.message], persona=job.persona, language=job.language, entered_at=job.entered_at or job.at,
+            zone=job.zone, attributes=job.contact, event=job.event, places=self.project.places, project=self.project,
+        )  # fmt: skip
+
+    def _marked(self, sheet: _Sheet) -> tuple[Skeleton, tuple[str, ...]] | None:
+        """Skeleton and values; None when the values show that the text must be rendered whole."""
+        recorder = self.recorder
+        recorder.begin(sheet.reader, marking=True)
+        key = self._chunks(sheet, self._marking)
+        values = recorder.values
+        known = sheet.skeletons.get((key, tuple(recorder.targets)) if recorder.targets else key)
+        if known is None:
+            known = self._new_skeleton(sheet)
+            if known is None:
+                return None
+        skeleton, addresses = known
+        joined = "".join(values)
+        if len(joined) > MAX_OUTPUT:
+            raise TooMuch("the message grows too long")
+        if not joined.isascii() and (OPEN in joined or "\ue002" in joined):
+            sheet.misses += 1
+            if sheet.misses >= _POISON:
+                sheet.whole = "its values contain marks"
+            return None
+        for n in addresses:
+            if not finish.is_address(values[n]):
+                raise CannotRender("render_failed", "a value used as an address is not a web address")
+        return skeleton, skeleton.complete(values)
+
+    def _chunks(self, sheet: _Sheet, environment: Sandbox) -> tuple[Any, ...]:
+        """What each part's template yields, as tuples of chunks."""
+        environment.begin()
+        return tuple([self._run(made, sheet, environment) for made in sheet.made])
+
+    def _run(self, made: _Made, sheet: _Sheet, environment: Sandbox) -> tuple[str, ...]:
+        part = made.part
+        if part.slot is not None:
+            slot = sheet.variables["say"].look(part.slot)
+            return (environment.hook_text(slot),)
+        marking = environment is self._marking
+        template = made.template if marking else made.plain
+        if template is None:
+            return ()
+        context = made.context if marking else None
+        if context is None:
+            context = template.new_context(sheet.variables, shared=True)
+            if marking and _reusable(self.tree(template.name or "")):
+                made.context = context
+        if part.block is not None and part.block in template.blocks:
+            stream = template.blocks[part.block](context)
+        elif part.ext is None:
+            return (sheet.variables["brand"].values_["name"],)
+        else:
+            stream = template.root_render_func(context)
+        chunks = tuple(islice(stream, MAX_CHUNKS + 1))
+        if len(chunks) > MAX_CHUNKS:
+            raise TooMuch("the message grows too long")
+        return chunks
+
+    def _new_skeleton(self, sheet: _Sheet) -> tuple[Skeleton, tuple[int, ...]] | None:
+        """Looks at a skeleton for the first time: runs once more with its origins, checks, finishes and keeps it."""
+        recorder = self.recorder
+        recorder.begin(sheet.reader, marking=True, tracing=True)
+        key = self._chunks(sheet, self._marking)
+        texts = {made.part.name: finish.strip_captured(list(chunks)) for made, chunks in zip(sheet.made, key, strict=True)}
+        addresses: list[int] = []
+        for made in sheet.made:
+            if made.part.kind != "html":
+                continue
+            try:
+                found = finish.places(texts[made.part.name])
+            except finish.UnsafePlace as error:
+                raise CannotRender("render_failed", f"{sheet.name}: {error}") from None
+            sheet.whole = found.whole or finish.depends_on_values(texts[made.part.name]) or sheet.whole
+            addresses += found.addresses
+        if sheet.whole:
+            return None
+        skeleton = self._finished(sheet, texts, list(recorder.origins or ()), tuple(recorder.targets))
+        safe = {n for n, origin in enumerate(recorder.origins or ()) if origin and origin[0] in ("link", "address")}
+        known = skeleton, tuple(n for n in addresses if n not in safe)
+        if len(sheet.skeletons) > 2_000:
+            sheet.skeletons.clear()
+        sheet.skeletons[(key, tuple(recorder.targets)) if recorder.targets else key] = known
+        return known
+
+    def _finished(self, sheet: _Sheet, texts: dict[str, str], origins: list[Origin], targets: Sequence[str]) -> Skeleton:
+        html_parts = {part.name for part in sheet.medium.parts if part.kind == "html"}
+        escaped = [False] * len(origins)
+        for name in html_parts & texts.keys():
+            for mark in MARK.finditer(texts[name]):
+                escaped[int(mark[1])] = True
+        parts = finished_parts(sheet.medium, texts)
+        made: dict[int, int] = {}
+        if sheet.medium.name == "email" and "text" not in parts:
+            pictures = {n for n, origin in enumerate(origins) if origin and origin[0] == "picture"}
+            seen = MARK.sub(lambda mark: "" if int(mark[1]) in pictures else mark[0], parts["html"])
+            parts["text"], made = finish.renumber(finish.to_text(seen), len(origins))
+        skeleton = build(
+            sheet.medium.name,
+            sheet.name,
+            parts,
+            origins=origins,
+            html=escaped,
+            made=made,
+            usual=self._usual(sheet),
+            links=targets,
+        )
+        self._skeletons[skeleton.hash] = skeleton
+        return skeleton
+
+    def _usual(self, sheet: _Sheet) -> dict[tuple[Origin, bool], str]:
+        """What the message's facts read for everybody who was not told otherwise: the sample that values are kept against."""
+        usual: dict[tuple[Origin, bool], str] = {}
+        for (name, form, html), text in sheet.reader.shown.items():
+            if not is_personal(sheet.reader.message.facts[name]):
+                usual[(("fact", name, form), html)] = text
+        return usual
+
+    def _as_a_whole(self, sheet: _Sheet) -> tuple[Skeleton, tuple[str, ...]]:
+        """The message rendered without marks: each part is one value."""
+        recorder = self.recorder
+        recorder.begin(sheet.reader, marking=False)
+        key = self._chunks(sheet, self._plain)
+        texts = {made.part.name: "".join(chunks) for made, chunks in zip(sheet.made, key, strict=True)}
+        if sum(map(len, texts.values())) > MAX_OUTPUT:
+            raise TooMuch("the message grows too long")
+        parts = finished_parts(sheet.medium, texts)
+        if sheet.medium.name == "email" and "text" not in parts:
+            parts["text"] = finish.to_text(parts["html"])
+        names = tuple(parts)
+        found = sheet.skeletons.get(("whole", names, tuple(recorder.targets)))
+        if found is None:
+            whole = {name: f"{OPEN}{n}\ue001" for n, name in enumerate(names)}
+            skeleton = build(
+                sheet.medium.name, sheet.name, whole, origins=[None] * len(names), html=[False] * len(names), made={}, usual={},
+                links=tuple(recorder.targets),
+            )  # fmt: skip
+            self._skeletons[skeleton.hash] = skeleton
+            found = sheet.skeletons[("whole", names, tuple(recorder.targets))] = skeleton, ()
+        return found[0], tuple(parts.values())
+
+    def _rendered(self, sheet: _Sheet, skeleton: Skeleton, values: tuple[str, ...]) -> Rendered:
+        parts = Parts(skeleton, values)
+        count = count_sms(parts["body"]).parts if sheet.medium.name == "sms" else 1
+        return Rendered(
+            channel=sheet.medium.name,
+            parts=parts,
+            skeleton=skeleton.hash,
+            values=values,
+            links=tuple(self.recorder.targets),
+            sms_parts=count,
+        )
+
+    def addresses(self, job: RenderJob) -> Mapping[str, str]:
+        """The touch's own addresses: `unsubscribe` (https, else mailto), and with an own host `preferences`, `web_version`."""
+        sheet = self._sheet(job)
+        sheet.reader.touch = bytes.fromhex(job.touch)
+        found = {purpose: sheet.variables[purpose] for purpose in ("unsubscribe", "preferences", "web_version")}
+        return {purpose: view.plain() for purpose, view in found.items() if isinstance(view, Own)}
+
+    def plain_parts(self, job: RenderJob) -> Mapping[str, str]:
+        """The same message rendered without skeleton, unfinished: what tests and checks compare with."""
+        sheet = self._sheet(job)
+        facts = job.facts if job.facts is not None else self.resolve(job)
+        sheet.reader.turn_to(job.contact, facts, bytes.fromhex(job.touch), job.zone)
+        self._turn(sheet, job)
+        self.recorder.begin(sheet.reader, marking=False)
+        key = self._chunks(sheet, self._plain)
+        return {made.part.name: "".join(chunks) for made, chunks in zip(sheet.made, key, strict=True)}
+
+    # -- sheets ------------------------------------------------------------------------------------------------------
+    def _sheet(self, job: RenderJob) -> _Sheet:
+        key = (id(job.campaign), job.message, job.channel, job.language, job.persona, job.step, job.purpose)
+        found = self._sheets.get(key)
+        if found is None:
+            self._keep[id(job.campaign)] = job.campaign
+            found = self._sheets[key] = self._new_sheet(job)
+        return found
+
+    def _new_sheet(self, job: RenderJob) -> _Sheet:
+        medium = MEDIA.get(job.channel)
+        if medium is None:
+            raise CannotRender("render_failed", f"no medium '{job.channel}'")
+        message = job.campaign.messages.get(job.message)
+        if message is None:
+            raise CannotRender("render_failed", f"campaign '{job.campaign.campaign}' has no message '{job.message}'")
+        persona = persona_of(self.project, job.campaign, job.persona)
+        register = persona.tone.address if persona else None
+        words = look_up(message, job.language, register)
+        needs = self.needs(job.channel, job.campaign.campaign)
+        if needs is None:
+            raise CannotRender("no_words", f"templates/{job.channel}.*.j2 does not exist")
+        if lacking := required.missing(needs, frozenset(words)):
+            where = f"{job.language}/{register}" if register else job.language
+            raise CannotRender(
+                "no_words", f"'{job.message}' has no '{lacking.slot}' in {where}, which {lacking.template or job.channel} needs"
+            )
+        tracked = medium.tracked and self.own is not None and self.project.tracking.clicks is not False
+        reader = Reader(
+            project=self.project, message=message, name=job.message, medium=medium, language=job.language, recorder=self.recorder,
+            own=self.own, tracked=tracked, utm=self._utm(job, medium), signing=self.signing, mailto=self._mailto(medium), size="",
+        )  # fmt: skip
+        variables, now, extra = self._variables(job, reader, persona, words)
+        made = [self._made(part, job) for part in medium.parts]
+        made = [one for one in made if one is not None]
+        whole = next(filter(None, (required.rendered_whole(self.tree(name)) for name in self._closure(made))), None)
+        return _Sheet(medium, reader, variables, made, self._name(job), now, extra, whole=whole)
+
+    def _name(self, job: RenderJob) -> str:
+        return f"{job.campaign.campaign}/{job.message} × {job.channel} × {job.language}"
+
+    def _made(self, part: Part, job: RenderJob) -> _Made | None:
+        if part.slot is not None:
+            return _Made(part, None, None, False)
+        ext = part.ext or "txt"
+        name = self.template(job.channel, ext, job.campaign.campaign)
+        if name is None:
+            return None
+        try:
+            return _Made(part, self._marking.get_template(name), self._plain.get_template(name), False)
+        except TemplateSyntaxError as error:
+            raise _refused(name, error) from None
+
+    def _closure(self, made: Sequence[_Made]) -> list[str]:
+        """The templates of a message and all they include, each compiled before the hook listens."""
+        todo = [one.template.name or "" for one in made if one.template is not None]
+        found: list[str] = []
+        while todo:
+            name = todo.pop()
+            if name in found:
+                continue
+            found.append(name)
+            for node in self.tree(name).find_all((nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)):
+                other = node.template.value if isinstance(node.template, nodes.Const) else None
+                if isinstance(other, str) and other in self.sources:
+                    self._marking.get_template(other)
+                    self._plain.get_template(other)
+                    todo.append(other)
+        return found
+
+    def _utm(self, job: RenderJob, medium: Medium) -> tuple[tuple[str, str], ...]:
+        utm = self.project.tracking.utm
+        if utm is None:
+            return ()
+        source = utm.source or (self.project.brand.name if self.project.brand else self.project.project)
+        words = (("utm_source", source), ("utm_medium", utm.mediums.get(job.channel, medium.utm)), ("utm_campaign", job.campaign.campaign),
+                 ("utm_content", job.message), ("utm_id", job.step))  # fmt: skip
+        return tuple((name, links.safe_word(value)) for name, value in words if value)
+
+    def _mailto(self, medium: Medium) -> str:
+        """Where a reader without a web address can unsubscribe: a mail to the sender."""
+        from email.utils import parseaddr
+
+        channel = self.project.channels.get("email")
+        address = parseaddr((channel.reply_to or channel.from_ or "") if channel else "")[1]
+        return f"mailto:{address}?subject=unsubscribe" if address else ""
+
+    def _variables(
+        self, job: RenderJob, reader: Reader, persona: Persona | None, words: Mapping[str, str]
+    ) -> tuple[dict[str, Any], Value, Fields]:
+        recorder = self.recorder
+        now, extra = Value("date", "2000-01-01", recorder), Fields("touch", {})
+        marketing = job.purpose == "marketing"
+        variables: dict[str, Any] = {
+            "say": self._say(job, reader, words), "facts": reader.facts_view,
+            "contact": ContactView(frozenset(reader.kinds), recorder), "brand": self._brand(reader),
+            "persona": _persona(persona, reader), "language": Constant(job.language), "now": now, "touch": extra,
+            "message": Fields("message", {"name": Constant(job.message), "purpose": Constant(job.purpose)}),
+            "campaign": Fields("campaign", {"name": Constant(job.campaign.campaign), "title": Constant(reader.folded(job.campaign.title or job.campaign.campaign))}),
+            "channel": self._channel(job.channel), "stop": Constant(reader.folded(self._stop(job))),
+            "direction": Constant("rtl" if reader.locale.text_direction == "right-to-left" else "ltr"),
+        }  # fmt: skip
+        for purpose in ("unsubscribe", "preferences", "web_version"):
+            offered = self.own is not None or (purpose == "unsubscribe" and bool(reader.mailto))
+            wanted = marketing or purpose == "web_version"
+            variables[purpose] = (
+                Own(purpose, recorder) if offered and wanted else Lacking(f"there is no {purpose} address here", name=purpose)
+            )
+        variables["link"], variables["qr"] = _link_function(), _qr_function(recorder)
+        return variables, now, extra
+
+    def _say(self, job: RenderJob, reader: Reader, words: Mapping[str, str]) -> SayView:
+        slots: dict[str, Slot] = {}
+        for slot, text in words.items():
+            try:
+                pieces = parse_words(text)
+            except WordsError as error:
+                raise CannotRender("render_failed", f"'{job.message}', {slot}: {error.message} (column {error.column})") from None
+            slots[slot] = Slot(
+                [reader.fill(piece) if isinstance(piece, Placeholder) else reader.folded(piece) for piece in pieces],
+                self.recorder,
+            )
+        return SayView(slots, f"'{job.message}' in {job.language}")
+
+    def _brand(self, reader: Reader) -> Fields:
+        brand = self.project.brand
+        values: dict[str, Any] = {}
+        if brand is not None:
+            for key in ("name", "legal_name", "address", "privacy", "logo", "font"):
+                if (text := getattr(brand, key)) is not None:
+                    values[key] = Constant(reader.folded(text))
+            values["colours"] = Fields("brand.colours", {name: Constant(colour) for name, colour in brand.colours.items()})
+        else:
+            values["name"] = Constant(self.project.project)
+        return Fields("brand", values)
+
+    def _channel(self, channel: str) -> Fields:
+        settings = self.project.channels.get(channel)
+        values: dict[str, Any] = {"name": Constant(channel)}
+        if settings is not None and settings.size is not None:
+            values["size"] = Constant(f"{settings.size.metres * 1000:g}mm")
+        if settings is not None and settings.from_ is not None:
+            values["sender"] = Constant(settings.from_)
+        return Fields("channel", values)
+
+    def _stop(self, job: RenderJob) -> str:
+        """The STOP words of a marketing SMS (rules FR-04, SM-07); nothing elsewhere."""
+        if job.purpose != "marketing" or job.channel != "sms":
+            return ""
+        settings = self.project.channels.get("sms")
+        number = settings.stop if settings else None
+        french = job.language.split("-")[0] == "fr"
+        if number:
+            return f"STOP au {number}" if french else f"STOP to {number}"
+        return "Répondez STOP pour ne plus recevoir" if french else "Reply STOP to opt out"
+
+
+def finished_parts(medium: Medium, texts: Mapping[str, str]) -> dict[str, str]:
+    """The parts as they are sent: style sheets in-lined, lines tidied."""
+    out: dict[str, str] = {}
+    for part in medium.parts:
+        if part.name not in texts:
+            continue
+        text = texts[part.name]
+        if part.kind == "html":
+            out[part.name] = finish.inline_css(text) if medium.name == "email" else text
+        elif part.kind == "line":
+            out[part.name] = finish.one_line(text)
+        else:
+            out[part.name] = finish.tidy_markdown(text) if part.ext == "md" else finish.tidy_text(text)
+    return out
+
+
+def look_up(message: Message, language: str, register: str | None) -> dict[str, str]:
+    """The slots written for a language and register, slot by slot: `fr-CA/tu`, `fr-CA`, `fr/tu`, `fr` (5.5)."""
+    found: dict[str, str] = {}
+    for key in reversed(chain(language, register)):
+        found.update(message.say.get(key, {}))
+    return found
+
+
+def chain(language: str, register: str | None) -> tuple[str, ...]:
+    """The keys of `say` that are asked, nearest first."""
+    tags = [language] + ([language.split("-")[0]] if "-" in language else [])
+    return tuple(key for tag in tags for key in ((f"{tag}/{register}", tag) if register else (tag,)))
+
+
+def persona_of(project: Project, campaign: Campaign, name: str | None) -> Persona | None:
+    """The persona a campaign means by this name."""
+    if name is None:
+        return None
+    if isinstance(campaign.personas, Mapping) and name in campaign.personas:
+        return campaign.personas[name]
+    return project.personas.get(name)
+
+
+def _persona(persona: Persona | None, reader: Reader) -> Any:
+    if persona is None:
+        return Lacking("this contact has no persona", name="persona")
+    lists = {
+        key: tuple(Constant(reader.folded(text)) for text in getattr(persona, key))
+        for key in ("needs", "problems", "interests", "levers")
+    }
+    return Fields("persona", {"title": Constant(reader.folded(persona.title)), **lists})
+
+
+def _link_function() -> Any:
+    def link(target: Any) -> Any:
+        if isinstance(target, Lacking):
+            return target
+        if isinstance(target, Own):
+            return target
+        return Link(target if isinstance(target, FactView) else Constant(str(target)))
+
+    link.for_templates = True  # type: ignore[attr-defined]
+    return link
+
+
+def _qr_function(recorder: Recorder) -> Any:
+    def qr(target: Any) -> Any:
+        if isinstance(target, Lacking):
+            return target
+        inner = target.target if isinstance(target, Link) else target
+        return Picture(inner if isinstance(inner, Printed) else Constant(str(inner)), recorder, "qr")
+
+    qr.for_templates = True  # type: ignore[attr-defined]
+    return qr
+
+
+def _reusable(tree: nodes.Template) -> bool:
+    """True when a template leaves nothing behind in its context, so that one context serves everybody."""
+    kinds = (nodes.Extends, nodes.Assign, nodes.AssignBlock, nodes.Import, nodes.FromImport, nodes.Macro)
+    return next(tree.find_all(kinds), None) is None
+
+
+def read_templates(root: Path) -> dict[str, str]:
+    """The texts of `templates/**/*.j2` by their path below it; links that lead out of the folder are not followed (S29)."""
+    folder = root / "templates"
+    found: dict[str, str] = {}
+    if not folder.is_dir():
+        return found
+    inside = folder.resolve()
+    for path in sorted(folder.rglob("*.j2")):
+        if path.is_file() and path.resolve().is_relative_to(inside):
+            found[path.relative_to(folder).as_posix()] = path.read_bytes().decode("utf-8", "replace")
+    return found
+
+
+def _refused(name: str, error: TemplateSyntaxError) -> OmniError:
+    return OmniError(
+        t("templates/{name}:{line}: {what}", "templates/{name}:{line} : {what}", name=name, line=error.lineno, what=error.message),
+        hint=t("`omni lint` shows the place", "« omni lint » montre l'endroit"), code="template", exit=Exit.FINDINGS,
+    )  # fmt: skip
