@@ -300,6 +300,7 @@ def stop(store: Store, name: str, *, now: datetime, because: str | None = None) 
             .all()
         )
         connection.execute(_ledger(inside, ms, because))
+        _tell_exits(connection, row, ms)
         left = connection.execute(
             sa.update(tb.enrollment)
             .where(inside)
@@ -320,6 +321,25 @@ def _ledger(inside: sa.ColumnElement[bool], ms: int, because: str | None) -> sa.
     why = json.dumps([{"step": "", "rule": "stop", "answer": "stopped", "values": {"because": because} if because else {}}])
     lines = sa.select(e.id, sa.literal(ms), sa.func.coalesce(e.step, ""), sa.literal("exit"), sa.literal(why)).where(inside)
     return sa.insert(tb.decision).from_select(["enrollment_id", "at", "step", "kind", "why"], lines)
+
+
+def _tell_exits(connection: sa.Connection, row: Standing, ms: int) -> None:
+    """The event `exited` of everybody who is about to leave, as a decision would write it."""
+    connection.execute(
+        sa.text(
+            "INSERT INTO event (contact_id, name, at, enrollment_id, campaign, machine, payload, received_at, p_reason) "
+            "SELECT contact_id, 'exited', :ms, id, :name, 0, :payload, :ms, 'stopped' FROM enrollment "
+            "WHERE campaign_id = :id AND state = 'open' ORDER BY key"
+        ),
+        {"ms": ms, "name": row.name, "id": row.id, "payload": '{"reason": "stopped"}'},
+    )
+    connection.execute(
+        sa.text(
+            "UPDATE contact SET changed_at = :ms WHERE id IN "
+            "(SELECT contact_id FROM enrollment WHERE campaign_id = :id AND state = 'open')"
+        ),
+        {"ms": ms, "id": row.id},
+    )
 
 
 def finish(store: Store, loaded: Loaded, rows: Sequence[Standing], *, now: datetime) -> tuple[str, ...]:

@@ -269,13 +269,10 @@ def _only(loaded: Loaded, written: Sequence[str]) -> dict[str, str] | None:
     assert loaded.project is not None
     found: dict[str, str] = {}
     for word in written:
-        key, equals, value = word.partition("=")
-        if key not in ("channel", "step", "message") or not equals or not value:
-            raise OmniError(
-                t("--only wants channel=…, step=… or message=…, not '{word}'",
-                  "--only veut channel=…, step=… ou message=…, pas « {word} »", word=word), code="usage",
-            )  # fmt: skip
-        if key == "channel" and value not in loaded.project.channels:
+        key, _, value = word.partition("=")
+        if key != "channel" or not value:
+            raise OmniError(t("--only wants channel=…, not '{word}'", "--only veut channel=…, pas « {word} »", word=word), code="usage")
+        if value not in loaded.project.channels:
             said = t("no channel '{value}'.", "pas de canal « {value} ».", value=value)
             raise OmniError(said + did_you_mean(value, loaded.project.channels), code="usage")
         found[key] = value
