@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from omnicli.campaignfile.load import PROJECT_FILE, Loaded, load_project
+from omnicli.campaignfile.reader import read_source
 from omnicli.campaignfile.resolved import Resolved, merged, personas_of, resolve, revive
-from omnicli.campaignfile.source import KeyPath, Map, Seq, Source, Span, read_source
+from omnicli.campaignfile.source import KeyPath, Map, Seq, Source, Span
 
 __all__ = [
     "KeyPath",

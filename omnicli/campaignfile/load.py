@@ -10,7 +10,8 @@ from types import MappingProxyType
 
 from omnicli.campaignfile.catalogue import finding
 from omnicli.campaignfile.check import check_campaign, check_project
-from omnicli.campaignfile.source import KeyPath, Map, Source, read_source
+from omnicli.campaignfile.reader import read_source
+from omnicli.campaignfile.source import KeyPath, Map, Source
 from omnicli.campaignfile.validate import validate
 from omnicli.errors import Exit, OmniError
 from omnicli.model.campaign import Campaign
