@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
 
 from omnicli import clock
+
+#: `contact.complaint_until` while a complaint is open; once it is resolved, seven days later (rules.md PR-09).
+OPEN_COMPLAINT = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,9 @@ class Due:
     key: bytes
 
 
-def due(connection: sa.Connection, versions: Sequence[int], *, now: datetime, limit: int, after: tuple[int, bytes] | None) -> list[Due]:
+def due(
+    connection: sa.Connection, versions: Sequence[int], *, now: datetime, limit: int, after: tuple[int, bytes] | None
+) -> list[Due]:
     """The next `limit` due enrollments of these versions by (due instant, key), after that position; index only."""
     e = enrollment.c
     query = (
@@ -91,7 +93,9 @@ class Gather:
         self.query = (
             sa.select(*(column.label(f"c{n}") for n, column in enumerate(asked)))
             .select_from(
-                enrollment.join(contact, contact.c.id == enrollment.c.contact_id).outerjoin(touch, touch.c.id == enrollment.c.touch_id)
+                enrollment.join(contact, contact.c.id == enrollment.c.contact_id).outerjoin(
+                    touch, touch.c.id == enrollment.c.touch_id
+                )
             )
             .where(enrollment.c.id.in_(sa.bindparam("ids", expanding=True)))
         )
@@ -174,7 +178,9 @@ def _column(project: Project, name: str) -> str:
 def _first(compiler: Asking, ask: First) -> Any:
     since, term = ask
     if since == "wait":
-        return compiler.first(term, since=sa.literal_column("enrollment.wait_from"), until=sa.literal_column("enrollment.wait_until"))
+        return compiler.first(
+            term, since=sa.literal_column("enrollment.wait_from"), until=sa.literal_column("enrollment.wait_until")
+        )
     return compiler.first(term, since=sa.literal_column("enrollment.entered_at"), strict_since=True)
 
 
@@ -246,7 +252,9 @@ _insert_touches = Bulk(
 )
 _STANDS = ("step", "since", "due_at", "wait_from", "wait_until", "held_by", "held_from", "tried")
 _stand = Bulk(
-    f"UPDATE enrollment SET {', '.join(f'{c} = :{c}' for c in _STANDS)}, spread = 0, touch_id = NULL WHERE id = :id", *_STANDS, "id"
+    f"UPDATE enrollment SET {', '.join(f'{c} = :{c}' for c in _STANDS)}, spread = 0, touch_id = NULL WHERE id = :id",
+    *_STANDS,
+    "id",
 )
 _stand_on_touch = Bulk(
     f"UPDATE enrollment SET {', '.join(f'{c} = :{c}' for c in _STANDS)}, spread = 0, "
@@ -359,7 +367,12 @@ def _touch_row(s: Standing, version_id: int, plan: TouchPlan, key: bytes, now: i
 def why_text(why: Iterable[Why]) -> str | None:
     """The ledger's `why`: a JSON list of `{step, rule, answer, values}`; instants as ISO text."""
     lines = [
-        {"step": w.step, "rule": w.rule, "answer": w.answer, **({"values": {k: _plain(v) for k, v in w.values.items()}} if w.values else {})}
+        {
+            "step": w.step,
+            "rule": w.rule,
+            "answer": w.answer,
+            **({"values": {k: _plain(v) for k, v in w.values.items()}} if w.values else {}),
+        }
         for w in why
     ]
     return json.dumps(lines, ensure_ascii=False, separators=(",", ":")) if lines else None
@@ -373,7 +386,9 @@ def convert(connection: sa.Connection, goals: Sequence[tuple[Standing, House, da
     """Record conversions: the instant, the value of the event that was the goal, and the event `converted`."""
     ms = clock.to_ms(now)
     _convert(connection, [(clock.to_ms(at), s.id) for s, _, at in goals])
-    _events(connection, [(s.contact_id, "converted", clock.to_ms(at), s.id, house.name, None, ms, None) for s, house, at in goals])
+    _events(
+        connection, [(s.contact_id, "converted", clock.to_ms(at), s.id, house.name, None, ms, None) for s, house, at in goals]
+    )
     by_field: dict[tuple[str, tuple[str, ...]], list[tuple[Any, ...]]] = {}
     for s, house, _ in goals:
         goal = house.campaign.goal
@@ -400,7 +415,9 @@ def write_attributes(connection: sa.Connection, decided: Iterable[Decided], *, n
             kind = kind_of(declared) if declared is not None else None
             value = copy = None
             if change.kind != "clear":
-                value, copy = to_column(kind, change.value, zone=house.project.time_zone) if kind is not None else (change.value, None)
+                value, copy = (
+                    to_column(kind, change.value, zone=house.project.time_zone) if kind is not None else (change.value, None)
+                )
             if (name, change.kind) not in grouped:
                 grouped[name, change.kind] = _setter(name, change.kind, declared is not None, kind.name if kind else "text"), []
             grouped[name, change.kind][1].append((value, copy, ms, s.contact_id))
@@ -429,7 +446,10 @@ _wake_contact = Bulk(
 
 def settle(connection: sa.Connection, settled: Sequence[tuple[int, str, int | datetime, str | None]]) -> None:
     """Bring up the passes that stand on these touches, which have just ended: (touch id, state, instant, reason)."""
-    _wake_touch(connection, [(at if isinstance(at, int) else clock.to_ms(at), touch_id) for touch_id, state, at, _ in settled if state in ENDS])
+    _wake_touch(
+        connection,
+        [(at if isinstance(at, int) else clock.to_ms(at), touch_id) for touch_id, state, at, _ in settled if state in ENDS],
+    )
 
 
 def wake(connection: sa.Connection, contact_ids: Iterable[int], now: datetime) -> None:
@@ -454,7 +474,18 @@ def enter(connection: sa.Connection, rows: Sequence[Mapping[str, Any]], *, campa
     _entry(connection, [(ms, row["why"], row["key"]) for row in rows])
 
 
-_OPENED = ("key", "contact_id", "campaign_id", "version_id", "pass", "entered_at", "entered_event", "language", "persona", "held_out")
+_OPENED = (
+    "key",
+    "contact_id",
+    "campaign_id",
+    "version_id",
+    "pass",
+    "entered_at",
+    "entered_event",
+    "language",
+    "persona",
+    "held_out",
+)
 _open = Bulk(
     f"INSERT INTO enrollment ({', '.join(_OPENED)}, since, due_at, state) VALUES ({', '.join(':' + c for c in _OPENED)}, :since, :due_at, 'open')",
     *_OPENED, "since", "due_at",

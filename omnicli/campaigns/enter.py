@@ -1,0 +1,463 @@
+"""Who comes in: every form of `enter`, set-based, each person at most one open pass, language and persona fixed for good.
+
+Events are looked for by id above the last one seen, occurrences have a row a local date, conditions that speak of time are asked
+of everybody at most once a unit of their finest duration, others only of people changed since the last look (docs/language 4.4).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from omnicli import clock
+from omnicli.campaigns.turn import Houses
+from omnicli.condition.check import check
+from omnicli.condition.sql import Compiler
+from omnicli.engine import chance, occurrence, timing
+from omnicli.engine.house import House
+from omnicli.model.campaign import Enter
+from omnicli.model.ids import enrollment_key
+from omnicli.model.literals import Duration, Moment, Rate
+from omnicli.model.vocabulary import vocabulary
+from omnicli.store import setting, turns
+from omnicli.store import tables as tb
+from omnicli.store.columns import attribute_column
+from omnicli.text import fold
+
+if TYPE_CHECKING:
+    from omnicli.campaignfile import Loaded
+    from omnicli.store.connection import Store
+
+#: People a transaction.
+BATCH = 2000
+
+
+@dataclass
+class Entered:
+    """How many came in, and how many of them are held out, by campaign."""
+
+    by_campaign: dict[str, int] = field(default_factory=dict)
+    held_out: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        return sum(self.by_campaign.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One person who may come in, and the instant that counts as their entry; `event_id` when an event brings them."""
+
+    contact_id: int
+    at: int
+    event_id: int | None = None
+
+
+def enter(store: Store, loaded: Loaded, *, now: datetime, campaigns: Sequence[str] | None = None) -> Entered:
+    """Let in whoever may come at `now`, in the running campaigns (named ones only when given)."""
+    entered = Entered()
+    with store.read() as connection:
+        houses = Houses(connection, loaded, now=now)
+        rows = [row for row in connection.execute(sa.select(tb.campaign).order_by(tb.campaign.c.name)) if row.state == "running"]
+        for row in rows:
+            if row.version_id is not None and (campaigns is None or row.name in campaigns):
+                houses[row.version_id]  # trees are read here, outside of any write
+    for row in rows:
+        if row.version_id is None or (campaigns is not None and row.name not in campaigns):
+            continue
+        door = _Door(store, houses, row, now)
+        door.open()
+        entered.by_campaign[row.name], entered.held_out[row.name] = door.entered, door.held_out
+    return entered
+
+
+class _Door:
+    """The way into one campaign at one instant."""
+
+    def __init__(self, store: Store, houses: Houses, row: Any, now: datetime) -> None:
+        self.store, self.houses, self.row, self.now = store, houses, row, now
+        self.house: House = houses[row.version_id]
+        self.way: Enter = self.house.campaign.enter
+        self.project = houses.project
+        self.zone: tzinfo = ZoneInfo(self.project.time_zone)
+        self.since = row.since if row.since is not None else row.started_at or 0
+        self.entered = self.held_out = 0
+        self.vocabulary = vocabulary(self.project, self.house.campaign, houses.loaded.campaigns)
+        self._select: tuple[sa.Select[Any], dict[str, object]] | None = None
+
+    def open(self) -> None:
+        {
+            "when": self._by_event,
+            "on": self._by_date,
+            "at": self._by_occurrence,
+            "every": self._by_occurrence,
+            "if": self._by_condition,
+        }[self.way.form]()
+
+    # --- the ways in --------------------------------------------------------------------------------------------
+    def _by_event(self) -> None:
+        """New events by id above the last one seen; with a limit the rest waits its turn, oldest first."""
+        assert self.way.when is not None
+        last, ms = self.row.last_event_id, clock.to_ms(self.now)
+        terms = [self._occurrences(term) for term in self.way.when]
+        with self.store.read() as connection:
+            top = connection.execute(sa.select(sa.func.coalesce(sa.func.max(tb.event.c.id), 0))).scalar_one()
+            if top <= last:
+                return
+            found: dict[int, tuple[int, int]] = {}
+            for query, parameters in terms:
+                bound = {**parameters, "last_event": last, "top_event": top, "since_start": self.since, "now_ms": ms}
+                for event_id, contact_id, at in connection.execute(query, bound):
+                    found[event_id] = contact_id, at
+        order = sorted((at, event_id, contact_id) for event_id, (contact_id, at) in found.items())
+        waiting = {int(k) for k in self._waiting()}
+        if waiting:
+            with self.store.read() as connection:
+                e = tb.event.c
+                for event_id, contact_id, at in connection.execute(
+                    sa.select(e.id, e.contact_id, e.at).where(e.id.in_(sorted(waiting)))
+                ):
+                    order.append((at, event_id, contact_id))
+            order.sort()
+        rest = self._admit([Candidate(contact_id, at, event_id) for at, event_id, contact_id in order])
+        with self.store.write() as connection:
+            connection.execute(sa.update(tb.campaign).where(tb.campaign.c.id == self.row.id).values(last_event_id=top))
+            self._wait(connection, [c.event_id for c in rest if c.event_id is not None])
+
+    def _occurrences(self, term: str) -> tuple[sa.Select[Any], dict[str, object]]:
+        """The new events that an event term means: (id, contact, at), by the index on (name, id)."""
+        compiler = Compiler(self.vocabulary, campaign=self.house.name)
+        query = sa.select(
+            sa.literal_column("event.id"), sa.literal_column("event.contact_id"), sa.literal_column("event.at")
+        ).where(
+            *compiler.occurrences(term),
+            sa.literal_column("event.id") > sa.bindparam("last_event"),
+            sa.literal_column("event.id") <= sa.bindparam("top_event"),
+            sa.literal_column("event.at") >= sa.bindparam("since_start"),
+            sa.literal_column("event.at") <= sa.bindparam("now_ms"),
+        )
+        query = query.select_from(sa.table("event"))
+        return query, compiler.parameters(self.now)
+
+    def _by_date(self) -> None:
+        """Whoever's moment lies between the last look and now, in the contact's own zone."""
+        moment = self.way.on
+        assert moment is not None
+        assert moment.anchor is not None
+        after = clock.from_ms(self.row.last_look_at if self.row.last_look_at is not None else max(self.since - 1, 0))
+        if after >= self.now:
+            return
+        with self.store.read() as connection:
+            candidates = list(self._anniversaries(connection, moment, after))
+        rest = self._admit(sorted(candidates, key=lambda c: (c.at, c.contact_id)))
+        looked = self.now if not rest else clock.from_ms(rest[0].at - 1)
+        self._looked(looked)
+
+    def _anniversaries(self, connection: sa.Connection, moment: Moment, after: datetime) -> Iterator[Candidate]:
+        name = (moment.anchor or "").removeprefix("contact.")
+        declared = self.project.contacts.attributes.get(name)
+        column: sa.ColumnElement[Any] = sa.literal_column(f"contact.{attribute_column(name) if declared is not None else 'created_at'}")
+        c = tb.contact.c
+        first, last = self._days(moment, after)
+        query = sa.select(c.id, c.country, c.time_zone, c.region, column).where(column.is_not(None), c.erased_at.is_(None))
+        as_time = declared is None or declared.kind == "time"
+        if not self.way.yearly:
+            low, high = (_midnight(first), _midnight(last) + 86_400_000) if as_time else (first.isoformat(), last.isoformat())
+            query = query.where(column >= low, column <= high)
+        elif not as_time:
+            days = {f"{first + timedelta(days=n):%m-%d}" for n in range(min((last - first).days, 366) + 1)}
+            query = query.where(sa.func.substr(column, 6).in_(sorted(days | ({"02-29"} if "02-28" in days else set()))))
+        for id_, country, time_zone, region, value in connection.execute(query):
+            zone = self.house.calendar.zone(country, time_zone, region)
+            for at in self._instants(moment, timing.as_date(value), zone, first, last):
+                if after < at <= self.now:
+                    yield Candidate(id_, clock.to_ms(at))
+
+    def _days(self, moment: Moment, after: datetime) -> tuple[date, date]:
+        """The anchor's days that the span (after, now] may come from, with a day to spare for every zone."""
+        length, sign = moment.length or Duration(1, "minute"), 1 if moment.direction == "before" else -1
+        if moment.length is None:
+            return after.date() - timedelta(days=2), self.now.date() + timedelta(days=2)
+        low = min(length.shift(after.date(), sign * length.count), after.date() + sign * length.about)
+        high = max(length.shift(self.now.date(), sign * length.count), self.now.date() + sign * length.about)
+        return low - timedelta(days=3), high + timedelta(days=3)
+
+    def _instants(
+        self, moment: Moment, anchor: date | datetime | None, zone: tzinfo, first: date, last: date
+    ) -> Iterator[datetime]:
+        if anchor is None:
+            return
+        if not self.way.yearly:
+            yield timing.from_anchor(moment, anchor, zone, self.project.send_time)
+            return
+        day = anchor.astimezone(zone).date() if isinstance(anchor, datetime) else anchor
+        for year in range(first.year, last.year + 1):
+            if year >= day.year:
+                yield timing.from_anchor(moment, timing.yearly(day, year), zone, self.project.send_time)
+
+    def _by_occurrence(self) -> None:
+        """All who fulfil `if` at the newest occurrence since the last one; a missed one is made up once."""
+        schedule = self.way.every or self.way.at
+        assert schedule is not None
+        o = tb.occurrence.c
+        mine = sa.and_(o.campaign == self.house.name, o.schedule == str(schedule))
+        with self.store.read() as connection:
+            done, open_ = connection.execute(
+                sa.select(sa.func.max(o.at), sa.func.max(sa.case((o.done_at.is_(None), o.at)))).where(mine)
+            ).one()
+        after = clock.from_ms(max(done if done is not None else 0, self.since - 1, 0))
+        newest = occurrence.latest(schedule, self.zone, after, self.now)
+        if newest is not None:
+            with self.store.write() as connection:
+                if open_ is not None:
+                    connection.execute(
+                        sa.update(tb.occurrence).where(mine, o.done_at.is_(None)).values(done_at=clock.to_ms(self.now))
+                    )
+                connection.execute(
+                    sa.insert(tb.occurrence).values(
+                        campaign=self.house.name,
+                        schedule=str(schedule),
+                        local_date=newest.date,
+                        local_slot=newest.slot,
+                        at=clock.to_ms(newest.at),
+                    )
+                )
+            at = clock.to_ms(newest.at)
+        elif open_ is not None:
+            at = open_
+        else:
+            return
+        if not self._admit([Candidate(contact_id, at) for contact_id in self._everybody()], fresh=at):
+            with self.store.write() as connection:
+                connection.execute(sa.update(tb.occurrence).where(mine, o.at == at).values(done_at=clock.to_ms(self.now)))
+
+    def _everybody(self, changed_since: int | None = None) -> list[int]:
+        """Ids of those who fulfil `if`, by uid; only of those changed since that instant when given."""
+        compiler = Compiler(self.vocabulary, campaign=self.house.name)
+        chosen = compiler.selection(self.way.if_ or "everyone")
+        c = tb.contact.c
+        query = sa.select(c.id).where(c.id.in_(chosen), c.erased_at.is_(None)).order_by(c.uid)
+        if changed_since is not None:
+            query = sa.select(c.id).where(c.changed_at >= changed_since, c.erased_at.is_(None)).order_by(c.uid)
+            query = query.where(compiler.predicate(self.way.if_ or "everyone", where="elsewhere"))
+        with self.store.read() as connection:
+            return list(connection.execute(query, compiler.parameters(self.now)).scalars())
+
+    def _by_condition(self) -> None:
+        """Whoever fulfils it now. Speaking of time: everybody, once a unit; else those changed since the last look."""
+        ms = clock.to_ms(self.now)
+        uses = check(self.way.if_ or "everyone", self.vocabulary, where="elsewhere").uses
+        last = self.row.last_look_at
+        if uses.speaks_of_time:
+            if (
+                last is not None
+                and _unit(last, uses.finest, self.zone) == _unit(ms, uses.finest, self.zone)
+                and not self._unfinished()
+            ):
+                return
+            candidates = self._everybody()
+        else:
+            candidates = self._everybody(
+                None if self.row.last_changed_at is None or self._unfinished() else self.row.last_changed_at
+            )
+        rest = self._admit([Candidate(contact_id, ms) for contact_id in candidates], fresh=ms)
+        with self.store.write() as connection:
+            connection.execute(
+                sa.update(tb.campaign).where(tb.campaign.c.id == self.row.id).values(last_look_at=ms, last_changed_at=ms)
+            )
+            self._wait(connection, [-1] if rest else [])
+
+    # --- what waits for its turn --------------------------------------------------------------------------------
+    @property
+    def _waiting_key(self) -> str:
+        return f"waiting:{self.house.name}"
+
+    def _waiting(self) -> list[int]:
+        """Event ids that a limit made wait; `[-1]` when people of a condition wait."""
+        with self.store.read() as connection:
+            text = setting.get(connection, self._waiting_key)
+        return list(json.loads(text)) if text else []
+
+    def _unfinished(self) -> bool:
+        return self.way.limit is not None and bool(self._waiting())
+
+    def _wait(self, connection: sa.Connection, ids: Sequence[int]) -> None:
+        if self.way.limit is not None:
+            setting.put(connection, self._waiting_key, json.dumps(list(ids)))
+
+    def _looked(self, at: datetime) -> None:
+        with self.store.write() as connection:
+            connection.execute(sa.update(tb.campaign).where(tb.campaign.c.id == self.row.id).values(last_look_at=clock.to_ms(at)))
+
+    # --- in -----------------------------------------------------------------------------------------------------
+    def _admit(self, candidates: Sequence[Candidate], *, fresh: int | None = None) -> list[Candidate]:
+        """Open a pass for each in order, as `again`, `if`, `limit` and open passes allow; gives those who must wait.
+
+        `fresh`: whoever has entered at that instant or later has come by this occasion already.
+        """
+        for start in range(0, len(candidates), BATCH):
+            chunk = candidates[start : start + BATCH]
+            with self.store.write() as connection:
+                room = self._room(connection)
+                rows, used = self._rows(connection, chunk, room=room, fresh=fresh)
+                if rows:
+                    turns.enter(connection, rows, campaign=self.house.name, now=self.now)
+                    self._count(connection, len(rows))
+                self.entered += len(rows)
+                self.held_out += sum(row["held_out"] for row in rows)
+            if used < len(chunk):
+                return [*chunk[used:], *candidates[start + BATCH :]]
+        return []
+
+    def _rows(self, connection: sa.Connection, chunk: Sequence[Candidate], *, room: int | None,
+              fresh: int | None) -> tuple[list[dict[str, Any]], int]:  # fmt: skip
+        """The rows of those who come in, and how many of the chunk were dealt with before the room was used up."""
+        people = self._people(connection, sorted({c.contact_id for c in chunk}))
+        passes = self._passes(connection, sorted(people))
+        rows: list[dict[str, Any]] = []
+        for n, candidate in enumerate(chunk):
+            person = people.get(candidate.contact_id)
+            if person is None or not self._may_come(candidate, person, passes.get(candidate.contact_id), fresh):
+                continue
+            if room is not None and len(rows) >= room:
+                return rows, n
+            number = (passes[candidate.contact_id][0] if candidate.contact_id in passes else 0) + 1
+            passes[candidate.contact_id] = number, candidate.at, True
+            rows.append(self._row(candidate, person, number))
+        return rows, len(chunk)
+
+    def _people(self, connection: sa.Connection, ids: Sequence[int]) -> dict[int, Any]:
+        """What entry needs to know of each: uid, language, zone, persona, and whether `if` holds. One SELECT."""
+        if not ids:
+            return {}
+        if self._select is None:
+            compiler = Compiler(self.vocabulary, campaign=self.house.name)
+            holds = (
+                compiler.predicate(self.way.if_, where="elsewhere")
+                if self.way.if_ is not None and self.way.form == "when"
+                else sa.true()
+            )
+            if self.way.if_ is not None and self.way.form == "on":
+                holds = compiler.predicate(self.way.if_, where="elsewhere")
+            matches = [(compiler.predicate(p.match, where="elsewhere"), sa.literal(name))
+                       for name, p in self.house.personas.items() if p.match is not None]  # fmt: skip
+            default = "default" if "default" in self.house.personas else None
+            persona = sa.case(*matches, else_=default) if matches else sa.literal(default)
+            c = tb.contact.c
+            query = sa.select(
+                c.id, c.uid, c.language, c.country, c.time_zone, c.region, persona.label("persona"), holds.label("holds")
+            )
+            self._select = (
+                query.where(c.id.in_(sa.bindparam("ids", expanding=True)), c.erased_at.is_(None)),
+                compiler.parameters(self.now),
+            )
+        query, parameters = self._select
+        return {row.id: row for row in connection.execute(query, {**parameters, "ids": list(ids)})}
+
+    def _passes(self, connection: sa.Connection, ids: Sequence[int]) -> dict[int, tuple[int, int, bool]]:
+        """contact → (number of passes, last entry, whether one is open)."""
+        e = tb.enrollment.c
+        query = sa.select(
+            e.contact_id, sa.func.max(e["pass"]), sa.func.max(e.entered_at), sa.func.max(sa.case((e.state == "open", 1), else_=0))
+        )
+        query = query.where(e.contact_id.in_(list(ids)), e.campaign_id == self.row.id).group_by(e.contact_id)
+        return {row[0]: (row[1], row[2], bool(row[3])) for row in connection.execute(query)} if ids else {}
+
+    def _may_come(self, candidate: Candidate, person: Any, before: tuple[int, int, bool] | None, fresh: int | None) -> bool:
+        if not person.holds:
+            return False
+        if before is None:
+            return True
+        _, last, open_ = before
+        if open_ or (fresh is not None and last >= fresh) or last >= candidate.at:
+            return False
+        again = self.way.again
+        if again.kind == "always":
+            return True
+        if again.kind == "never" or again.after is None:
+            return False
+        zone = self.house.calendar.zone(person.country, person.time_zone, person.region)
+        return clock.from_ms(candidate.at) >= timing.add(again.after, clock.from_ms(last), zone)
+
+    def _row(self, candidate: Candidate, person: Any, number: int) -> dict[str, Any]:
+        project, campaign, uid = self.project, self.house.campaign, person.uid
+        out = self.held_by_chance(uid)
+        language = language_of(person.language, campaign.languages or project.languages)
+        why = [{"step": "", "rule": f"enter {self.way.form}", "answer": "entered",
+                "values": {"at": clock.iso(clock.from_ms(candidate.at)), "persona": person.persona, "language": language,
+                           **({"held_out": out} if out else {})}}]  # fmt: skip
+        return {
+            "key": enrollment_key(project.project, campaign.campaign, uid, number), "contact_id": candidate.contact_id,
+            "campaign_id": self.row.id, "version_id": self.row.version_id, "pass": number, "entered_at": candidate.at,
+            "entered_event": candidate.event_id, "language": language, "persona": person.persona, "held_out": int(bool(out)),
+            "why": json.dumps(why, ensure_ascii=False, separators=(",", ":")),
+        }  # fmt: skip
+
+    def held_by_chance(self, uid: bytes) -> str | None:
+        """`campaign` or `project` when a hold-out drew this contact; marketing only."""
+        if not self.house.marketing:
+            return None
+        if chance.held_out(self.project.project, self.house.name, uid, share=self.house.campaign.holdout):
+            return "campaign"
+        whole = self.project.holdout
+        if whole is None:
+            return None
+        period = chance.rotation(self.now.astimezone(self.zone).date(), whole.rotate)
+        return "project" if chance.held_out_of_all(self.project.project, period, uid, share=whole.share) else None
+
+    # --- limit --------------------------------------------------------------------------------------------------
+    @property
+    def _limit_key(self) -> str:
+        return f"entered:{self.house.name}"
+
+    def _counts(self, connection: sa.Connection, limit: Rate) -> dict[str, int]:
+        """Entries by local date of the project, the dates that the limit still counts."""
+        text = setting.get(connection, self._limit_key)
+        today = self.now.astimezone(self.zone).date()
+        oldest = (today - timedelta(days=limit.days - 1)).isoformat()
+        return {day: n for day, n in (json.loads(text) if text else {}).items() if day >= oldest}
+
+    def _room(self, connection: sa.Connection) -> int | None:
+        limit = self.way.limit
+        return None if limit is None else max(0, limit.count - sum(self._counts(connection, limit).values()))
+
+    def _count(self, connection: sa.Connection, n: int) -> None:
+        limit = self.way.limit
+        if limit is not None:
+            counts = self._counts(connection, limit)
+            today = self.now.astimezone(self.zone).date().isoformat()
+            counts[today] = counts.get(today, 0) + n
+            setting.put(connection, self._limit_key, json.dumps(counts))
+
+
+def language_of(language: str | None, offered: Iterable[str]) -> str:
+    """The language of a pass: the contact's own when it is offered, else its plain form, else a sister, else the first."""
+    known = tuple(offered)
+    wanted = (language or "").strip()
+    folded = {fold(one): one for one in known}
+    for one in (wanted, wanted.partition("-")[0]):
+        if fold(one) in folded:
+            return wanted if wanted in known else folded[fold(one)]
+    sister = next((one for one in known if wanted and one.partition("-")[0] == wanted.partition("-")[0]), None)
+    return sister or known[0]
+
+
+def _midnight(day: date) -> int:
+    return clock.to_ms(datetime(day.year, day.month, day.day, tzinfo=UTC))
+
+
+def _unit(ms: int, finest: Duration | None, zone: tzinfo) -> object:
+    """The unit of the finest duration in which an instant lies: a minute, an hour, else a calendar day of the project."""
+    instant = clock.from_ms(ms)
+    if finest is not None and finest.elapsed:
+        return ms // (60_000 if finest.unit == "minute" else 3_600_000)
+    return instant.astimezone(zone).date()
+
+
+_ = Mapping
