@@ -109,7 +109,7 @@ import_row = _table(
     "import_row",
     C("import_id", INT, _fk("import_job.id"), primary_key=True), C("row_no", INT, primary_key=True), C("seq", INT, primary_key=True),
     C("line", INT, nullable=False), C("contact", TEXT), C("column", TEXT, nullable=False), C("value", TEXT), C("kind", TEXT, nullable=False),
-    C("outcome", TEXT, nullable=False), C("reason", TEXT, nullable=False),
+    C("outcome", TEXT, nullable=False), C("reason", TEXT, nullable=False), C("became", TEXT), C("same_as_row", INT),
     without_rowid=True,
 )  # fmt: skip
 
