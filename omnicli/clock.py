@@ -58,3 +58,8 @@ def read_instant(text: str, zone: str) -> datetime:
 def monotonic() -> float:
     """Seconds that never run backwards: to see whether the wall clock was moved (docs/delivery 13)."""
     return time.monotonic()
+
+
+def awake() -> float:
+    """Seconds that never run backwards and count the time a machine slept: to see whether this process was frozen."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()

@@ -1,1 +1,143 @@
-""""""
+"""Who carries messages: each provider in one file, behind the four lines of `model.touch.Provider`.
+
+Settings are read from `omni.yaml` and the environment here and nowhere deeper; a provider gets plain values. A provider
+may say more about itself than the protocol asks: `in_flight` (calls at a time, default 1), `repeatable` (doing it again is
+the same effect, so a touch of it is never unknown), `account`, and `whole()` (how many more touches it wants with headers
+and parts; None: all).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from omnicli import settings
+from omnicli.errors import Exit, OmniError
+from omnicli.model.touch import Provider
+from omnicli.plugins import Registry
+from omnicli.text import did_you_mean
+from omnicli.texts import t
+
+if TYPE_CHECKING:
+    from omnicli.model.project import Channel, Project
+
+#: What each built-in provider carries (docs/providers 1).
+CARRIES: Mapping[str, tuple[str, ...]] = {
+    "smtp": ("email",), "sendgrid": ("email",), "twilio": ("sms", "whatsapp", "messenger", "voice"), "push": ("push",),
+    "file": ("letter", "qr"), "task": ("task", "voice"), "webhook": ("webhook",),
+    "sandbox": ("email", "sms", "whatsapp", "messenger", "voice", "push", "letter", "qr", "task", "webhook"),
+}  # fmt: skip
+
+#: Those that this omni can open: name → `module:function`, called with (project, settings, root, live).
+BUILT_IN = {
+    "sandbox": "omnicli.providers.sandbox:open_sandbox", "smtp": "omnicli.providers.smtp:open_smtp",
+    "file": "omnicli.providers.file:open_files", "task": "omnicli.providers.task:open_tasks",
+    "webhook": "omnicli.providers.webhook:open_webhooks",
+}  # fmt: skip
+REGISTRY = Registry("providers", BUILT_IN)
+
+#: Known, but not built yet: the sandbox carries their channels, a live run says so.
+LATER = ("sendgrid", "twilio", "push")
+
+__all__ = ["BUILT_IN", "CARRIES", "LATER", "build", "channels_of", "close", "overrides"]
+
+
+class Files(Protocol):
+    """What is read of a loaded project."""
+
+    @property
+    def root(self) -> Path: ...
+
+    @property
+    def project(self) -> Project | None: ...
+
+
+def build(loaded: Files, *, live: bool, root: Path | None = None) -> dict[str, Provider]:
+    """Channel → who carries it. In the sandbox one provider carries all, into `outbox/sandbox/`, and opens no socket.
+
+    OmniError when a provider is unknown or cannot carry its channel (S004), lacks a setting (S008), or is not built yet
+    (exit 4).
+    """
+    assert loaded.project is not None
+    project, folder = loaded.project, root or loaded.root
+    if not live:
+        sandbox: Provider = REGISTRY.load("sandbox")(project, {}, folder, live=False)
+        return dict.fromkeys((*project.channels, "webhook"), sandbox)
+    wanted = {channel: declared.provider for channel, declared in channels_of(project, live=True).items()}
+    opened: dict[str, Provider] = {}
+    found: dict[str, Provider] = {}
+    for channel, name in wanted.items():
+        _fits(channel, name)
+        if name not in opened:
+            opened[name] = REGISTRY.load(name)(project, _settings(project, name), folder, live=True)
+        found[channel] = opened[name]
+    if "webhook" not in found:
+        found["webhook"] = REGISTRY.load("webhook")(project, {}, folder, live=True)
+    return found
+
+
+def close(providers: Mapping[str, Provider]) -> None:
+    """Close each provider once: connections end, the sandbox writes its index."""
+    for provider in {id(p): p for p in providers.values()}.values():
+        provider.close()
+
+
+def overrides(loaded: Files, *, live: bool) -> tuple[str, ...]:
+    """One line for each address that the environment overrides (docs/providers 1); loopback relays are no override."""
+    assert loaded.project is not None
+    if not live or not any(declared.provider == "smtp" for declared in channels_of(loaded.project, live=True).values()):
+        return ()
+    host = os.environ.get("OMNI_SMTP_HOST")
+    if not host or host in ("localhost", "::1") or host.startswith("127."):
+        return ()
+    return (t("smtp goes to {host} (OMNI_SMTP_HOST)", "smtp passe par {host} (OMNI_SMTP_HOST)", host=host),)
+
+
+def channels_of(project: Project, *, live: bool) -> dict[str, Channel]:
+    """The channels as this environment has them: `environments.live.channels` overrides settings, in live only."""
+    found = dict(project.channels)
+    changed = project.environments.get("live") if live else None
+    for channel, override in (changed.channels if changed else {}).items():
+        if channel in found:
+            found[channel] = found[channel].model_copy(update={key: getattr(override, key) for key in override.model_fields_set})
+    return found
+
+
+def _fits(channel: str, name: str) -> None:
+    if name in CARRIES and channel not in CARRIES[name]:
+        able = ", ".join(p for p, channels in CARRIES.items() if channel in channels)
+        raise OmniError(
+            t("{name} cannot carry {channel}", "{name} ne sait pas porter {channel}", name=name, channel=channel),
+            hint=t("channels.{channel}.provider: one of {able}", "channels.{channel}.provider : au choix {able}", channel=channel, able=able),
+            code="S004",
+        )  # fmt: skip
+    if name in LATER:
+        raise OmniError(
+            t("channels.{channel}: this omni cannot send through {name} yet", "channels.{channel} : cet omni n'envoie pas encore par {name}",
+              channel=channel, name=name),
+            hint=t("without --live the sandbox carries it; live, e-mail goes by smtp, letters and cards by file, calls by task",
+                   "sans --live le bac à sable le porte ; en réel : e-mail par smtp, lettres et cartes par file, appels par task"),
+            code="provider", exit=Exit.REFUSED,
+        )  # fmt: skip
+    if name not in REGISTRY.names():
+        raise OmniError(
+            t("channels.{channel}: no provider called '{name}'.", "channels.{channel} : aucun prestataire « {name} ».", channel=channel, name=name)
+            + did_you_mean(name, _names()), code="S004",
+        )  # fmt: skip
+
+
+def _names() -> Iterable[str]:
+    return {*REGISTRY.names(), *CARRIES}
+
+
+def _settings(project: Project, name: str) -> dict[str, Any]:
+    """The provider's section of `omni.yaml`, `${NAME}` resolved; an unset name says whose it is."""
+    found: dict[str, Any] = {}
+    for key, value in project.providers.get(name, {}).items():
+        try:
+            found[key] = settings.resolve(value) if isinstance(value, str) else value
+        except OmniError as error:
+            raise OmniError(f"providers.{name}.{key}: {error.message}", hint=error.hint, code=error.code, exit=Exit.REFUSED) from None
+    return found

@@ -25,7 +25,7 @@ _LOAD = (
     "t.id, t.touch_key, t.fence, t.attempts, t.contact_id, t.enrollment_id, t.version_id, t.step, t.message, t.channel, t.purpose,"
     " t.priority, t.due_at, t.expires_at, t.created_at, t.cost, t.team, t.task_kind, t.task_due, t.place, t.facts,"
     " e.pass, e.entered_at, e.entered_event, e.language, e.persona, e.told,"
-    " c.source_id, c.uid, c.country, c.region, c.time_zone, c.place, a.value"
+    " c.source_id, c.uid, c.country, c.region, c.time_zone, c.place, c.changed_at, a.value, a.hmac"
 )
 
 
@@ -67,7 +67,9 @@ class Claimed:
     region: str | None
     time_zone: str | None
     contact_place: str | None
+    changed_at: int
     address: str | None = field(repr=False)
+    address_hmac: bytes | None = field(default=None, repr=False)
     attributes: tuple[Any, ...] = field(default=(), repr=False)
 
 
@@ -207,15 +209,32 @@ def load(connection: sa.Connection, ids: Sequence[int], *, attributes: Sequence[
         " LEFT JOIN address a ON a.contact_id = t.contact_id AND a.channel = t.channel AND a.bad IS NULL"
         f" WHERE t.id IN ({_ids(ids)}) AND t.send_state = 'claimed'",
     )
-    fixed = 34
-    found = {row[0]: Claimed(*row[:fixed], tuple(row[fixed:])) for row in rows}
+    fixed = 36
+    found: dict[int, Claimed] = {}
+    for row in rows:
+        values: tuple[Any, ...] = tuple(row)
+        found[values[0]] = Claimed(*values[:fixed], values[fixed:])
     return [found[i] for i in ids if i in found]
 
 
-def payloads(connection: sa.Connection, events: Collection[int]) -> dict[int, dict[str, Any]]:
-    """The payloads of entering events, by event id."""
-    rows = _all(connection, f"SELECT id, payload FROM event WHERE id IN ({_ids(events)})") if events else []
-    return {row[0]: json.loads(row[1]) if row[1] else {} for row in rows}
+@dataclass(frozen=True, slots=True)
+class Entering:
+    """The event by which a pass began."""
+
+    at: int
+    payload: Mapping[str, Any] = field(repr=False)
+
+
+def entering(connection: sa.Connection, events: Collection[int]) -> dict[int, Entering]:
+    """The entering events, by id."""
+    rows = _all(connection, f"SELECT id, at, payload FROM event WHERE id IN ({_ids(events)})") if events else []
+    return {row[0]: Entering(row[1], json.loads(row[2]) if row[2] else {}) for row in rows}
+
+
+def first_attempt(connection: sa.Connection, touch: int) -> int | None:
+    """When the first attempt of this touch began."""
+    found: int | None = _all(connection, "SELECT min(started_at) FROM attempt WHERE touch_id = ?", touch)[0][0]
+    return found
 
 
 # --- T2 -------------------------------------------------------------------------------------------------------------
@@ -233,7 +252,7 @@ def guards(connection: sa.Connection, ids: Sequence[int], *, worker: str) -> dic
         f" WHERE t.id IN ({_ids(ids)})",
         worker,
     )
-    return {row[0]: Guarded(row[0], bool(row[1]), *row[2:7], bool(row[7]), *row[8:]) for row in rows}
+    return {r[0]: Guarded(r[0], bool(r[1]), r[2], r[3], r[4], r[5], r[6], bool(r[7]), r[8], r[9], r[10]) for r in rows}
 
 
 def slots(connection: sa.Connection, contacts: Collection[int], *, since: str) -> dict[int, list[tuple[str, str, int]]]:
@@ -452,11 +471,8 @@ def _late(connection: sa.Connection, results: Sequence[Result], *, now: int) -> 
     if not results:
         return []
     remember(connection, [(r.touch.id, r.n, "worker", r.outcome, now, r.ref or r.detail) for r in results])
-    settled = []
-    for r in results:
-        if r.outcome == "accepted" and settle_unknown(connection, r.touch.id, r.n, ref=r.ref or "late", now=now):
-            settled.append((r.touch.id, "accepted", now, None))
-    return settled
+    arrived = [r for r in results if r.outcome == "accepted" and settle_unknown(connection, r.touch.id, r.n, ref=r.ref or "late", now=now)]
+    return [(r.touch.id, "accepted", now, None) for r in arrived]
 
 
 def settle_unknown(connection: sa.Connection, touch: int, n: int, *, ref: str, now: int) -> bool:

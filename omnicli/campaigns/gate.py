@@ -1,0 +1,252 @@
+"""The gate: every guard asked again about touches that are about to leave, inside the transaction of their intents (T2).
+
+The first that objects gives the reason, in the order of docs/delivery 3. Asking is arithmetic over what the transaction
+read: one `judge` a touch, without a query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from omnicli import clock, guards
+from omnicli.engine import guard
+from omnicli.engine.house import House
+from omnicli.model.contact import Reach, read_reach
+from omnicli.model.literals import TimeOfDay
+from omnicli.store import outbox, tables
+from omnicli.store.outbox import Claimed, Guarded
+
+if TYPE_CHECKING:
+    from omnicli.campaigns.turn import Houses
+
+#: How far back counted touches can matter to a cap: the longest period of a cap is a year.
+SLOT_DAYS = 370
+#: A touch over its campaign's budget asks again after this.
+BUDGET_AGAIN = timedelta(hours=1)
+#: The second net under a wrong touch key: the same body to the same address is not sent twice within this time.
+SAME_BODY = timedelta(hours=24)
+_NOTHING: Reach = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`go`, `lost` (not ours any more), `skip` with its reason, or `wait` until an instant under what holds it."""
+
+    kind: str
+    reason: str | None = None
+    until: datetime | None = None
+    local_date: str | None = None
+
+
+GO, LOST = Verdict("go"), Verdict("lost")
+
+
+def ruled_as(touch: Claimed) -> str:
+    """The channel whose rules hold: a task that is a call goes by those of `voice` (docs/language 3.1)."""
+    return "voice" if touch.channel == "task" and touch.task_kind == "call" else touch.channel
+
+
+@dataclass
+class Gate:
+    """One group's facts, as of one transaction. Slots and bodies of touches that pass are added, so that the next touch of
+    the same person in the group meets them."""
+
+    connection: sa.Connection
+    houses: Houses
+    now: datetime
+    worker: str
+    late_after: datetime | None = None
+    spent: dict[str, int] = field(default_factory=dict)
+    guarded: dict[int, Guarded] = field(default_factory=dict)
+    slots: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
+    last: dict[int, datetime] = field(default_factory=dict)
+    bodies: set[tuple[str, bytes, bytes]] = field(default_factory=set)
+    left: frozenset[int] = frozenset()
+    _free: dict[tuple[object, ...], object] = field(default_factory=dict)
+
+    def read(self, touches: Sequence[Claimed]) -> None:
+        """Bring everything that will be asked about these touches, set-based."""
+        self.guarded = outbox.guards(self.connection, [t.id for t in touches], worker=self.worker)
+        counted = {t.contact_id for t in touches if guard.counts(t.purpose)}
+        since = (self.now - timedelta(days=SLOT_DAYS)).date().isoformat()
+        recent: set[int] = set()
+        floor = clock.to_ms(self.now - SAME_BODY)
+        for contact, rows in outbox.slots(self.connection, counted, since=since).items():
+            self.slots[contact] = [(date.fromisoformat(day).toordinal(), channel) for day, channel, _ in rows]
+            newest = max(at for _, _, at in rows)
+            self.last[contact] = clock.from_ms(newest)
+            if newest > floor:
+                recent.add(contact)
+        self.bodies = outbox.bodies(self.connection, recent, since=floor)
+        self.left = _left(self.connection, touches, self.houses, self.now) if guards.on("exit_rules") else frozenset()
+
+    # --- one touch --------------------------------------------------------------------------------------------------
+    def judge(self, touch: Claimed, *, cost: int, address_hash: bytes, body_hash: bytes) -> Verdict:
+        """What becomes of this touch now; the first guard that objects gives the reason."""
+        facts = self.guarded.get(touch.id)
+        if facts is None or (guards.on("fence") and not facts.ours):
+            return LOST
+        house = self.houses[touch.version_id]
+        return (
+            self._campaign(touch, facts)
+            or self._pass(touch, facts)
+            or self._person(touch, facts)
+            or self._hours(touch, house)
+            or self._caps(touch, house)
+            or self._money(touch, house, cost)
+            or self._again(touch, address_hash, body_hash)
+            or self._go(touch, house, cost, address_hash, body_hash)
+        )
+
+    def _campaign(self, touch: Claimed, facts: Guarded) -> Verdict | None:
+        if facts.campaign_state == "stopped" and guards.on("stop_flag"):
+            return Verdict("skip", "stopped")
+        if facts.campaign_state == "paused" and facts.pause_people != "finish" and guards.on("stop_flag"):
+            return Verdict("wait", "paused", clock.from_ms(touch.due_at))
+        if guards.on("expiry") and clock.to_ms(self.now) > touch.expires_at:
+            return Verdict("skip", "expired")
+        if self.late_after is not None and touch.due_at < clock.to_ms(self.late_after):
+            return Verdict("skip", "expired")
+        return None
+
+    def _pass(self, touch: Claimed, facts: Guarded) -> Verdict | None:
+        if facts.enrollment_state != "open" or facts.waits_for not in (touch.id, None) or touch.enrollment_id in self.left:
+            return Verdict("skip", "ended")
+        return None
+
+    def _person(self, touch: Claimed, facts: Guarded) -> Verdict | None:
+        if facts.erased and guards.on("erasure"):
+            return Verdict("skip", "ended")
+        if touch.channel == "webhook":
+            return None
+        if guard.reachable(read_reach(facts.reach), ruled_as(touch), touch.purpose, self.now):
+            return Verdict("skip", "unreachable")
+        until = facts.complaint_until
+        if until is not None and touch.purpose == "marketing" and until > clock.to_ms(self.now) and guards.on("complaint_open"):
+            return self._wait(touch, "complaint_open", min(clock.from_ms(min(until, touch.expires_at)), self.now + BUDGET_AGAIN), "complaint_open")
+        return None
+
+    def _hours(self, touch: Claimed, house: House) -> Verdict | None:
+        channel = ruled_as(touch)
+        if channel == "webhook":
+            return None
+        key = (touch.version_id, channel, touch.purpose, touch.country, touch.region, touch.time_zone)
+        calendar = house.calendar
+        if key not in self._free:
+            probe = calendar.free(self.now, channel=channel, purpose=touch.purpose, country=touch.country, region=touch.region,
+                                  time_zone=touch.time_zone, until=self.now)  # fmt: skip
+            self._free[key] = probe.at == self.now
+        if self._free[key]:
+            return None
+        at = _time_of_day(house, touch.step)
+        free = calendar.free(self.now, channel=channel, purpose=touch.purpose, country=touch.country, region=touch.region,
+                             time_zone=touch.time_zone, until=clock.from_ms(touch.expires_at), at=at, key=touch.key,
+                             spread=house.spread if at is None else timedelta(0))  # fmt: skip
+        if free.law:
+            return Verdict("skip", "barred_by_law")
+        if free.at == self.now:
+            return None
+        return self._wait(touch, free.guard or "quiet_hours", free.at, "expired")
+
+    def _caps(self, touch: Claimed, house: House) -> Verdict | None:
+        if not guard.counts(touch.purpose):
+            return None
+        slots = self.slots.get(touch.contact_id, ())
+        caps = house.guarding.caps_for(touch.country)
+        if not slots and not any(rate.count == 0 for rates in caps.values() for rate in rates):
+            return None
+        zone = self._zone(touch, house)
+        day = guard.capped(slots, caps, ruled_as(touch), self.now.astimezone(zone).date().toordinal())
+        if day is not None:
+            return self._at_cap(touch, house, "cap", guard.cap_opens(day, zone), zone)
+        opens = guard.gap_opens(self.last.get(touch.contact_id), house.guarding.min_gap, self.now, zone)
+        return self._at_cap(touch, house, "min_gap", opens, zone) if opens is not None else None
+
+    def _at_cap(self, touch: Claimed, house: House, name: str, opens: datetime | None, zone: tzinfo) -> Verdict:
+        """`next channel` at the claim: the touch is skipped `capped`, which wakes the pass, and that tries the next."""
+        if guard.at_cap(house.guarding.at_cap, clock.from_ms(touch.due_at), opens, zone) == "wait":
+            return self._wait(touch, name, opens, "capped")
+        return Verdict("skip", "capped")
+
+    def _money(self, touch: Claimed, house: House, cost: int) -> Verdict | None:
+        budget = house.guarding.budget
+        if budget is None or not guards.on("budget"):
+            return None
+        if house.name not in self.spent:
+            self.spent[house.name] = outbox.spent(self.connection, house.name)
+        if self.spent[house.name] + cost <= budget.micro:
+            return None
+        return self._wait(touch, "budget", self.now + BUDGET_AGAIN, "budget")
+
+    def _again(self, touch: Claimed, address_hash: bytes, body_hash: bytes) -> Verdict | None:
+        if touch.purpose != "marketing" or not guards.on("content_repeat"):
+            return None
+        return Verdict("skip", "duplicate") if (touch.channel, address_hash, body_hash) in self.bodies else None
+
+    def _go(self, touch: Claimed, house: House, cost: int, address_hash: bytes, body_hash: bytes) -> Verdict:
+        if house.guarding.budget is not None and house.name in self.spent:
+            self.spent[house.name] += cost
+        if not guard.counts(touch.purpose):
+            return GO
+        day = self.now.astimezone(self._zone(touch, house)).date()
+        self.slots.setdefault(touch.contact_id, []).append((day.toordinal(), ruled_as(touch)))
+        self.last[touch.contact_id] = self.now
+        self.bodies.add((touch.channel, address_hash, body_hash))
+        return Verdict("go", local_date=day.isoformat())
+
+    def _wait(self, touch: Claimed, name: str, until: datetime | None, otherwise: str) -> Verdict:
+        """Held until then, when that is in time; else it ends with the reason."""
+        if until is None or clock.to_ms(until) > touch.expires_at:
+            return Verdict("skip", otherwise)
+        return Verdict("wait", name, until)
+
+    def _zone(self, touch: Claimed, house: House) -> tzinfo:
+        key = (touch.country, touch.time_zone, touch.region)
+        found = self._free.get(key)
+        if found is None:
+            found = self._free[key] = house.calendar.zone(touch.country, touch.time_zone, touch.region)
+        assert isinstance(found, tzinfo)
+        return found
+
+
+def _time_of_day(house: House, step: str) -> TimeOfDay | None:
+    """The time of day that the step's `at:` names, if it names one: a held touch keeps it."""
+    node = house.flow.nodes.get(step)
+    moment = getattr(node.step, "at", None) if node else None
+    return getattr(moment, "time", None)
+
+
+def _left(connection: sa.Connection, touches: Sequence[Claimed], houses: Houses, now: datetime) -> frozenset[int]:
+    """Passes whose exit rules or goal have come true since they were decided: one SELECT a version."""
+    by: dict[int, list[int]] = {}
+    for touch in touches:
+        house = houses[touch.version_id]
+        if house.campaign.exit or (house.campaign.goal and house.campaign.goal.then == "exit"):
+            by.setdefault(touch.version_id, []).append(touch.enrollment_id)
+    found: set[int] = set()
+    for version, enrollments in by.items():
+        query, parameters = leaving(houses, version, now)
+        found |= set(connection.execute(query, {**parameters, "passes": enrollments}).scalars())
+    return frozenset(found)
+
+
+def leaving(houses: Houses, version: int, now: datetime) -> tuple[sa.Select[Any], dict[str, object]]:
+    """Which of the passes `:passes` of a version an exit rule or the goal would end now."""
+    campaign, compiler = houses[version].campaign, houses.compiler(version)
+    enrollment, contact = tables.enrollment, tables.contact
+    clauses = [compiler.predicate(rule.if_, where="flow") for rule in campaign.exit if rule.if_]
+    terms = [rule.when for rule in campaign.exit if rule.when]
+    if campaign.goal and campaign.goal.then == "exit":
+        terms += campaign.goal.when
+    clauses += [compiler.first(term, since=enrollment.c.entered_at).is_not(None) for term in terms]
+    query = (
+        sa.select(enrollment.c.id)
+        .select_from(enrollment.join(contact, contact.c.id == enrollment.c.contact_id))
+        .where(enrollment.c.id.in_(sa.bindparam("passes", expanding=True)), sa.or_(*clauses))
+    )
+    return query, dict(compiler.parameters(now))

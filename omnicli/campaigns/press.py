@@ -1,0 +1,350 @@
+"""From claimed touches to messages that may be handed over: facts resolved, words rendered, values packed, hashes taken.
+
+A touch whose message cannot be made for this person is `Unfit`, by reason and field; its neighbours are not touched by it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from email.utils import parseaddr
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from omnicli import clock, guards
+from omnicli.campaigns.recover import merge_told
+from omnicli.campaigns.turn import houses
+from omnicli.engine.house import House
+from omnicli.model.campaign import Fact, Message
+from omnicli.model.touch import Handed, Rendered
+from omnicli.providers import channels_of
+from omnicli.store import columns, consents, outbox
+from omnicli.store.outbox import Claimed
+from omnicli.text import printable
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from omnicli.campaignfile import Loaded
+    from omnicli.campaigns.turn import Houses
+    from omnicli.render.facts import ResolvedFacts
+    from omnicli.render.renderer import Renderer, RenderJob
+    from omnicli.store.connection import Store
+
+#: Channels that people work: their touches become rows of work (docs/delivery 9).
+WORK = ("task",)
+_SEPARATOR = "\x1f"
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A touch that ends unsent: `render_failed`, `no_words` or `stale`, and what to look at."""
+
+    touch: Claimed
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A touch with its message. `facts` is what it would tell (JSON) when the pass was not told before, `told` the whole of
+    what the pass has been told once this is accepted; `cost` in millionths."""
+
+    touch: Claimed
+    press: Press
+    rendered: Rendered = field(repr=False)
+    skeleton: str
+    values: bytes = field(repr=False)
+    address_hash: bytes
+    body_hash: bytes
+    cost: int
+    facts: str | None = field(default=None, repr=False)
+
+    @property
+    def told(self) -> str | None:
+        return merge_told(self.touch.told, self.touch.message, self.facts)
+
+    @property
+    def is_work(self) -> bool:
+        return self.touch.channel in WORK or (self.touch.channel == "voice" and self.touch.team is not None)
+
+    def handed(self, *, whole: bool) -> Handed:
+        return self.press.hand(self, whole=whole)
+
+
+class Press:
+    """Everything about one version that its touches share."""
+
+    def __init__(self, presses: Presses, house: House) -> None:
+        self.presses = presses
+        self.house = house
+        self.project = house.project
+        self._facts: dict[Any, ResolvedFacts] = {}
+        self._json: dict[Any, str] = {}
+        self._zones: dict[tuple[str | None, str | None, str | None], Any] = {}
+        self._constant = {name: _is_constant(message) for name, message in house.campaign.messages.items()}
+        self._live = {name: _live_facts(message) for name, message in house.campaign.messages.items()}
+
+    @cached_property
+    def needs_event(self) -> bool:
+        return any(f.from_ and f.from_.startswith("event.") for m in self.house.campaign.messages.values() for f in m.facts.values())
+
+    def zone(self, touch: Claimed) -> Any:
+        key = (touch.country, touch.time_zone, touch.region)
+        found = self._zones.get(key)
+        if found is None:
+            found = self._zones[key] = self.house.calendar.zone(touch.country, touch.time_zone, touch.region)
+        return found
+
+    def facts(self, touch: Claimed, contact: Mapping[str, Any]) -> tuple[ResolvedFacts, str | None]:
+        """The facts of this message for this person, and their JSON when the pass was not told them yet."""
+        from omnicli.render.facts import resolve_facts
+
+        message = self.house.campaign.messages[touch.message]
+        told: Mapping[str, Any] = json.loads(touch.told) if touch.told else {}
+        key = (touch.message, touch.persona, touch.language, self.zone(touch).key, touch.entered_at)
+        known = not told and self._constant[touch.message]
+        if known and (found := self._facts.get(key)) is not None:
+            return found, self._json[key]
+        event = self.presses.events.get(touch.entered_event or 0)
+        anchors = {f"{m}.{name}": value for m, facts in told.items() for name, (kind, value) in facts.items() if kind == "date" and value}
+        resolved = resolve_facts(
+            message, persona=touch.persona, language=touch.language, entered_at=clock.from_ms(touch.entered_at), zone=self.zone(touch),
+            attributes=contact, event=event.payload if event else {}, told=told.get(touch.message), places=self.project.places,
+            project=self.project, anchors=anchors,
+        )  # fmt: skip
+        text = resolved.as_json() if touch.message not in told else None
+        if known and text is not None:
+            if len(self._facts) > 20_000:
+                self._facts.clear()
+                self._json.clear()
+            self._facts[key], self._json[key] = resolved, text
+        return resolved, text
+
+    def stale(self, touch: Claimed) -> str | None:
+        """The live fact that is older than it may be, or None: the contact's newest change, or the event, dates it."""
+        for name, fact in self._live[touch.message]:
+            event = self.presses.events.get(touch.entered_event or 0) if (fact.from_ or "").startswith("event.") else None
+            read_at = event.at if event else touch.changed_at
+            assert fact.max_age is not None
+            if guards.on("stale_data") and self.presses.now - clock.from_ms(read_at) > fact.max_age.about:
+                return name
+        return None
+
+    def hand(self, p: Prepared, *, whole: bool) -> Handed:
+        """The touch as its provider gets it; what only a whole message needs is left out of the others."""
+        touch, declared = p.touch, self.presses.channels.get(p.touch.channel)
+        light = Handed(
+            touch.key.hex(), touch.attempts + 1, touch.channel, self.house.name, touch.step, touch.message, touch.source_id, "",
+            touch.language, touch.address, p.rendered, self.presses.now, touch.purpose,
+        )  # fmt: skip
+        if not whole:
+            return light
+        skeleton = self.presses.skeleton(p.skeleton)
+        return replace(
+            light, contact_name=_name_of(self.presses.contact(touch)) or touch.source_id, sender=declared.from_ if declared else None,
+            reply_to=declared.reply_to if declared else None, pieces=skeleton.parts, fills=p.rendered.values,
+            extra=self._extra(touch, declared),
+        )  # fmt: skip
+
+    def _extra(self, touch: Claimed, declared: Any) -> dict[str, str]:
+        extra = {"persona": touch.persona or "", "team": touch.team or "", "place": touch.place or "", "kind": touch.task_kind or ""}
+        if touch.task_due is not None:
+            extra["due"] = clock.iso(clock.from_ms(touch.task_due))
+        if touch.channel == "webhook":
+            extra["webhook"] = touch.message
+        if touch.channel == "email" and touch.purpose == "marketing":
+            extra["unsubscribe"] = self.presses.unsubscribe(touch)
+            domain = parseaddr(declared.from_ or "")[1].rpartition("@")[2] or "localhost"
+            listed = self.house.campaign.topic or self.house.name
+            extra["list_id"] = declared.list_id or f"<{listed}.{self.project.project}.{domain}>"
+        return extra
+
+
+class Presses:
+    """The presses of all versions in hand, and the renderer that they share."""
+
+    def __init__(self, store: Store, loaded: Loaded, renderer: Renderer, *, now: datetime, live: bool) -> None:
+        assert loaded.project is not None
+        self.loaded, self.renderer, self.now = loaded, renderer, now
+        self.project = loaded.project
+        self.live = live
+        self.channels = channels_of(self.project, live=live)
+        self.pepper = consents.pepper(self.project.project, store.path)
+        self.columns = tuple(columns.attribute_column(name) for name in self.project.contacts.attributes)
+        self._names = tuple(self.project.contacts.attributes)
+        self.houses: Houses
+        self.events: dict[int, outbox.Entering] = {}
+        self._presses: dict[int, Press] = {}
+        self._archived: dict[str, int] = {}
+        self._calls: dict[str, _CallSkeleton] = {}
+
+    def learn(self, connection: sa.Connection) -> None:
+        """The houses of this round, built as they are asked for, over the connection at hand."""
+        known: Houses | None = getattr(self, "houses", None)
+        self.houses = known.on(connection) if known is not None else houses(connection, self.loaded, now=self.now, live=self.live)
+
+    def press(self, version: int) -> Press:
+        found = self._presses.get(version)
+        if found is None:
+            found = self._presses[version] = Press(self, self.houses[version])
+        return found
+
+    def bring(self, connection: sa.Connection, claimed: Sequence[Claimed]) -> None:
+        """Build the presses of these touches, and bring the entering events whose payload a fact quotes."""
+        wanted = {c.entered_event for c in claimed if c.entered_event is not None and self.press(c.version_id).needs_event}
+        self.events = outbox.entering(connection, wanted)
+
+    def contact(self, touch: Claimed) -> dict[str, Any]:
+        """The person as templates see one: columns by attribute name."""
+        return {
+            **dict(zip(self._names, touch.attributes, strict=True)), "id": touch.source_id, "language": touch.language,
+            "country": touch.country, "region": touch.region, "time_zone": touch.time_zone, "place": touch.contact_place,
+        }  # fmt: skip
+
+    # --- rendering --------------------------------------------------------------------------------------------------
+    def prepare(self, touches: Sequence[Claimed]) -> list[Prepared | Unfit]:
+        """Each touch with its message, or why there is none; in order."""
+        from omnicli.render.renderer import RenderFailure, RenderJob
+
+        found: list[Prepared | Unfit | None] = [None] * len(touches)
+        jobs: list[RenderJob] = []
+        whose: list[tuple[int, Press, str | None]] = []
+        for n, touch in enumerate(touches):
+            press = self.press(touch.version_id)
+            if touch.channel == "webhook":
+                found[n] = self._call(press, touch)
+                continue
+            if touch.message not in press.house.campaign.messages:
+                found[n] = Unfit(touch, "render_failed", f"message '{touch.message}' is not in this version")
+                continue
+            if press._live[touch.message] and (old := press.stale(touch)):
+                found[n] = Unfit(touch, "stale", old)
+                continue
+            contact = self.contact(touch)
+            facts, new = press.facts(touch, contact)
+            jobs.append(
+                RenderJob(
+                    campaign=press.house.campaign, message=touch.message, channel=touch.channel, language=touch.language,
+                    touch=touch.key.hex(), at=self.now, zone=press.zone(touch).key, contact=contact, facts=facts, persona=touch.persona,
+                    step=touch.step, purpose=touch.purpose, country=touch.country, entered_at=clock.from_ms(touch.entered_at),
+                    extra=_task_words(touch, contact, touch.address if touch.channel == "voice" else None),
+                )
+            )  # fmt: skip
+            whose.append((n, press, new))
+        for (n, press, new), rendered in zip(whose, self.renderer.batch(jobs), strict=True):
+            if isinstance(rendered, RenderFailure):
+                found[n] = Unfit(touches[n], rendered.reason, printable(rendered.detail))
+            else:
+                found[n] = self._prepared(press, touches[n], rendered, new)
+        return [p for p in found if p is not None]
+
+    def _prepared(self, press: Press, touch: Claimed, rendered: Rendered, facts: str | None) -> Prepared:
+        skeleton = self.renderer.skeleton(rendered.skeleton)
+        tokens = set(skeleton.tokens)
+        said = _SEPARATOR.join([value for n, value in enumerate(rendered.values) if n not in tokens]) if tokens else _SEPARATOR.join(rendered.values)
+        return Prepared(
+            touch, press, rendered, rendered.skeleton, skeleton.pack(rendered.values), self._address_hash(touch),
+            hashlib.sha256(f"{rendered.skeleton}{_SEPARATOR}{said}".encode("utf-8", "surrogatepass")).digest()[:16],
+            press.house.prices.get(touch.channel, 0) * max(rendered.sms_parts, 1), facts,
+        )  # fmt: skip
+
+    def _address_hash(self, touch: Claimed) -> bytes:
+        if touch.address_hmac is not None:
+            return touch.address_hmac
+        return consents.fingerprint(self.pepper, touch.channel, touch.address or touch.uid.hex())
+
+    def _call(self, press: Press, touch: Claimed) -> Prepared | Unfit:
+        """The body of a `call` step: its names with their values, as JSON."""
+        node = press.house.flow.nodes.get(touch.step)
+        wanted: Mapping[str, str] = getattr(node.step, "with_", {}) if node else {}
+        contact, told = self.contact(touch), json.loads(touch.told) if touch.told else {}
+        values = {key: _value_of(name, contact, told) for key, name in wanted.items()}
+        body = json.dumps({"campaign": press.house.name, "step": touch.step, "contact": touch.source_id, **values}, ensure_ascii=False, default=str)
+        skeleton = self._calls.setdefault("webhook", _CallSkeleton())
+        rendered = Rendered("webhook", {"body": body}, skeleton.hash, (body,))
+        return Prepared(
+            touch, press, rendered, skeleton.hash, skeleton.pack((body,)), self._address_hash(touch),
+            hashlib.sha256(body.encode()).digest()[:16], press.house.prices.get("webhook", 0), None,
+        )  # fmt: skip
+
+    # --- the archive ------------------------------------------------------------------------------------------------
+    def skeleton(self, name: str) -> Any:
+        call = self._calls.get("webhook")
+        return call if call is not None and call.hash == name else self.renderer.skeleton(name)
+
+    def archive(self, connection: sa.Connection, prepared: Sequence[Prepared]) -> Mapping[str, int]:
+        """Row ids of the skeletons of these messages; new ones are archived first, with the transaction that uses them."""
+        names = {p.skeleton for p in prepared}
+        missing = names - self._archived.keys()
+        if missing:
+            wanted = {name: (s.channel, s.blob, s.template) for name in sorted(missing) for s in (self.skeleton(name),)}
+            found = outbox.keep_skeletons(connection, wanted, now=clock.to_ms(self.now))
+            return {**self._archived, **found}
+        return self._archived
+
+    def keep(self, found: Mapping[str, int]) -> None:
+        """The transaction that archived them was committed."""
+        self._archived.update(found)
+
+    def unsubscribe(self, touch: Claimed) -> str:
+        """The https address at which one click unsubscribes, when a public address exists; else nothing."""
+        from omnicli.render import links
+
+        own = self.renderer.own
+        if not own or not own.startswith("https://"):
+            return ""
+        return f"{own}/{links.PATHS['unsubscribe']}/{links.token(self.renderer.signing, 'unsubscribe', touch.key)}"
+
+
+class _CallSkeleton:
+    """A call's body is one value: nothing of it is shared."""
+
+    channel, template = "webhook", ""
+    parts: Mapping[str, tuple[str | int, ...]] = {"body": (0,)}
+
+    def __init__(self) -> None:
+        from omnicli.render.skeleton import build
+
+        made = build("webhook", "", {"body": "\ue0000\ue001"}, origins=(None,), html=(False,), made={}, usual={}, links=())
+        self.hash, self.blob, self.pack, self.tokens = made.hash, made.blob, made.pack, made.tokens
+
+
+def _value_of(name: str, contact: Mapping[str, Any], told: Mapping[str, Any]) -> Any:
+    message, _, fact = name.rpartition(".")
+    if message and message in told and fact in told[message]:
+        return told[message][fact][1]
+    for facts in told.values():
+        if name in facts:
+            return facts[name][1]
+    return contact.get(name.removeprefix("contact."))
+
+
+def _task_words(touch: Claimed, contact: Mapping[str, Any], phone: str | None) -> dict[str, str]:
+    """What templates of work and print see as `touch.*`."""
+    if touch.channel not in ("task", "voice", "letter", "qr"):
+        return {}
+    words = {"contact": _name_of(contact) or touch.source_id, "phone": phone or "", "team": touch.team or "", "kind": touch.task_kind or "",
+             "place": touch.place or ""}  # fmt: skip
+    if touch.task_due is not None:
+        words["due"] = clock.from_ms(touch.task_due).date().isoformat()
+    return words
+
+
+def _name_of(contact: Mapping[str, Any]) -> str:
+    return " ".join(str(contact[key]) for key in ("first_name", "last_name") if contact.get(key))
+
+
+def _is_constant(message: Message) -> bool:
+    """True when persona, language, zone and the instant of entry decide every fact."""
+    return all(
+        fact.from_ is None and fact.max_age is None and getattr(fact.value, "anchor", None) in (None, "enter", *message.facts)
+        for fact in message.facts.values()
+    )
+
+
+def _live_facts(message: Message) -> tuple[tuple[str, Fact], ...]:
+    return tuple((name, fact) for name, fact in message.facts.items() if fact.max_age is not None)

@@ -1,0 +1,186 @@
+"""What a dead sender left behind, and touches whose fate nobody knows: reconciled by what can be looked up, else by policy.
+
+Claimed without an intent is planned again; sending under a lease that is over is unknown, but where doing it again is the
+same effect (docs/delivery 6, 11). Nothing here ever sends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omnicli import clock
+from omnicli.errors import Exit, OmniError
+from omnicli.model.touch import Provider
+from omnicli.store import consents, outbox, turns
+from omnicli.store.outbox import Claimed, Doubt, Stray
+from omnicli.texts import t
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from omnicli.campaignfile import Loaded
+    from omnicli.store.connection import Store
+
+#: A resend of an unknown touch waits so long (docs/delivery 11).
+RESEND_AFTER = timedelta(hours=1)
+#: Providers that give evidence later: their unknown touches are not parked before this.
+EVIDENCE_AFTER = {"sendgrid": timedelta(minutes=15), "twilio": timedelta(minutes=4)}
+HOWS = ("accepted", "not-sent", "resend", "drop")
+
+
+@lru_cache(maxsize=1)
+def machine() -> str:
+    """Eight characters that stand for this boot of this machine."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    text = socket.gethostname() + (boot.read_text() if boot.exists() else "")
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def lease_over(stray: Stray, *, active: Collection[str], now: int) -> bool:
+    """Whether nobody works on it any more: its time is up, or its process is known to be gone from this machine.
+
+    The worker's name is `machine.pid.round`. A recycled pid only means waiting for the lease; a process wrongly taken
+    for dead is harmless, since `sending` never returns to `planned` and its late outcome is kept as evidence.
+    """
+    if stray.lease_until < now:
+        return True
+    where, _, rest = stray.lease_by.partition(".")
+    pid, _, _round = rest.partition(".")
+    if where != machine() or not pid.isdigit():
+        return False
+    if int(pid) == os.getpid():
+        return stray.lease_by not in active
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def recover(store: Store, loaded: Loaded, providers: Mapping[str, Provider], *, now: datetime, active: Collection[str],
+            campaigns: Collection[str] | None = None) -> None:  # fmt: skip
+    """Reap leases that are over, then apply the policy to unknown touches that no evidence can settle any more."""
+    with store.read() as connection:
+        machine_now = clock.to_ms(clock.now())
+        strays = [s for s in outbox.leased(connection) if lease_over(s, active=active, now=machine_now)]
+        unknown = outbox.doubts(connection, ("unknown",))
+    if not strays and not unknown:
+        return
+    with store.write() as connection:
+        _reap(connection, strays, providers, now=now)
+        for doubt in outbox.doubts(connection, ("unknown",)):
+            _policy(connection, loaded, doubt, now=now)
+
+
+def _reap(connection: sa.Connection, strays: Sequence[Stray], providers: Mapping[str, Provider], *, now: datetime) -> None:
+    outbox.release(connection, [s for s in strays if s.state == "claimed"])
+    sending = [s for s in strays if s.state == "sending"]
+    same = {p.name for p in providers.values() if getattr(p, "repeatable", False)}
+    outbox.doubt(connection, sending)
+    for s in sending:
+        if s.provider in same:
+            outbox.close_attempt(connection, s.id, s.attempts, "not_sent")
+            outbox.move(connection, s.id, "retry", now=clock.to_ms(now))
+    outbox.free_slots(connection, [s.id for s in sending if s.provider in same])
+
+
+def _policy(connection: sa.Connection, loaded: Loaded, doubt: Doubt, *, now: datetime) -> None:
+    """Nothing can be looked up any more: parked, dropped, or (transactional and service only) sent again after an hour."""
+    age = now - clock.from_ms(doubt.started_at)
+    if age < EVIDENCE_AFTER.get(doubt.provider, timedelta(0)):
+        return
+    assert loaded.project is not None
+    declared = loaded.project.channels.get(doubt.channel)
+    policy = (declared.on_unknown if declared else None) or ("drop" if doubt.channel == "push" else "park")
+    if policy == "resend" and doubt.purpose != "marketing":
+        if age >= RESEND_AFTER:
+            waive(connection, doubt, by="policy: on_unknown resend", now=now)
+        return
+    if policy == "drop" and (doubt.purpose != "marketing" or doubt.channel == "push"):
+        drop(connection, doubt, now=now)
+        return
+    outbox.park(connection, [doubt.id])
+
+
+def waive(connection: sa.Connection, doubt: Doubt, *, by: str, now: datetime) -> None:
+    """Somebody takes the risk of a second copy: the old attempt leaves the index, with who and why."""
+    outbox.close_attempt(connection, doubt.id, doubt.n, "waived", by=by)
+    outbox.move(connection, doubt.id, "retry", now=clock.to_ms(now), due_at=clock.to_ms(now))
+    outbox.free_slots(connection, [doubt.id])
+
+
+def drop(connection: sa.Connection, doubt: Doubt, *, now: datetime) -> None:
+    """Given up: the touch ends skipped `dropped`; its attempt stays unknown, for that is what we know."""
+    outbox.move(connection, doubt.id, "skipped", now=clock.to_ms(now), reason="dropped")
+    turns.settle(connection, [(doubt.id, "skipped", clock.to_ms(now), "dropped")])
+
+
+def accept(connection: sa.Connection, doubt: Doubt, *, ref: str, now: datetime) -> None:
+    """Evidence or a person says that it arrived."""
+    outbox.settle_unknown(connection, doubt.id, doubt.n, ref=ref, now=clock.to_ms(now))
+    told = merge_told(doubt.told, doubt.message, doubt.facts)
+    if told is not None:
+        outbox.tell(connection, doubt.enrollment_id, told)
+    turns.settle(connection, [(doubt.id, "accepted", clock.to_ms(now), None)])
+
+
+def merge_told(told: str | None, message: str, facts: str | None) -> str | None:
+    """What the pass has been told once this message was accepted, as JSON; None when nothing is new."""
+    if facts is None:
+        return None
+    if not told or told == "{}":
+        return f"{{{json.dumps(message)}:{facts}}}"
+    before = json.loads(told)
+    return None if message in before else json.dumps({**before, message: json.loads(facts)}, ensure_ascii=False, separators=(",", ":"))
+
+
+def resolve(store: Store, touch: str, how: str, *, because: str, who: str, now: datetime) -> Doubt:
+    """A person settles an unknown or parked touch, named by its key or a unique beginning: `accepted`, `not-sent`,
+    `resend` (a second copy is possible) or `drop`. Who and why are kept as evidence."""
+    if how not in HOWS:
+        raise OmniError(t("'{how}' is none of {hows}", "« {how} » n'est pas dans {hows}", how=how, hows=", ".join(HOWS)), code="usage")
+    with store.write() as connection:
+        found = [d for d in outbox.doubts(connection) if d.key.hex().startswith(touch.lower())]
+        if len(found) != 1:
+            raise OmniError(
+                t("no unknown touch begins with '{touch}'", "aucun envoi au sort inconnu ne commence par « {touch} »", touch=touch) if not found
+                else t("{n} unknown touches begin with '{touch}'", "{n} envois au sort inconnu commencent par « {touch} »", n=len(found), touch=touch),
+                hint="omni touch unknown", code="no-touch",
+            )  # fmt: skip
+        doubt = found[0]
+        outbox.remember(connection, [(doubt.id, doubt.n, f"person:{who}", f"resolve:{how}", clock.to_ms(now), because)])
+        if doubt.state == "unknown":
+            outbox.park(connection, [doubt.id])
+        match how:
+            case "accepted":
+                accept(connection, doubt, ref=f"resolved by {who}", now=now)
+            case "not-sent":
+                outbox.close_attempt(connection, doubt.id, doubt.n, "not_sent")
+                outbox.move(connection, doubt.id, "retry", now=clock.to_ms(now), due_at=clock.to_ms(now))
+                outbox.free_slots(connection, [doubt.id])
+            case "resend":
+                waive(connection, doubt, by=f"{who}: {because}", now=now)
+            case "drop":
+                drop(connection, doubt, now=now)
+    return doubt
+
+
+def bad_addresses(connection: sa.Connection, touches: Sequence[Claimed], *, now: datetime) -> None:
+    """A refusal that names the address bars that address, not the person (rules.md SU-01)."""
+    for touch in touches:
+        consents.mark_bad(connection, touch.contact_id, touch.channel, "bounced")
+    if touches:
+        consents.refold_reach(connection, [touch.contact_id for touch in touches], now=now)
+
+
+_ = Exit
