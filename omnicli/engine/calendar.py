@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from omnicli import guards
@@ -207,6 +207,14 @@ class Calendar:
             edges = lane.edges(number)
             spans += [(max(a, start), min(b, end)) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < end and b > start]
         return tuple(_merged(spans))
+
+    def free_time(self, start: datetime, end: datetime, **who: Any) -> timedelta:
+        """How much of [start, end) is free; `who` as for `blocked`."""
+        return end - start - sum((b - a for a, b in self.blocked(start, end, **who)), _NO_SPREAD)
+
+    def longest_silence(self, start: datetime, end: datetime, **who: Any) -> timedelta:
+        """The longest blocked stretch in [start, end); what `max_delay` has to outlast (T012)."""
+        return max((b - a for a, b in self.blocked(start, end, **who)), default=_NO_SPREAD)
 
     def _lane(self, channel: str, purpose: str, country: str | None, region: str | None, time_zone: str | None) -> Lane:
         key = (channel, purpose, country, region, time_zone)

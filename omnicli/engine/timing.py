@@ -29,12 +29,14 @@ _DAY = timedelta(days=1)
 @dataclass(frozen=True, slots=True)
 class Due:
     """When a moment falls. `at`: when a `send` is due, or a `wait` is over (the instant reached, for a past moment; None
-    when the anchor is missing). `time`: the time of day that a held touch waits for (7.2), None when none was written."""
+    when the anchor is missing). `time`: the time of day that a held touch waits for (7.2), None when none was written.
+    `written`: the moment's own instant, also when it is past: what a date fact says."""
 
     at: datetime | None
     missing: bool = False
     past: bool = False
     time: TimeOfDay | None = None
+    written: datetime | None = None
 
 
 def due(
@@ -49,14 +51,14 @@ def due(
     """
     match moment.kind:
         case "now":
-            return Due(reached)
+            return Due(reached, written=reached)
         case "time":
-            return Due(next_time(moment.time or send_time, reached, zone), time=moment.time)
+            return _placed(next_time(moment.time or send_time, reached, zone), reached, moment.time)
         case "best hour":
             time = best_hour(hours, send_time)
-            return Due(next_time(time, reached, zone), time=time)
+            return _placed(next_time(time, reached, zone), reached, time)
         case "weekday":
-            return Due(next_weekday(moment.weekday or 0, moment.time or send_time, reached, zone), time=moment.time)
+            return _placed(next_weekday(moment.weekday or 0, moment.time or send_time, reached, zone), reached, moment.time)
         case "date":
             assert moment.day is not None
             return _placed(on_day(moment.day, moment.time or send_time, zone), reached, moment.time)
@@ -68,7 +70,21 @@ def due(
 
 def _placed(at: datetime, reached: datetime, time: TimeOfDay | None) -> Due:
     """A moment already past when the step is reached means now (a wait is passed at once)."""
-    return Due(reached, past=True, time=time) if at < reached else Due(at, time=time)
+    return Due(max(at, reached), past=at < reached, time=time, written=at)
+
+
+def day_of(
+    moment: Moment, *, zone: tzinfo, entered_at: datetime, attributes: Mapping[str, Any] = _NOTHING,
+    facts: Mapping[str, Any] = _NOTHING,
+) -> date | None:  # fmt: skip
+    """The calendar day that a date fact (`26 days after enter`, `2027-01-31`) says to this person, past or not; None when
+    its anchor is missing."""
+    if moment.kind == "date":
+        return moment.day
+    found = due(
+        moment, reached=entered_at, zone=zone, send_time=MIDNIGHT, entered_at=entered_at, attributes=attributes, facts=facts
+    )
+    return found.written.astimezone(zone).date() if found.written is not None else None
 
 
 def from_anchor(moment: Moment, anchor: date | datetime, zone: tzinfo, send_time: TimeOfDay) -> datetime:

@@ -274,6 +274,14 @@ def test_blocked_time_is_merged_and_clipped() -> None:
     assert spans == ((wall("2027-01-02 20:00"), wall("2027-01-04 09:00")), (wall("2027-01-04 20:00"), wall("2027-01-04 21:00")))
 
 
+def test_how_long_silence_lasts_and_how_much_time_is_free() -> None:
+    cal = a_calendar("20:00-09:00", "sunday", "holidays")
+    week = (wall("2027-03-22 00:00"), wall("2027-04-05 00:00"))
+    assert cal.longest_silence(*week, channel="email", country="FR") == timedelta(hours=60)  # Easter, an hour short in spring
+    assert cal.free_time(*week, channel="email", country="FR") == timedelta(hours=11 * 11)
+    assert cal.longest_silence(*week, channel="email", purpose="transactional", country="FR") == timedelta(0)
+
+
 # --- properties -----------------------------------------------------------------------------------------------------------------
 ZONES = (
     "Europe/Paris",

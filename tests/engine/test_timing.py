@@ -92,9 +92,13 @@ def test_an_anchor_counts_from_enter_a_fact_or_an_attribute(moment: str, expecte
     assert not due.missing
 
 
-@pytest.mark.parametrize("moment", ["contact.renewal", "3 days before contact.renewal at 10:00", "deadline", "other.deadline", "enter"])
+@pytest.mark.parametrize(
+    "moment", ["contact.renewal", "3 days before contact.renewal at 10:00", "deadline", "other.deadline", "enter"]
+)
 def test_an_anchor_that_the_contact_lacks_is_missing(moment: str) -> None:
-    due = when(moment, "2027-01-04 11:30", attributes={"renewal": None}, facts={"a.deadline": date(2027, 1, 1), "b.deadline": None})
+    due = when(
+        moment, "2027-01-04 11:30", attributes={"renewal": None}, facts={"a.deadline": date(2027, 1, 1), "b.deadline": None}
+    )
     assert due.missing
     assert due.at is None
 
@@ -103,6 +107,18 @@ def test_a_past_moment_means_now() -> None:
     due = when("2 days before deadline at 10:00", "2027-01-29 08:00", facts={"offre.deadline": date(2027, 1, 30)})
     assert due.past
     assert local(due) == "2027-01-29 08:00"
+
+
+@pytest.mark.parametrize(
+    ("moment", "day"),
+    [("2026-12-31", "2026-12-31"), ("26 days after enter", "2027-01-30"), ("3 days before contact.renewal", "2026-11-28"),
+     ("contact.renewal", "2026-12-01"), ("contact.nothing", None), ("1 hour after enter", "2027-01-04")],
+)  # fmt: skip
+def test_a_date_fact_says_its_own_day_even_when_it_is_past(moment: str, day: str | None) -> None:
+    said = timing.day_of(
+        Moment.parse(moment), zone=PARIS, entered_at=wall("2027-01-04 11:30"), attributes={"renewal": "2026-12-01"}
+    )
+    assert said == (date.fromisoformat(day) if day else None)
 
 
 def test_the_very_instant_is_not_past() -> None:
@@ -173,7 +189,9 @@ def test_the_spread_is_the_same_every_time_and_even() -> None:
 @settings(max_examples=150, deadline=None, database=None)
 @given(
     reached=st.integers(20_000, 23_000).map(lambda day: 1440 * day).flatmap(lambda m: st.integers(m, m + 1439)),
-    zone=st.sampled_from(["Europe/Paris", "Australia/Lord_Howe", "Antarctica/Troll", "Africa/Cairo", "America/Nuuk", "Asia/Kathmandu"]),
+    zone=st.sampled_from(
+        ["Europe/Paris", "Australia/Lord_Howe", "Antarctica/Troll", "Africa/Cairo", "America/Nuuk", "Asia/Kathmandu"]
+    ),
     minutes=st.integers(0, 1439),
 )
 def test_the_next_time_is_strictly_later_and_none_lies_between(reached: int, zone: str, minutes: int) -> None:
