@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 QUIET = 4
 
@@ -37,7 +38,7 @@ def qr_svg(text: str, *, print_quality: bool = True) -> str:
     )
 
 
-def _made(text: str, print_quality: bool) -> object:
+def _made(text: str, print_quality: bool) -> Any:
     import segno
 
     return segno.make_qr(text, error="q" if print_quality else "m", boost_error=False)

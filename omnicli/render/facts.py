@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -63,39 +63,101 @@ def resolve_facts(
     `message.fact`. `zone` dates what is counted from entry: the contact's working zone.
     """
     where = zone if isinstance(zone, tzinfo) else ZoneInfo(zone)
-    found: dict[str, Resolved] = {}
-    known = told or {}
-    for name, fact in message.facts.items():
-        if name in known and fact.max_age is None:
-            kind, value = known[name]
-            found[name] = (kind, value)
-            continue
-        found[name] = (fact.type, None)
-    pending = [
-        name for name in message.facts if found[name][1] is None and not (name in known and message.facts[name].max_age is None)
-    ]
-    for _ in range(len(pending) + 1):
-        left = []
-        for name in pending:
-            written = _written(
-                message.facts[name], persona=persona, language=language, attributes=attributes or {}, event=event or {}
-            )
-            if message.facts[name].type == "date" and isinstance(written, lit.Moment):
-                day, wait = _day(
-                    written, found, pending, entered_at=entered_at, zone=where, attributes=attributes or {}, anchors=anchors or {}
-                )
-                if wait:
-                    left.append(name)
-                    continue
-                written = day
-            found[name] = (
-                message.facts[name].type,
-                spelled(message.facts[name].type, written, zone=where, currency=_currency(message.facts[name], project)),
-            )
-        if left == pending or not left:
-            break
-        pending = left
-    return ResolvedFacts.of(found)
+    plan = _plan_of(message)
+    if plan.by_entry_day and not told:
+        key = (persona, language, entered_at.astimezone(where).toordinal())
+        ready = plan.ready.get(key)
+        if ready is not None:
+            return ready
+    found = dict(plan.fixed(persona, language))
+    for name in plan.moving:
+        found[name] = (message.facts[name].type, None)
+    if told:
+        for name, (kind, value) in told.items():
+            if name in message.facts and message.facts[name].max_age is None:
+                found[name] = (kind, value)
+    moving = [name for name in plan.moving if not (told and name in told and message.facts[name].max_age is None)]
+    for name in moving:
+        fact = message.facts[name]
+        written = _written(fact, persona=persona, language=language, attributes=attributes or {}, event=event or {})
+        if isinstance(written, lit.Moment):
+            written = _day(written, found, entered_at=entered_at, zone=where, attributes=attributes or {}, anchors=anchors or {})
+        found[name] = (fact.type, spelled(fact.type, written, zone=where, currency=_currency(fact, project)))
+    resolved = ResolvedFacts.of({name: found[name] for name in message.facts})
+    if plan.by_entry_day and not told:
+        if len(plan.ready) > 4096:
+            plan.ready.clear()
+        plan.ready[key] = resolved
+    return resolved
+
+
+class _Plan:
+    """How the facts of one message are resolved: what is the same for all is spelled once a persona and language."""
+
+    __slots__ = ("_fixed", "by_entry_day", "message", "moving", "ready")
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self.moving = _in_order(message, tuple(name for name, fact in message.facts.items() if is_personal(fact)))
+        self.by_entry_day = all(_counts_days_from_entry(message, message.facts[name]) for name in self.moving)
+        self._fixed: dict[tuple[str | None, str], dict[str, Resolved]] = {}
+        self.ready: dict[tuple[str | None, str, int], ResolvedFacts] = {}
+
+    def fixed(self, persona: str | None, language: str) -> Mapping[str, Resolved]:
+        found = self._fixed.get((persona, language))
+        if found is None:
+            found = {}
+            for name, fact in self.message.facts.items():
+                if name not in self.moving:
+                    written = _written(fact, persona=persona, language=language, attributes={}, event={})
+                    if isinstance(written, lit.Moment):
+                        written = written.day
+                    found[name] = (fact.type, spelled(fact.type, written, zone=UTC))
+            self._fixed[(persona, language)] = found
+        return found
+
+
+_plans: dict[int, _Plan] = {}
+
+
+def _plan_of(message: Message) -> _Plan:
+    plan = _plans.get(id(message))
+    if plan is None or plan.message is not message:
+        if len(_plans) > 1024:
+            _plans.clear()
+        plan = _plans[id(message)] = _Plan(message)
+    return plan
+
+
+def _moments(fact: Fact) -> tuple[lit.Moment, ...]:
+    values = (fact.value, *(fact.by_persona or {}).values(), *(fact.by_language or {}).values())
+    return tuple(value for value in values if isinstance(value, lit.Moment) and value.kind == "anchor")
+
+
+def _in_order(message: Message, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Facts after those that they are counted from; a circle stays as it stands and resolves to nothing."""
+    ordered: list[str] = []
+
+    def place(name: str, above: tuple[str, ...]) -> None:
+        if name in ordered or name in above or name not in names:
+            return
+        for moment in _moments(message.facts[name]):
+            place(moment.anchor or "", (*above, name))
+        ordered.append(name)
+
+    for name in names:
+        place(name, ())
+    return tuple(ordered)
+
+
+def _counts_days_from_entry(message: Message, fact: Fact) -> bool:
+    """True when the day follows from the local day of entry alone."""
+    if fact.from_ is not None:
+        return False
+    return all(
+        (moment.anchor == "enter" or moment.anchor in message.facts) and (moment.length is None or not moment.length.elapsed)
+        for moment in _moments(fact)
+    )
 
 
 def _written(fact: Fact, *, persona: str | None, language: str, attributes: Mapping[str, Any], event: Mapping[str, Any]) -> Any:
@@ -119,7 +181,7 @@ def _written(fact: Fact, *, persona: str | None, language: str, attributes: Mapp
 
 def is_personal(fact: Fact) -> bool:
     """True when two people of one persona and language may be told different values."""
-    return fact.from_ is not None or (fact.type == "date" and isinstance(fact.value, lit.Moment) and fact.value.kind == "anchor")
+    return fact.from_ is not None or bool(_moments(fact))
 
 
 def _currency(fact: Fact, project: Project | None) -> str:
@@ -134,35 +196,32 @@ def _currency(fact: Fact, project: Project | None) -> str:
 
 
 def _day(
-    moment: lit.Moment, found: Mapping[str, Resolved], pending: list[str], *, entered_at: datetime, zone: tzinfo,
+    moment: lit.Moment, found: Mapping[str, Resolved], *, entered_at: datetime, zone: tzinfo,
     attributes: Mapping[str, Any], anchors: Mapping[str, date | datetime | str],
-) -> tuple[date | None, bool]:  # fmt: skip
-    """The calendar day of a moment, and whether it waits for another fact of the message."""
-    if moment.kind == "date":
-        return moment.day, False
+) -> date | None:  # fmt: skip
+    """The calendar day of a moment, in the contact's zone."""
     if moment.kind != "anchor" or moment.anchor is None:
-        return None, False
+        return moment.day
     anchor = moment.anchor
+    start: date | datetime | None
     if anchor == "enter":
-        start: date | datetime | None = entered_at
+        start = entered_at
     elif anchor.startswith("contact."):
         start = _as_day(attributes.get(anchor.removeprefix("contact.")), zone)
     elif anchor in found:
-        if found[anchor][1] is None and anchor in pending:
-            return None, True
         start = _as_day(found[anchor][1], zone)
     else:
         start = _as_day(anchors.get(anchor), zone)
     if start is None:
-        return None, False
+        return None
     if isinstance(start, datetime):
         if moment.length is None:
-            return start.astimezone(zone).date(), False
+            return start.astimezone(zone).date()
         step = moment.length.before if moment.direction == "before" else moment.length.after
-        return step(start, zone).astimezone(zone).date(), False
+        return step(start, zone).astimezone(zone).date()
     if moment.length is None:
-        return start, False
-    return moment.length.shift(start, -moment.length.count if moment.direction == "before" else None), False
+        return start
+    return moment.length.shift(start, -moment.length.count if moment.direction == "before" else None)
 
 
 def _as_day(value: Any, zone: tzinfo) -> date | None:

@@ -141,10 +141,11 @@ def strip_captured(chunks: list[str]) -> str:
 class _Reader(HTMLParser):
     """Collects what a reader of the plain-text part should get: text, headings, list items, links with their address."""
 
-    BLOCKS = frozenset(
-        "p div tr table ul ol h1 h2 h3 h4 h5 h6 blockquote section article header footer main br hr address li".split()
-    )
-    SILENT = frozenset("head style script title template svg".split())
+    BLOCKS = frozenset((
+        "p", "div", "tr", "table", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "section", "article", "header",
+        "footer", "main", "br", "hr", "address", "li",
+    ))  # fmt: skip
+    SILENT = frozenset(("head", "style", "script", "title", "template", "svg"))
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from datetime import date
+from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from omnicli import clock
 from omnicli.channels import Medium
 from omnicli.model.campaign import Message
 from omnicli.model.project import Project
 from omnicli.render import forms, links
 from omnicli.render.facts import ResolvedFacts, spelled
-from omnicli.render.skeleton import MARKS, Recorder, escape
-from omnicli.render.views import CannotRender, Constant, FactsView, FactView, Fill, Printed, Value
+from omnicli.render.skeleton import Recorder, escape
+from omnicli.render.views import CannotRender, FactsView, FactView, Fill, Printed, Value
 from omnicli.render.words import Placeholder
 
 _TEXT_KINDS = ("text", "code", "choice")
@@ -49,9 +50,10 @@ class Reader:
         self.shown: dict[tuple[str, str, bool], str] = {}
         self.touch = b""
         self.zone: Any = None
+        self.at: datetime = clock.EPOCH
 
-    def turn_to(self, contact: Mapping[str, Any], facts: ResolvedFacts, touch: bytes, zone: Any) -> None:
-        self.contact, self.facts, self.touch, self.zone = contact, facts.facts, touch, zone
+    def turn_to(self, contact: Mapping[str, Any], facts: ResolvedFacts, touch: bytes, zone: Any, at: datetime) -> None:
+        self.contact, self.facts, self.touch, self.zone, self.at = contact, facts.facts, touch, zone, at
         shown = self._shown_by_key.get(facts.key)
         if shown is None:
             if len(self._shown_by_key) > 4096:
@@ -222,6 +224,10 @@ class Reader:
     def listed(self, words: list[str]) -> str:
         return self.folded(forms.listed(words, self.locale))
 
+    def today(self) -> str:
+        """The touch's local date."""
+        return self.at.astimezone(self._zone()).date().isoformat()
+
     def _zone(self) -> Any:
         return ZoneInfo(self.zone) if isinstance(self.zone, str) else self.zone or ZoneInfo(self.project.time_zone)
 
@@ -301,12 +307,3 @@ class Reader:
             target.address() if hasattr(target, "address") else str(target.plain()),
             print_quality=self.medium.name in ("qr", "letter"),
         )
-
-
-def local_day(at: Any, zone: Any) -> date:
-    where = ZoneInfo(zone) if isinstance(zone, str) else zone
-    day: date = at.astimezone(where).date()
-    return day
-
-
-__all__ = ["MARKS", "Constant", "Reader", "local_day"]

@@ -22,7 +22,7 @@ from omnicli.model.project import Persona, Project
 from omnicli.model.touch import Rendered
 from omnicli.render import finish, links, required
 from omnicli.render.facts import ResolvedFacts, is_personal, resolve_facts
-from omnicli.render.reader import Reader, local_day
+from omnicli.render.reader import Reader
 from omnicli.render.sandbox import MAX_CHUNKS, MAX_OUTPUT, Sandbox, Templates, TooMuch
 from omnicli.render.skeleton import MARK, OPEN, Origin, Parts, Recorder, Skeleton, TooManyValues, build
 from omnicli.render.views import (
@@ -38,7 +38,7 @@ from omnicli.render.views import (
     Printed,
     SayView,
     Slot,
-    Value,
+    Today,
 )
 from omnicli.render.words import Placeholder, WordsError, parse_words
 from omnicli.texts import t
@@ -98,7 +98,6 @@ class _Sheet:
     variables: dict[str, Any]
     made: list[_Made]
     name: str
-    now: Value
     extra: Fields
     skeletons: dict[Any, tuple[Skeleton, tuple[int, ...]]] = field(default_factory=dict)
     whole: str | None = None
@@ -203,8 +202,7 @@ class Renderer:
     def _render(self, job: RenderJob) -> Rendered:
         sheet = self._sheet(job)
         facts = job.facts if job.facts is not None else self.resolve(job)
-        sheet.reader.turn_to(job.contact, facts, bytes.fromhex(job.touch), job.zone)
-        self._turn(sheet, job)
+        self._turn(sheet, job, facts)
         try:
             if sheet.whole is None:
                 found = self._marked(sheet)
@@ -225,8 +223,8 @@ class Renderer:
         ) as error:
             raise CannotRender("render_failed", f"{sheet.name}: {str(error)[:200] or type(error).__name__}") from error
 
-    def _turn(self, sheet: _Sheet, job: RenderJob) -> None:
-        sheet.now.written = local_day(job.at, job.zone).isoformat()
+    def _turn(self, sheet: _Sheet, job: RenderJob, facts: ResolvedFacts) -> None:
+        sheet.reader.turn_to(job.contact, facts, bytes.fromhex(job.touch), job.zone, job.at)
         if job.extra or sheet.extra.values_:
             sheet.extra.values_ = {name: Constant(sheet.reader.cleaned(value)) for name, value in job.extra.items()}
 
@@ -397,8 +395,7 @@ class Renderer:
         """The same message rendered without skeleton, unfinished: what tests and checks compare with."""
         sheet = self._sheet(job)
         facts = job.facts if job.facts is not None else self.resolve(job)
-        sheet.reader.turn_to(job.contact, facts, bytes.fromhex(job.touch), job.zone)
-        self._turn(sheet, job)
+        self._turn(sheet, job, facts)
         self.recorder.begin(sheet.reader, marking=False)
         key = self._chunks(sheet, self._plain)
         return {made.part.name: "".join(chunks) for made, chunks in zip(sheet.made, key, strict=True)}
@@ -435,11 +432,10 @@ class Renderer:
             project=self.project, message=message, name=job.message, medium=medium, language=job.language, recorder=self.recorder,
             own=self.own, tracked=tracked, utm=self._utm(job, medium), signing=self.signing, mailto=self._mailto(medium), size="",
         )  # fmt: skip
-        variables, now, extra = self._variables(job, reader, persona, words)
-        made = [self._made(part, job) for part in medium.parts]
-        made = [one for one in made if one is not None]
+        variables, extra = self._variables(job, reader, persona, words)
+        made = [one for one in (self._made(part, job) for part in medium.parts) if one is not None]
         whole = next(filter(None, (required.rendered_whole(self.tree(name)) for name in self._closure(made))), None)
-        return _Sheet(medium, reader, variables, made, self._name(job), now, extra, whole=whole)
+        return _Sheet(medium, reader, variables, made, self._name(job), extra, whole=whole)
 
     def _name(self, job: RenderJob) -> str:
         return f"{job.campaign.campaign}/{job.message} × {job.channel} × {job.language}"
@@ -466,8 +462,8 @@ class Renderer:
                 continue
             found.append(name)
             for node in self.tree(name).find_all((nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)):
-                other = node.template.value if isinstance(node.template, nodes.Const) else None
-                if isinstance(other, str) and other in self.sources:
+                other = required.named(node)
+                if other in self.sources:
                     self._marking.get_template(other)
                     self._plain.get_template(other)
                     todo.append(other)
@@ -492,14 +488,14 @@ class Renderer:
 
     def _variables(
         self, job: RenderJob, reader: Reader, persona: Persona | None, words: Mapping[str, str]
-    ) -> tuple[dict[str, Any], Value, Fields]:
+    ) -> tuple[dict[str, Any], Fields]:
         recorder = self.recorder
-        now, extra = Value("date", "2000-01-01", recorder), Fields("touch", {})
+        extra = Fields("touch", {})
         marketing = job.purpose == "marketing"
         variables: dict[str, Any] = {
             "say": self._say(job, reader, words), "facts": reader.facts_view,
             "contact": ContactView(frozenset(reader.kinds), recorder), "brand": self._brand(reader),
-            "persona": _persona(persona, reader), "language": Constant(job.language), "now": now, "touch": extra,
+            "persona": _persona(persona, reader), "language": Constant(job.language), "now": Today(recorder), "touch": extra,
             "message": Fields("message", {"name": Constant(job.message), "purpose": Constant(job.purpose)}),
             "campaign": Fields("campaign", {"name": Constant(job.campaign.campaign), "title": Constant(reader.folded(job.campaign.title or job.campaign.campaign))}),
             "channel": self._channel(job.channel), "stop": Constant(reader.folded(self._stop(job))),
@@ -512,7 +508,7 @@ class Renderer:
                 Own(purpose, recorder) if offered and wanted else Lacking(f"there is no {purpose} address here", name=purpose)
             )
         variables["link"], variables["qr"] = _link_function(), _qr_function(recorder)
-        return variables, now, extra
+        return variables, extra
 
     def _say(self, job: RenderJob, reader: Reader, words: Mapping[str, str]) -> SayView:
         slots: dict[str, Slot] = {}

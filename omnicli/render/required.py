@@ -78,12 +78,12 @@ class _Reader:
                 for child in (*node.args, *node.kwargs):
                     yield from self.walk(child, when)
             case nodes.Include() | nodes.Extends() | nodes.Import() | nodes.FromImport():
-                yield from self._other(node.template, when)
+                yield from self._other(named(node), when)
             case _:
                 for child in node.iter_child_nodes():
                     yield from self.walk(child, when)
 
-    def _asked(self, node: nodes.Expr, when: Assumed) -> Iterator[Use]:
+    def _asked(self, node: nodes.Node, when: Assumed) -> Iterator[Use]:
         """The needs of an expression whose truth is asked: a bare slot is only asked for."""
         if _slot(node) is not None:
             return
@@ -96,12 +96,10 @@ class _Reader:
         else:
             yield from self.walk(node, when)
 
-    def _other(self, template: nodes.Expr, when: Assumed) -> Iterator[Use]:
-        names = [template.value] if isinstance(template, nodes.Const) else []
-        for name in names:
-            tree = self.include(name) if isinstance(name, str) and name not in self.seen else None
-            if tree is not None:
-                yield from _Reader(name, self.include, (*self.seen, name)).walk(tree, when)
+    def _other(self, name: str | None, when: Assumed) -> Iterator[Use]:
+        tree = self.include(name) if name is not None and name not in self.seen else None
+        if name is not None and tree is not None:
+            yield from _Reader(name, self.include, (*self.seen, name)).walk(tree, when)
 
 
 def _slot(node: nodes.Node) -> str | None:
@@ -117,7 +115,7 @@ def _slot(node: nodes.Node) -> str | None:
     return None
 
 
-def _assume(test: nodes.Expr) -> tuple[Assumed, Assumed]:
+def _assume(test: nodes.Node) -> tuple[Assumed, Assumed]:
     """What is known of slots when the test is true, and when it is false."""
     slot = _slot(test)
     if slot is not None:
@@ -149,11 +147,17 @@ def rendered_whole(tree: nodes.Template) -> str | None:
         if block.filter is not None:
             return "a filtered set block"
     for include in tree.find_all((nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)):
-        if not isinstance(include.template, nodes.Const) or not isinstance(include.template.value, str):
+        if named(include) is None:
             return "a template whose name is computed"
         if isinstance(include, nodes.Include) and not include.with_context:
             return "an include without context"
     return _misused(tree, captured, printed=False)
+
+
+def named(node: nodes.Node) -> str | None:
+    """The template that an include, extends or import names, when it names it plainly."""
+    reference = getattr(node, "template", None)
+    return reference.value if isinstance(reference, nodes.Const) and isinstance(reference.value, str) else None
 
 
 def _captured_names(tree: nodes.Template) -> frozenset[str]:

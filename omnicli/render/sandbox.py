@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateSyntaxError, Undefined, nodes
 from jinja2.compiler import CodeGenerator, Frame
@@ -52,7 +52,10 @@ ALLOWED_TESTS = (
     "float", "even", "odd", "divisibleby", "eq", "==", "equalto", "ne", "!=", "lt", "<", "lessthan", "le", "<=", "gt", ">",
     "greaterthan", "ge", ">=", "in", "lower", "upper",
 )  # fmt: skip
-_LOOP = frozenset("index index0 revindex revindex0 first last length previtem nextitem depth depth0 cycle changed".split())
+_LOOP = frozenset((
+    "index", "index0", "revindex", "revindex0", "first", "last", "length", "previtem", "nextitem", "depth", "depth0", "cycle", "changed",
+))  # fmt: skip
+_CALLABLE = frozenset(("BlockReference", "builtin_function_or_method", "method"))
 _DICT = frozenset(("items", "keys", "values", "get"))
 
 
@@ -108,11 +111,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.recorder = recorder
         self.filters = {name: self._guarded(name, self.filters[name]) for name in ALLOWED_FILTERS}
         self.filters["_counted"] = self.counted
-        self.tests = {name: _plain_test(self.tests[name]) for name in ALLOWED_TESTS}
+        self.tests = {name: _plain_test(cast(Callable[..., Any], self.tests[name])) for name in ALLOWED_TESTS}
         self.policies["truncate.leeway"] = 0
         self.hook_html, self.hook_text = make_hooks(recorder)
         if marking:
-            self.concat = _mark_captured  # type: ignore[assignment,method-assign]
+            self.concat = _mark_captured  # type: ignore[method-assign]
 
     # -- what may be written -----------------------------------------------------------------------------------------
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
@@ -166,16 +169,18 @@ class Sandbox(ImmutableSandboxedEnvironment):
             try:
                 return obj[argument]
             except (IndexError, TypeError, ValueError):
-                return self.undefined(obj=obj, name=argument)
-        return self.undefined(obj=obj, name=argument)
+                return self.undefined(obj=obj, name=str(argument))
+        return self.undefined(obj=obj, name=str(argument))
 
     def is_safe_callable(self, obj: Any) -> bool:
-        return isinstance(obj, (Macro, LoopContext, Undefined)) or callable(obj) and (
-            getattr(obj, "for_templates", False) or type(obj).__name__ in ("BlockReference", "builtin_function_or_method", "method")
-        )  # fmt: skip
+        """Macros, blocks, loops, our functions, and the methods of mappings that `getattr` lets through."""
+        kind = type(obj).__name__
+        return isinstance(obj, (Macro, LoopContext, Undefined)) or kind in _CALLABLE
 
-    def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+    def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         self.budget.spend(1)
+        if getattr(obj, "for_templates", False) is True:
+            return obj(*args, **kwargs)
         if isinstance(obj, LoopContext) and args:
             args = (self.counted(args[0]), *args[1:])
         return super().call(context, obj, *args, **kwargs)

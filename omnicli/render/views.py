@@ -6,7 +6,7 @@ everybody and the constant chunks between values stay the same objects too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -25,31 +25,21 @@ class CannotRender(Exception):
         self.reason, self.detail = reason, detail
 
 
-class Lacking(StrictUndefined):
-    """A value that this person does not have: false in a test, an error when printed (`default` or `or "…"` helps)."""
+class Lacking(Undefined):
+    """A value that this person does not have: false and empty, an error when printed (`default` or `or "…"` helps)."""
 
     __slots__ = ()
-
-    def __bool__(self) -> bool:
-        return False
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
+    reason = "render_failed"
 
     def __str__(self) -> str:
-        raise CannotRender("render_failed", self._undefined_message)
+        raise CannotRender(self.reason, self._undefined_message)
 
 
 class NoWords(Lacking):
     """A slot that is not written in this language and register."""
 
     __slots__ = ()
-
-    def __str__(self) -> str:
-        raise CannotRender("no_words", self._undefined_message)
+    reason = "no_words"
 
 
 class Printed:
@@ -137,9 +127,8 @@ class Slot(Printed):
 
     def show(self, recorder: Recorder, *, html: bool) -> str:
         if not recorder.marking:
-            return "".join(
-                [piece if type(piece) is str else piece(html) for piece in (self.html_pieces if html else self.text_pieces)]
-            )  # type: ignore[operator,misc]
+            pieces = self.html_pieces if html else self.text_pieces
+            return "".join([piece if isinstance(piece, str) else piece(html) for piece in pieces])
         values = recorder.values
         start = len(values)
         for fill in self.fills:
@@ -204,6 +193,19 @@ class Value(Printed):
         return str(self.recorder.person.formed(self.kind, self.written, self.form))
 
 
+class Today(Value):
+    """`now`: the touch's local date, looked up only when a template asks for it."""
+
+    __slots__ = ()
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.kind, self.form, self.recorder, self.origin = "date", "", recorder, ("today",)
+
+    @property
+    def written(self) -> str:  # type: ignore[override]
+        return str(self.recorder.person.today())
+
+
 class Link(Printed):
     """`link(facts.link)`: the tracked address when clicks are tracked, else the address itself."""
 
@@ -217,7 +219,7 @@ class Link(Printed):
         head, own, origin = person.link(self.target)
         if html:
             head, own = escape(head), escape(own)
-        return person.join(head, recorder.put(own, origin))
+        return str(person.join(head, recorder.put(own, origin)))
 
     def plain(self) -> str:
         return str(self.target)
@@ -236,7 +238,7 @@ class Own(Printed):
         head, own = person.own_address(self.purpose)
         if not own:
             return escape(head) if html else str(head)
-        return person.join(escape(head) if html else head, recorder.put(own, ("address", self.purpose)))
+        return str(person.join(escape(head) if html else head, recorder.put(own, ("address", self.purpose))))
 
     def plain(self) -> str:
         return "".join(self.recorder.person.own_address(self.purpose))
@@ -336,16 +338,10 @@ class ContactView:
         return found if found is not None else Lacking(f"contact.{attribute} is missing", name=attribute)
 
 
-class UnknownName(Lacking):
-    """A name that nobody has: an error in a test too."""
+class UnknownName(StrictUndefined):
+    """A name that nobody has: an error whatever is done with it."""
 
     __slots__ = ()
-
-    def __iter__(self) -> Iterator[Any]:
-        raise CannotRender("render_failed", self._undefined_message)
-
-    def __bool__(self) -> bool:
-        raise CannotRender("render_failed", self._undefined_message)
 
 
 def _fact_form(view: FactView, attribute: str) -> Any:
@@ -378,7 +374,8 @@ def _nothing(view: Any, attribute: str) -> Any:
 #: How an attribute of each view is reached; what is not here has none.
 ACCESS: Mapping[type, Callable[[Any, str], Any]] = {
     SayView: SayView.look, FactsView: FactsView.look, ContactView: ContactView.look, Fields: Fields.look, FactView: _fact_form,
-    Value: _value_form, Constant: _nothing, Slot: _nothing, Link: _nothing, Own: _nothing, Picture: _nothing, str: _nothing,
+    Value: _value_form,
+    Today: _value_form, Constant: _nothing, Slot: _nothing, Link: _nothing, Own: _nothing, Picture: _nothing, str: _nothing,
     Markup: _nothing,
 }  # fmt: skip
 
@@ -405,7 +402,7 @@ def make_hooks(recorder: Recorder) -> tuple[Callable[[Any], str], Callable[[Any]
 
 def _text(value: Any, recorder: Recorder) -> str:
     if type(value) is str:
-        return recorder.person.folded(value)
+        return str(recorder.person.folded(value))
     if isinstance(value, Undefined):
         return str(value)
     if value is None:
@@ -416,4 +413,4 @@ def _text(value: Any, recorder: Recorder) -> str:
         return str(recorder.person.formed("date", value.isoformat()[:10], ""))
     if isinstance(value, (list, tuple)):
         return str(recorder.person.listed([str(word) for word in value]))
-    return recorder.person.folded(str(value))
+    return str(recorder.person.folded(str(value)))
