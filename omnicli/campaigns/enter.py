@@ -136,7 +136,7 @@ class _Door:
         query = sa.select(
             sa.literal_column("event.id"), sa.literal_column("event.contact_id"), sa.literal_column("event.at")
         ).where(
-            *compiler.occurrences(term),
+            *_occurrences(compiler, term),
             sa.literal_column("event.id") > sa.bindparam("last_event"),
             sa.literal_column("event.id") <= sa.bindparam("top_event"),
             sa.literal_column("event.at") >= sa.bindparam("since_start"),
@@ -461,3 +461,14 @@ def _unit(ms: int, finest: Duration | None, zone: tzinfo) -> object:
 
 
 _ = Mapping
+
+
+def _occurrences(compiler: Compiler, term: str) -> list[Any]:
+    from omnicli.condition.check import check_event
+    from omnicli.condition.sql import _Place
+
+    parsed = check_event(term, compiler.vocabulary).term
+    rows = compiler._matching(parsed, "event", None, of_pass=False)
+    if parsed.where is not None:
+        rows.append(compiler._meaning(parsed.where, _Place(sa.literal_column("event.contact_id"), event="event", depth=1)))
+    return rows

@@ -28,6 +28,8 @@ TRIES_ON = frozenset({"unreachable", "no_words"})
 #: How often a touch that the budget holds asks again; one that waits for an approval asks in the next run.
 BUDGET_ASKS = timedelta(hours=1)
 NEXT_RUN = timedelta(milliseconds=1)
+#: A letter handed over is received after this, where the project does not say `lead_time` (3.1).
+LETTER_TAKES = Duration(4, "day")
 #: WhatsApp takes free words for so long after the person wrote; else only approved templates (docs/language 5.3).
 WHATSAPP_OPEN = timedelta(hours=24)
 
@@ -289,10 +291,10 @@ class _Walk:
                 self.clock = end.at
                 return self._judge(node, step, at=self.now, origin=origin, time=self._time_of_day(step.at), tried=tried)
         self.clock = end.at
-        if end.state == "accepted":
-            settings = self.house.project.channels.get(end.channel)
-            if settings is not None and settings.lead_time is not None:
-                self.clock = timing.add(settings.lead_time, end.at, self.zone)
+        if end.state == "accepted" and end.channel == "letter":
+            # handed to the post; received after it (3.1)
+            settings = self.house.project.channels.get("letter")
+            self.clock = timing.add((settings and settings.lead_time) or LETTER_TAKES, end.at, self.zone)
         return node.next
 
     def _tries_on(self, end: Settled) -> bool:
