@@ -1,0 +1,277 @@
+"""Why this person did or did not get it: read from the ledger of decisions and the outbox, never reasoned out again.
+
+Only for somebody who has not entered there is no ledger: then each part of the door (`enter`) is asked of the store now.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from omnicli import clock
+from omnicli.campaigns import versions
+from omnicli.errors import OmniError
+from omnicli.model.campaign import Campaign
+from omnicli.model.flow import Flow
+from omnicli.store import campaigns
+from omnicli.store import tables as tb
+from omnicli.text import did_you_mean
+from omnicli.texts import t
+
+if TYPE_CHECKING:
+    from omnicli.campaignfile import Loaded
+    from omnicli.store.connection import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that was asked or that happened: when, at which step, the rule, its answer, the values behind it. `good`
+    is False where it kept a touch back."""
+
+    at: datetime
+    campaign: str
+    step: str
+    rule: str
+    answer: str
+    text: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    good: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """The whole answer: a verdict in a sentence, the lines in order, where the person stands now."""
+
+    contact: str
+    verdict: str
+    lines: tuple[Line, ...]
+    next: str
+    next_at: datetime | None
+    zone: str
+
+
+def why(
+    store: Store, loaded: Loaded, contact_id: str, *, campaign: str | None = None, step: str | None = None, now: datetime | None = None
+) -> Explained:  # fmt: skip
+    """Explain one person (the source's id), in one campaign or in all, at one step or at every one.
+
+    Unknown contacts, campaigns and steps are OmniErrors (exit 2) with the nearest name.
+    """
+    assert loaded.project is not None
+    with store.read() as connection:
+        contact = connection.execute(sa.select(tb.contact).where(tb.contact.c.source_id == contact_id)).one_or_none()
+        if contact is None:
+            raise OmniError(
+                t("no contact '{id}'", "pas de contact « {id} »", id=contact_id), hint="omni contact list", code="no-contact"
+            )
+        if campaign is not None:
+            _known(connection, loaded, campaign, step)
+        passes = _passes(connection, contact.id, campaign)
+        lines = sorted((line for row in passes for line in _pass(connection, row, step)), key=lambda x: x.at)
+        if not passes and campaign is not None:
+            lines = list(_door(connection, loaded, campaign, contact.id, now or clock.now()))
+        verdict = _verdict(contact_id, campaign, step, passes, lines)
+        said, at = _next(passes)
+    return Explained(contact_id, verdict, tuple(lines), said, at, contact.time_zone or loaded.project.time_zone)
+
+
+def _known(connection: sa.Connection, loaded: Loaded, name: str, step: str | None) -> None:
+    row = campaigns.find(connection, name)
+    if row is None and name not in loaded.campaigns:
+        names = {*loaded.campaigns, *(s.name for s in campaigns.known(connection))}
+        raise OmniError(t("no campaign called '{name}'.", "pas de campagne nommée « {name} ».", name=name) + did_you_mean(name, names),
+                        code="no-campaign")  # fmt: skip
+    if step is None:
+        return
+    steps = _steps(connection, loaded, name)
+    if step not in steps:
+        said = t("no step '{step}' in {name}.", "pas d'étape « {step} » dans {name}.", step=step, name=name)
+        raise OmniError(said + did_you_mean(step, steps), code="no-step")
+
+
+def _steps(connection: sa.Connection, loaded: Loaded, name: str) -> set[str]:
+    row = campaigns.find(connection, name)
+    trees = [versions.standing_tree(connection, v.id) for v in campaigns.versions(connection, row.id)] if row is not None else []
+    trees += [loaded.campaigns[name]] if name in loaded.campaigns else []
+    return {step for tree in trees for step in Flow.of(tree).nodes}
+
+
+# --- somebody who has entered ---------------------------------------------------------------------------------------
+def _passes(connection: sa.Connection, contact_id: int, campaign: str | None) -> list[Any]:
+    e = tb.enrollment.c
+    query = (
+        sa.select(tb.enrollment, tb.campaign.c.name, tb.campaign.c.state.label("campaign_state"), tb.campaign_version.c.number)
+        .join(tb.campaign, tb.campaign.c.id == e.campaign_id)
+        .join(tb.campaign_version, tb.campaign_version.c.id == e.version_id)
+        .where(e.contact_id == contact_id)
+        .order_by(e.entered_at, e.id)
+    )
+    if campaign is not None:
+        query = query.where(tb.campaign.c.name == campaign)
+    return list(connection.execute(query))
+
+
+def _pass(connection: sa.Connection, row: Any, step: str | None) -> Iterator[Line]:
+    """Entry, decisions, settled touches and the end of one pass, in the order in which they were lived."""
+    entered = t("entered {name} v{n}", "entre dans {name} v{n}", name=row.name, n=row.number)
+    if row.persona:
+        entered += t(", as {persona}", ", comme {persona}", persona=row.persona)
+    if row.held_out:
+        entered += t(", held out: lives the flow in silence", ", groupe témoin : vit le parcours en silence")
+    yield Line(clock.from_ms(row.entered_at), row.name, "", "enter", "entered", entered)
+    d = tb.decision.c
+    for at, where, told in connection.execute(
+        sa.select(d.at, d.step, d.why).where(d.enrollment_id == row.id).order_by(d.at, d.id)
+    ):
+        for entry in json.loads(told) if told else ():
+            if step is None or (entry.get("step") or where) == step:
+                yield _line(clock.from_ms(at), row.name, entry.get("step") or where, entry)
+    yield from _settlements(connection, row, step)
+    if row.state == "ended" and step is None and row.ended_at is not None:
+        left = t("left: {reason}", "sort : {reason}", reason=row.reason)
+        yield Line(clock.from_ms(row.ended_at), row.name, "", "end", str(row.reason), left)
+
+
+def _settlements(connection: sa.Connection, row: Any, step: str | None) -> Iterator[Line]:
+    x = tb.touch.c
+    query = sa.select(tb.touch).where(x.enrollment_id == row.id, x.send_state.not_in(("planned", "held_out"))).order_by(x.id)
+    for touch in connection.execute(query):
+        if step is not None and touch.step != step:
+            continue
+        if touch.send_state == "skipped" and touch.settled_at == touch.created_at:
+            continue  # the decision itself says so
+        at = clock.from_ms(touch.settled_at or touch.due_at)
+        state = {"accepted": t("accepted", "accepté"), "rejected": t("refused", "refusé"), "skipped": t("not sent", "écarté")}
+        text = f"{touch.channel} {state.get(touch.send_state, touch.send_state)}" + (f": {touch.reason}" if touch.reason else "")
+        yield Line(at, row.name, touch.step, "touch", touch.send_state, text, {"channel": touch.channel, "touch": touch.touch_key.hex()},
+                   touch.send_state == "accepted")  # fmt: skip
+
+
+def _line(at: datetime, campaign: str, step: str, entry: Mapping[str, Any]) -> Line:
+    rule, answer, values = str(entry.get("rule", "")), str(entry.get("answer", "")), dict(entry.get("values") or {})
+    return Line(at, campaign, step, rule, answer, _say(rule, answer, values), values, _good(rule, answer))
+
+
+def _good(rule: str, answer: str) -> bool:
+    return not (answer in ("held", "held_out") or rule in ("skip", "stop"))
+
+
+def _say(rule: str, answer: str, values: Mapping[str, Any]) -> str:
+    """One line of the ledger as a person reads it."""
+    match rule:
+        case "channels":
+            return answer
+        case "send":
+            return t("decided: {channel}", "décidé : {channel}", channel=answer)
+        case "skip":
+            return t("skipped: {reason}", "écarté : {reason}", reason=answer)
+        case "at":
+            return t("at {moment}", "à {moment}", moment=answer)
+        case "else":
+            return t("{what} → the next channel", "{what} → le canal suivant", what=answer)
+        case "split":
+            return t("arm {arm}", "bras {arm}", arm=answer)
+        case "choose":
+            return t("branch: {what}", "branche : {what}", what=answer)
+        case "goal":
+            return t("the goal was reached", "l'objectif est atteint")
+        case "holdout":
+            return t(
+                "held out: {channel} is not sent", "groupe témoin : {channel} n'est pas envoyé", channel=values.get("channel", "")
+            )
+        case "stop":
+            because = values.get("because")
+            return t("the campaign was stopped", "la campagne a été arrêtée") + (f" (« {because} »)" if because else "")
+        case "wait" if answer == "nothing":
+            return t("nobody answered → branch nothing", "pas de réponse → branche nothing")
+        case "wait" if "until" in values:
+            return t("waits {what}", "attend {what}", what=answer)
+        case "wait":
+            return t("answered: {what}", "réponse : {what}", what=answer)
+        case _ if answer == "held":
+            return t("held by {guard}", "retenu par {guard}", guard=rule)
+    return f"{rule}: {answer}"
+
+
+# --- somebody who has not -------------------------------------------------------------------------------------------
+def _door(connection: sa.Connection, loaded: Loaded, name: str, contact_id: int, now: datetime) -> Iterator[Line]:
+    """Each part of `enter`, asked now: the events that would count, and the clauses of the condition."""
+    row = campaigns.find(connection, name)
+    tree = (
+        versions.standing_tree(connection, row.version_id)
+        if row is not None and row.version_id is not None
+        else loaded.campaigns[name]
+    )
+    if row is None or row.state != "running":
+        state = row.state if row is not None else "draft"
+        yield Line(
+            now, name, "", "campaign", state, t("the campaign is {state}", "la campagne est {state}", state=state), {}, False
+        )
+    since = row.since if row is not None else None
+    for term in tree.enter.when or ():
+        yield _event(connection, name, term, contact_id, since, now)
+    if tree.enter.if_:
+        yield from _clauses(connection, loaded, tree, contact_id, now)
+
+
+def _event(connection: sa.Connection, name: str, term: str, contact_id: int, since: datetime | None, now: datetime) -> Line:
+    e = tb.event.c
+    query = sa.select(sa.func.max(e.at)).where(
+        e.contact_id == contact_id, e.name == term.split()[0], e.machine == 0, e.at <= clock.to_ms(now)
+    )
+    last = connection.scalar(query)
+    if last is None:
+        return Line(now, name, "", "enter", "no", t("no {term} was recorded", "pas de {term} enregistré", term=term), {}, False)
+    at = clock.from_ms(last)
+    early = since is not None and at < since
+    text = t("{term} at {at}", "{term} le {at}", term=term, at=clock.iso(at))
+    if early and since is not None:
+        text += t(": before the campaign was started ({since})", " : avant le lancement ({since})", since=clock.iso(since))
+    return Line(now, name, "", "enter", "early" if early else "yes", text, {"at": at}, not early)
+
+
+def _clauses(connection: sa.Connection, loaded: Loaded, tree: Campaign, contact_id: int, now: datetime) -> Iterator[Line]:
+    from omnicli.condition.explain import clauses
+    from omnicli.condition.sql import Compiler
+    from omnicli.model.vocabulary import vocabulary
+
+    assert loaded.project is not None
+    assert tree.enter.if_ is not None
+    for clause in clauses(tree.enter.if_):
+        compiler = Compiler(vocabulary(loaded.project, tree, loaded.campaigns), campaign=tree.campaign)
+        asked = (
+            sa.select(compiler.predicate(clause, where="elsewhere")).select_from(tb.contact).where(tb.contact.c.id == contact_id)
+        )
+        truth = bool(connection.execute(asked, compiler.parameters(now)).scalar())
+        yield Line(now, tree.campaign, "", "if", "yes" if truth else "no", clause, {}, truth)
+
+
+# --- in a sentence --------------------------------------------------------------------------------------------------
+def _verdict(contact: str, campaign: str | None, step: str | None, passes: list[Any], lines: list[Line]) -> str:
+    if not passes:
+        if campaign is None:
+            return t("{c} has entered no campaign.", "{c} n'est entré dans aucune campagne.", c=contact)
+        return t("{c} has not entered {n}.", "{c} n'est pas entré dans {n}.", c=contact, n=campaign)
+    if step is None:
+        return t("{c}: {n} passes.", "{c} : {n} passages.", c=contact, n=len(passes)) if len(passes) != 1 else t("{c}: one pass.", "{c} : un passage.", c=contact)  # fmt: skip
+    if any(line.rule == "touch" and line.answer == "accepted" for line in lines):
+        return t("{c} got {step}.", "{c} a reçu {step}.", c=contact, step=step)
+    if not any(line.step == step for line in lines):
+        return t("{c} has not come to {step}.", "{c} n'est pas arrivé à {step}.", c=contact, step=step)
+    return t("{c} did not get {step}.", "{c} n'a pas reçu {step}.", c=contact, step=step)
+
+
+def _next(passes: list[Any]) -> tuple[str, datetime | None]:
+    """Where an open pass stands, and when it will be looked at."""
+    for row in reversed(passes):
+        if row.state == "open":
+            at = clock.from_ms(row.wait_until or row.due_at) if row.wait_until or row.due_at else None
+            held = t(", held by {guard}", ", retenu par {guard}", guard=row.held_by) if row.held_by else ""
+            waits = t(" (waits for its touch)", " (attend son envoi)") if row.due_at is None else ""
+            return f"{row.step or t('the first step', 'la première étape')}{held}{waits}", at
+    return "", None

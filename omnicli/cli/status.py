@@ -1,0 +1,189 @@
+"""omni status: campaigns, versions, who is in flight, what is due, held or unknown, and what needs a person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from omnicli.cli.frame import session
+from omnicli.cli.options import AsOf, opt
+from omnicli.errors import Exit
+from omnicli.texts import t
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from omnicli.campaignfile import Loaded
+    from omnicli.cli.campaign_view import Overview
+    from omnicli.cli.frame import Session
+    from omnicli.store.connection import Store
+
+app = typer.Typer()
+
+Watch = Annotated[bool, opt("--watch", "draw it again every 2 seconds", "redessiner toutes les 2 secondes")]
+Positions = Annotated[
+    bool, opt("--positions", "JSON: people a step, no ids (for diff)", "JSON : personnes par étape, sans identifiants")
+]
+Code10 = Annotated[bool, opt("--exit-code", "exit 10 when something is due", "code 10 si quelque chose est dû")]
+
+
+@app.command()
+def status(watch: Watch = False, positions: Positions = False, exit_code: Code10 = False, as_of: AsOf = None) -> None:
+    """omni status: how everything stands, at a glance."""
+    s = session()
+    loaded, store = s.loaded(), s.store()
+    now = s.now(as_of)
+    if positions:
+        s.options.json = True
+        s.finish({"positions": _positions(store)})
+    if watch and s.console().is_terminal and not s.json:
+        _watch(s, loaded, store)
+    found = _look(loaded, store, now, live=s.live)
+    code = Exit.SOMETHING_TO_DO if exit_code and (found["due_people"] or found["due_touches"]) else Exit.FINE
+    overviews = found.pop("overviews")
+    s.finish(found, exit=code, show=lambda console: _show(console, found, overviews, now))
+
+
+def _look(loaded: Loaded, store: Store, now: datetime, *, live: bool) -> dict[str, Any]:
+    """Everything that the page says, as plain values; `overviews` for the table."""
+    import sqlalchemy as sa
+
+    from omnicli.campaigns.run import last_end
+    from omnicli.cli import campaign_view as view
+    from omnicli.store import campaigns
+    from omnicli.store import tables as tb
+
+    overviews = view.overview(store, loaded, now)
+    with store.read() as connection:
+        people = connection.scalar(sa.select(sa.func.count()).select_from(tb.contact)) or 0
+        hold = connection.scalar(sa.select(tb.instance.c.hold))
+        waiting = connection.scalar(sa.select(sa.func.count()).select_from(tb.inbox).where(tb.inbox.c.folded_at.is_(None))) or 0
+        tasks = connection.scalar(sa.select(sa.func.count()).select_from(tb.task).where(tb.task.c.state != "done")) or 0
+        cases = connection.scalar(sa.select(sa.func.count()).select_from(tb.case).where(tb.case.c.state != "closed")) or 0
+        ids = [row.id for row in campaigns.known(connection, states=("running",))]
+        ahead = campaigns.next_due(connection, ids) if ids else None
+    ended = last_end(store)
+    assert loaded.project is not None
+    return {
+        "overviews": overviews, "project": loaded.project.project, "contacts": people,
+        "campaigns": [view.as_json(o) for o in overviews], "last_run": ended, "next": ahead,
+        "due_people": sum(o.due.get("people", 0) for o in overviews if o.state == "running"),
+        "due_touches": sum(o.due.get("touches", 0) for o in overviews if o.state == "running"),
+        "held": sum(o.due.get("held", 0) for o in overviews), "unknown": sum(o.doubtful for o in overviews),
+        "unfolded": waiting, "tasks": tasks, "cases": cases, "alerts": _alerts(loaded, overviews, hold, ended, now, live=live),
+    }  # fmt: skip
+
+
+def _alerts(
+    loaded: Loaded, overviews: list[Overview], hold: str | None, ended: datetime | None, now: datetime, *, live: bool
+) -> list[str]:  # fmt: skip
+    """What needs a person, one line each, with the command that helps."""
+    from omnicli.cli.rows import ago
+
+    assert loaded.project is not None
+    flag = " --live" if live else ""
+    found: list[str] = []
+    if hold:
+        found.append(t("the store is on hold ({why}): omni db recover{f}", "la base est retenue ({why}) : omni db recover{f}", why=hold, f=flag))  # fmt: skip
+    for o in overviews:
+        if o.errors:
+            found.append(
+                t(
+                    "{n}: {k} errors in its file: omni lint",
+                    "{n} : {k} erreurs dans son fichier : omni lint",
+                    n=o.name,
+                    k=o.errors,
+                )
+            )
+        if o.doubtful and o.doubtful_since is not None:
+            found.append(t("{n}: {k} touches unknown or parked since {d}: omni touch unknown{f}",
+                           "{n} : {k} envois inconnus ou garés depuis {d} : omni touch unknown{f}",
+                           n=o.name, k=o.doubtful, d=ago(o.doubtful_since, now), f=flag))  # fmt: skip
+        if o.changed and o.state == "running":
+            found.append(t("{n}: the file was changed since it was applied: omni campaign start {n}{f}",
+                           "{n} : le fichier a changé depuis qu'il a été appliqué : omni campaign start {n}{f}", n=o.name, f=flag))  # fmt: skip
+    late = loaded.project.schedule.every.about * 4
+    if live and any(o.state == "running" for o in overviews) and (ended is None or now - ended > late):
+        since = t("never", "jamais") if ended is None else ago(ended, now)
+        found.append(t("no tick for {since}: omni schedule install --cron", "pas de top depuis {since} : omni schedule install --cron", since=since))  # fmt: skip
+    return found
+
+
+def _positions(store: Store) -> list[dict[str, Any]]:
+    """People a campaign, version and step: counts only."""
+    from omnicli.store import campaigns
+
+    found = []
+    with store.read() as connection:
+        for row in campaigns.known(connection):
+            by_id = {v.id: v for v in campaigns.versions(connection, row.id)}
+            passage = campaigns.passage(connection, row.id)
+            found.append({
+                "campaign": row.name, "state": row.state, "version": by_id[row.version_id].hash if row.version_id in by_id else None,
+                "entered": passage.entered, "gone": dict(passage.ended or {}),
+                "at": [{"version": by_id[v].hash, "step": step, "people": n} for (v, step), n in sorted((passage.at or {}).items())],
+            })  # fmt: skip
+    return found
+
+
+# --- drawing --------------------------------------------------------------------------------------------------------
+def _show(console: Console, found: dict[str, Any], overviews: list[Overview], now: datetime) -> None:
+    from rich.text import Text
+
+    from omnicli import clock
+    from omnicli.cli import campaign_view as view
+    from omnicli.cli.rows import ago, number
+
+    console.print(
+        Text(found["project"], "bold").append(t("  {n} people", "  {n} personnes", n=number(found["contacts"])), "not bold")
+    )
+    console.print()
+    view.show_list(console, overviews, now)
+    console.print()
+    facts = [
+        (found["due_people"] + found["due_touches"], t("due", "dus")), (found["held"], t("held", "retenus")),
+        (found["unknown"], t("unknown", "inconnus")), (found["unfolded"], t("responses to fold", "réponses à prendre en compte")),
+        (found["tasks"], t("tasks", "tâches")), (found["cases"], t("open cases", "dossiers ouverts")),
+    ]  # fmt: skip
+    console.print(
+        " · ".join(f"{number(n)} {word}" for n, word in facts if n) or t("Nothing waits.", "Rien n'attend."), soft_wrap=True
+    )
+    ended, ahead = found["last_run"], found["next"]
+    if ended is not None:
+        last = t("Last run {d} ago", "Dernière exécution il y a {d}", d=ago(ended, now))
+        tail = "" if ahead is None else t(", next due {at}", ", prochaine échéance {at}", at=clock.iso(ahead) if ahead > now else t("now", "maintenant"))  # fmt: skip
+        console.print(Text(last + tail, "dim"), soft_wrap=True)
+    for alert in found["alerts"]:
+        console.print(Text("! ", "bold red").append(alert, "not bold"), soft_wrap=True)
+
+
+def _watch(s: Session, loaded: Loaded, store: Store) -> None:
+    """Draw the page again every two seconds, until Ctrl-C."""
+    import time
+
+    from rich.live import Live
+
+    from omnicli.app import instant
+
+    console = s.console()
+
+    def page() -> RenderableType:
+        from rich.text import Text
+
+        now, _ = instant(loaded, store, live=s.live, as_of=None, changes=False)
+        found = _look(loaded, store, now, live=s.live)
+        overviews = found.pop("overviews")
+        with console.capture() as captured:
+            _show(console, found, overviews, now)
+        return Text.from_ansi(captured.get())
+
+    try:
+        with Live(page(), console=console, auto_refresh=False, screen=True) as live:
+            while True:
+                time.sleep(2)
+                live.update(page(), refresh=True)
+    except KeyboardInterrupt:
+        s.close()
+        raise typer.Exit(Exit.FINE) from None
