@@ -50,7 +50,7 @@ class Ground:
         found = []
         for name, campaign in sorted(self.loaded.campaigns.items()):
             names = vocabulary(self.project, campaign, self.loaded.campaigns)
-            found.append(Chapter(name, f"campaigns/{name}.yaml", campaign, Flow.of(campaign), names))
+            found.append(Chapter(name, self.loaded.file_of(name), campaign, Flow.of(campaign), names))
         return tuple(found)
 
     @cached_property

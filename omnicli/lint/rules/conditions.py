@@ -50,7 +50,7 @@ def and_or_mixed(ground: Ground) -> Iterator[Finding]:
 @rule("A011")
 def enter_meets_exit(ground: Ground) -> Iterator[Finding]:
     """Enter and exit say the same thing: the same clause stands in `enter.if` and in an exit's `if`."""
-    from omnicli.condition import clauses
+    from omnicli.condition.explain import clauses
 
     for chapter in ground.chapters:
         entry = chapter.campaign.enter.if_

@@ -346,7 +346,7 @@ def shorter_than_channel(ground: Ground) -> Iterator[Finding]:
                     continue
                 for name in channels_of(step, chapter, ground.project):
                     channel = ground.project.channels.get(name)
-                    if channel and channel.lead_time and after.wait.length.about < channel.lead_time.about:
+                    if name == "letter" and channel and channel.lead_time and after.wait.length.about < channel.lead_time.about:
                         here = (*path, index + 1, "wait")
                         text = t("waits {d} for an answer to a {c} that takes {l}", "attend {d} la réponse à un envoi ({c}) qui prend {l}",
                                  d=after.wait.length, c=name, l=channel.lead_time)  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from importlib import resources
 
 from omnicli.lint.ground import Chapter, Ground, Path_, rename
 from omnicli.lint.rule import rule
@@ -143,6 +144,8 @@ def unknown_attribute(ground: Ground) -> Iterator[Finding]:
 
 @rule("R006")
 def unused(ground: Ground) -> Iterator[Finding]:
+    if any(f.severity == "error" for f in ground.loaded.findings):
+        return  # what cannot be read may be what uses it
     used_segments = _words_of_conditions(ground)
     for chapter in ground.chapters:
         sent = messages_sent(chapter.campaign)
@@ -242,8 +245,6 @@ def _twice(ground: Ground, file: str, path: Path_, name: str, what: str, line: i
 
 @rule("R008")
 def no_template(ground: Ground) -> Iterator[Finding]:
-    from omnicli.render.templates import shipped
-
     told: set[str] = set()
     for chapter in ground.chapters:
         for path, step in every_send(chapter.campaign):
@@ -257,12 +258,18 @@ def no_template(ground: Ground) -> Iterator[Finding]:
                     continue
                 told.add(channel)
                 fix = None
-                if default := shipped(channel):
+                if default := _shipped(channel):
                     title = t("create it from the default", "le créer d'après le modèle fourni")
                     fix = Fix(title, (), True, tuple((f"templates/{name}", text) for name, text in default.items()))
                 text = t("templates/{c}.*.j2 does not exist", "templates/{c}.*.j2 n'existe pas", c=channel)
                 where = (*path, "by") if step.by == channel else (*path, "else") if channel in step.else_ else (*path, "by")
                 yield ground.finding("R008", ground.place(chapter.file, where), text, path=where, fix=fix)
+
+
+def _shipped(channel: str) -> dict[str, str]:
+    """The shipped templates of the channel: file name → text."""
+    folder = resources.files("omnicli.render") / "shipped"
+    return {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.startswith(f"{channel}.")}
 
 
 @rule("R010")
@@ -411,5 +418,3 @@ def unknown_event(ground: Ground) -> Iterator[Finding]:
     from omnicli.lint.conditions import problems
 
     yield from (p for p in problems(ground) if p.code == "R009")
-
-

@@ -1,0 +1,149 @@
+"""What the benchmarks stand on: a project in a temporary folder, invented people in any number, a clock and a meter."""
+
+from __future__ import annotations
+
+import csv
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CITIES = ("Lyon", "Paris", "Lille", "Nantes", "Orléans", "Strasbourg", "Besançon", "Brest")
+SOURCES = ("instagram", "google", "boutique", "parrainage")
+FIRST = ("Léa", "Camille", "Hugo", "Inès", "Jules", "Zoé", "Paul", "Élise", "Karim", "Anaïs")
+LAST = ("Martin", "Petit", "Durand", "Moreau", "Garnier", "Haddad", "Nguyen", "D'Arcy")
+
+PROJECT = """\
+project: bench
+languages: [fr, en]
+countries: [FR]
+time_zone: Europe/Paris
+currency: EUR
+brand: {name: Maison Lune, legal_name: Maison Lune SAS, address: "12 rue des Tisserands, 69004 Lyon", privacy: "https://www.maisonlune.example/vie-privee"}
+channels:
+  email: {provider: smtp, from: "Maison Lune <bonjour@maisonlune.example>", price: 0.001 EUR}
+contacts:
+  attributes:
+    first_name: {type: text, example: Léa}
+    last_name: text
+    city: text
+    orders: {type: number, default: 0}
+    income: number
+    recency: number
+    source: [instagram, google, boutique, parrainage]
+    vip: yes or no
+events:
+  signup: {form: text}
+  purchase: {value: money EUR, category: text}
+guardrails: {quiet_hours: [20:00-09:00, sunday, holidays], cap: {all: 3 per week}, min_gap: 16 hours}
+"""
+
+CAMPAIGN = """\
+campaign: bench
+title: Bench
+goal: {when: purchase, within: 30 days}
+enter: {at: 2027-01-05 10:00}
+messages:
+  offre:
+    facts:
+      offer: 20 %
+      code: BIENVENUE20
+      was: 49.90 EUR
+      price: 39.92 EUR
+      deadline: 26 days after enter
+      link: https://www.maisonlune.example/bienvenue
+    say:
+      fr:
+        subject: "{first_name or \\"Bonjour\\"}, {offer} sur votre première bougie"
+        preheader: "Le code {code} vous attend jusqu'au {deadline}."
+        headline: Bienvenue dans la lune
+        body: "Votre bougie Lune à {price} au lieu de {was} ({offer}) avec le code {code}, jusqu'au {deadline}."
+        cta: Je découvre
+      en:
+        subject: "{first_name or \\"Hello\\"}, {offer} off your first candle"
+        preheader: "Code {code} is yours until {deadline}."
+        headline: Welcome to the moon
+        body: "Your Lune candle for {price} instead of {was} ({offer} off) with code {code}, until {deadline}."
+        cta: Shop now
+flow:
+  - send: offre
+    id: j0
+    by: email
+  - wait: up to 3 days
+    id: reponse
+    for:
+      clicked: [{wait: 1 day, id: reflexion}]
+      nothing: []
+"""
+
+
+@contextmanager
+def project() -> Iterator[Path]:
+    """A project in a temporary folder that is taken away afterwards; the shipped templates in it."""
+    import shutil
+
+    with tempfile.TemporaryDirectory(prefix="omni-bench-") as name:
+        root = Path(name)
+        (root / "omni.yaml").write_text(PROJECT, "utf-8")
+        (root / "campaigns").mkdir()
+        (root / "campaigns" / "bench.yaml").write_text(CAMPAIGN, "utf-8")
+        shutil.copytree(Path(__file__).parent.parent / "templates", root / "templates")
+        yield root
+
+
+HEADER = ("id", "first_name", "last_name", "email", "country", "time_zone", "language", "city", "orders", "income", "recency",
+          "source", "vip", "email_consent", "email_consent_on")  # fmt: skip
+
+MAP = """\
+id: id
+first_name: first_name
+last_name: last_name
+email: address.email
+country: country
+time_zone: time_zone
+language: language
+city: city
+orders: orders
+income: income
+recency: recency
+source: source
+vip: vip
+email_consent: consent.email
+email_consent_on: consent.email.on
+"""
+
+
+def person(n: int) -> tuple[str, ...]:
+    """Row n of the invented base: a function of n alone."""
+    return (
+        f"P{n:07d}", FIRST[n % 10] if n % 97 else "", LAST[n % 8], f"p{n}@example.com", "FR", "Europe/Paris" if n % 25 else "",
+        "en" if n % 9 == 0 else "fr", CITIES[n % 8], str(n % 7), str(18_000 + (n * 7919) % 60_000) if n % 90 else "",
+        str((n * 31) % 400), SOURCES[n % 4], "yes" if n % 20 == 0 else "no", "yes" if n % 50 else "no", "2026-05-01",
+    )  # fmt: skip
+
+
+def write_people(path: Path, count: int) -> None:
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(HEADER)
+        writer.writerows(person(n) for n in range(1, count + 1))
+
+
+class Watch:
+    """`with Watch() as w: …` then `w.seconds`."""
+
+    seconds = 0.0
+
+    def __enter__(self) -> Watch:
+        self._began = time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds = time.perf_counter() - self._began
+
+
+def peak_mb() -> float:
+    """Peak resident memory of this process so far, in MB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
