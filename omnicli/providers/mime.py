@@ -89,7 +89,8 @@ def _folded(line: str) -> str:
     """Broken before spaces so that lines keep to 78 where they can; unfolding gives the same text again."""
     if len(line) <= 78:
         return line
-    lines, rest = [], line
+    lines: list[str] = []
+    rest = line
     while len(rest) > 78:
         cut = rest.rfind(" ", 1, 78)
         if cut <= 0 or not rest[:cut].strip() or (not lines and cut <= rest.index(":") + 1):
@@ -131,7 +132,7 @@ class Frame:
 
     def fill(self, person: Person, values: Sequence[str]) -> bytes:
         """The whole message, CRLF only, not yet dot-stuffed; HeaderRefused names the header that a value would break."""
-        lines: list[bytes | bytearray] = [b"Date: ", format_datetime(person.date).encode("ascii"), b"\r\nMessage-ID: ", person.message_id.encode("ascii"), b"\r\n"]
+        lines: list[bytes] = [b"Date: ", format_datetime(person.date).encode("ascii"), b"\r\nMessage-ID: ", person.message_id.encode("ascii"), b"\r\n"]
         lines.append(_to(person.to))
         lines.append(self.subject_line or header_line("Subject", "".join([values[p] if type(p) is int else p for p in self.subject])))  # type: ignore[misc]
         for name, text in person.list_headers:

@@ -212,8 +212,7 @@ def load(connection: sa.Connection, ids: Sequence[int], *, attributes: Sequence[
     fixed = 36
     found: dict[int, Claimed] = {}
     for row in rows:
-        values: tuple[Any, ...] = tuple(row)
-        found[values[0]] = Claimed(*values[:fixed], values[fixed:])
+        found[row[0]] = Claimed(*row[:fixed], attributes=tuple(row[fixed:]))  # type: ignore[misc]
     return [found[i] for i in ids if i in found]
 
 
