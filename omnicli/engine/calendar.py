@@ -29,7 +29,7 @@ Edges = tuple[datetime, ...]
 #: Quiet hours of a service touch hold only here (4.1).
 SERVICE_CHANNELS = frozenset({"voice", "sms"})
 BLOCK_DAYS = 8
-#: How far ahead an opening is looked for when nothing else ends the search.
+#: How far ahead an opening is looked for: what is not free for longer than this is never free.
 HORIZON = timedelta(days=400)
 
 _DAY = timedelta(days=1)
@@ -189,7 +189,7 @@ class Calendar:
         guard = lane.objector(instant)
         if lane.law:
             return Free(None, guard, True)
-        last = instant + HORIZON if until is None else until
+        last = instant + HORIZON if until is None else min(until, instant + HORIZON)
         walk = lane.openings(instant, last)
         if at is not None:
             return Free(_same_time(walk, at, self.zone(country, time_zone, region), last), guard)

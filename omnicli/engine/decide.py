@@ -25,6 +25,8 @@ from omnicli.model.literals import Duration, Moment, TimeOfDay, Window
 STEPS = 500
 #: Refusals before acceptance after which the step's next channel is tried (8.1, 7.1).
 TRIES_ON = frozenset({"unreachable", "no_words"})
+#: What `usable` answers when this cannot be said there: without words, or without a template.
+WORDLESS = frozenset({"no_words", "no template"})
 #: How often a touch that the budget holds asks again; one that waits for an approval asks in the next run.
 BUDGET_ASKS = timedelta(hours=1)
 NEXT_RUN = timedelta(milliseconds=1)
@@ -33,7 +35,7 @@ LETTER_TAKES = Duration(4, "day")
 #: WhatsApp takes free words for so long after the person wrote; else only approved templates (docs/language 5.3).
 WHATSAPP_OPEN = timedelta(hours=24)
 
-Kind = Literal["send", "wait", "hold", "skip", "held_out", "exit", "again", "stay"]
+Kind = Literal["send", "wait", "hold", "skip", "held_out", "set", "exit", "again", "stay"]
 
 
 class _Unasked(Exception):
@@ -137,7 +139,7 @@ class _Walk:
             try:
                 onward = _REACH[type(node.step)](self, node, node.step)
             except _Unasked:
-                if step == self.s.step and not self.house.flow[step].stands:
+                if step == self.s.step:
                     raise LookupError(f"not asked for step {step!r}") from None
                 return self.answer(Stand(step, self.at, self.now), again=True)
         raise RecursionError(f"{self.house.name}: more than {STEPS} steps in one instant at {step!r}")
@@ -192,6 +194,8 @@ class _Walk:
         if stand.held_by is not None:
             same = stand.held_by == self.s.held_by and stand.due_at == self.s.wait_until and stand.step == self.s.step
             return "stay" if same and not self.touches else "hold"
+        if self.writes:
+            return "set"
         if self.touches:
             return "skip" if self.touches[-1].state == "skipped" else "held_out"
         if again:
@@ -642,7 +646,7 @@ def _verdict(reasons: Mapping[str, str]) -> str:
     """The one reason of a send that no channel took: full ones say `capped`, wordless ones `no_words`."""
     if "capped" in reasons.values():
         return "capped"
-    return "no_words" if reasons and set(reasons.values()) == {"no_words"} else "unreachable"
+    return "no_words" if reasons and set(reasons.values()) <= WORDLESS else "unreachable"
 
 
 def conversion(firsts: Mapping[Any, datetime | None], house: House, entered_at: datetime, zone: Any) -> datetime | None:
@@ -667,17 +671,13 @@ def opted_out(s: Standing, house: House, now: datetime) -> str | None:
 
 
 def told_day(told: Mapping[str, Any], message: str, name: str) -> date | datetime | None:
-    """The day that this pass was told, as kept in `enrollment.told`, or None."""
+    """The day that this pass was told, or None: `enrollment.told` keeps {message: {fact: [type, spelling]}}."""
     kept = told.get(message)
-    if not isinstance(kept, Mapping):
+    found = kept.get(name) if isinstance(kept, Mapping) else None
+    if found is None:
         return None
-    for facts in (kept.get("facts"), kept):
-        value = facts.get(name) if isinstance(facts, Mapping) else None
-        if isinstance(value, Mapping):
-            value = value.get("value")
-        if isinstance(value, (str, int)):
-            return timing.as_date(value)
-    return None
+    kind, value = found
+    return timing.as_date(value) if kind == "date" else None
 
 
 def _steps() -> Iterator[tuple[type[AnyStep], Callable[[_Walk, Node, Any], _Onward]]]:

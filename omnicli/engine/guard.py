@@ -151,10 +151,10 @@ def capped(slots: Collection[tuple[int, str]], caps: Caps, channel: str, today: 
         return None
     rules: list[tuple[Rate, list[int]]] = []
     for key in ("all", channel):
-        rates = caps.get(key)
-        if rates:
+        tight = [rate for rate in caps.get(key, ()) if rate.count <= len(slots)]
+        if tight:
             taken = sorted(day for day, by in slots if key == "all" or by == channel)
-            rules += [(rate, taken) for rate in rates if len(taken) >= rate.count]
+            rules += [(rate, taken) for rate in tight if rate.count <= len(taken)]
     if not rules:
         return None
     day = today

@@ -64,7 +64,9 @@ class _Asked:
             case Send():
                 self._send(node.step)
                 self.reach(node.next)
-            case WaitStep(for_=answers):
+            case WaitStep(wait=wait, for_=answers):
+                if wait.moment is not None:
+                    self._moment(wait.moment)
                 for term in answers or {}:
                     if term != "nothing":
                         self.firsts["wait", term] = None

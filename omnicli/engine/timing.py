@@ -21,6 +21,10 @@ from omnicli.model.literals import Duration, Moment, TimeOfDay
 ENOUGH_RESPONSES = 5
 MIDNIGHT = TimeOfDay(0)
 
+#: Other people's systems write 9999-12-31 for "never" and 0001-01-01 for "unknown": neither may stop a turn.
+FAR = datetime(9000, 1, 1, tzinfo=UTC)
+LONG_AGO = datetime(1000, 1, 1, tzinfo=UTC)
+
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _NO_HOURS: Mapping[int, int] = MappingProxyType({})
 _DAY = timedelta(days=1)
@@ -95,10 +99,17 @@ def from_anchor(moment: Moment, anchor: date | datetime, zone: tzinfo, send_time
         at = anchor if length is None else _step(length, anchor, zone, sign)
         return at if moment.time is None else on_day(at.astimezone(zone).date(), moment.time, zone)
     if length is None or not length.elapsed:
-        day = anchor if length is None else length.shift(anchor, sign * length.count)
-        return on_day(day, moment.time or send_time, zone)
+        return on_day(anchor if length is None else _shifted(anchor, length, sign), moment.time or send_time, zone)
     at = _step(length, on_day(anchor, send_time, zone), zone, sign)
     return at if moment.time is None else on_day(at.astimezone(zone).date(), moment.time, zone)
+
+
+def _shifted(day: date, length: Duration, sign: int) -> date:
+    try:
+        moved = length.shift(day, sign * length.count)
+    except (ValueError, OverflowError):
+        return (FAR if sign > 0 else LONG_AGO).date()
+    return min(max(moved, LONG_AGO.date()), FAR.date())
 
 
 def _anchor(
@@ -116,21 +127,25 @@ def _anchor(
 
 
 def as_date(value: Any) -> date | datetime | None:
-    """A stored date (`2027-01-31`) or instant (milliseconds, or ISO text with its offset) as a value; None stays None."""
-    if value is None or value == "":
-        return None
+    """A stored date (`2027-01-31`) or instant (milliseconds, or ISO text with its offset) as a value; None for nothing, and
+    for a text that is no date: a payload may say anything, and one person's must not stop a turn."""
     if isinstance(value, datetime):
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, date):
         return value
-    if isinstance(value, int):
-        return clock.from_ms(value)
-    text = str(value)
-    return date.fromisoformat(text) if len(text) == 10 else as_date(datetime.fromisoformat(text))
+    try:
+        if isinstance(value, int):
+            return clock.from_ms(value)
+        text = str(value or "").strip()
+        return date.fromisoformat(text) if len(text) == 10 else as_date(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        return None
 
 
 def on_day(day: date, time: TimeOfDay, zone: tzinfo) -> datetime:
     """The instant of a time of day on a calendar day in the zone (24:00 is midnight at its end)."""
+    if not LONG_AGO.year <= day.year < FAR.year:
+        return FAR if day.year >= FAR.year else LONG_AGO
     if time.minutes >= 1440:
         day, time = day + _DAY, TimeOfDay(time.minutes - 1440)
     return clock.wall(datetime.combine(day, clock_time(time.minutes // 60, time.minutes % 60)), zone)
@@ -174,6 +189,15 @@ def before(duration: Duration, instant: datetime, zone: tzinfo) -> datetime:
 
 
 def _step(duration: Duration, instant: datetime, zone: tzinfo, sign: int) -> datetime:
+    """Beyond what the calendar can count, `FAR` and `LONG_AGO` stand for ever and for never yet."""
+    try:
+        moved = _moved(duration, instant, zone, sign)
+    except (ValueError, OverflowError):
+        return FAR if sign > 0 else LONG_AGO
+    return min(max(moved, LONG_AGO), FAR)
+
+
+def _moved(duration: Duration, instant: datetime, zone: tzinfo, sign: int) -> datetime:
     if duration.unit == "minute":
         return instant + timedelta(minutes=sign * duration.count)
     if duration.unit == "hour":

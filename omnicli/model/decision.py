@@ -184,7 +184,7 @@ class Decision:
     occurrence; `ended` the reason. `kind` names it in the ledger: `stay` changes nothing and leaves no row.
     """
 
-    kind: Literal["send", "wait", "hold", "skip", "held_out", "exit", "again", "stay"]
+    kind: Literal["send", "wait", "hold", "skip", "held_out", "set", "exit", "again", "stay"]
     stand: Stand | None
     ended: str | None = None
     touches: tuple[TouchPlan, ...] = ()

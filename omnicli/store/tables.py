@@ -183,6 +183,8 @@ decision = _table(
 
 # --- the outbox -----------------------------------------------------------------------------------------------------
 _states = ",".join(f"'{state}'" for state in SEND_STATES)
+#: Touches whose price a budget counts: planned ones reserve it, those that ended without leaving gave it back.
+SPENT = "cost > 0 AND send_state NOT IN ('skipped','rejected','held_out')"
 touch = _table(
     "touch",
     C("id", ID, primary_key=True), C("touch_key", BLOB, nullable=False, unique=True),
@@ -205,6 +207,8 @@ touch = _table(
     sa.Index("touch_open", "lease_until", sqlite_where=sa.text("send_state IN ('claimed','sending')"),
              postgresql_where=sa.text("send_state IN ('claimed','sending')")),
     sa.Index("ix_touch_enrollment_id", "enrollment_id", "step"), sa.Index("ix_touch_contact_id", "contact_id", "settled_at"),
+    # what a budget counts: summed from the index alone
+    sa.Index("ix_touch_spent", "version_id", "cost", sqlite_where=sa.text(SPENT), postgresql_where=sa.text(SPENT)),
 )  # fmt: skip
 handover = _table(
     "handover",

@@ -22,8 +22,8 @@ from omnicli.model.decision import Decision, First, Settled, Standing, TouchPlan
 from omnicli.model.ids import touch_key
 from omnicli.model.project import Project
 from omnicli.model.response import HUMAN
-from omnicli.store.columns import attribute_column, folded_column, kind_of, to_column
-from omnicli.store.tables import cap_slot, contact, enrollment, event, touch
+from omnicli.store.columns import FOLDED, attribute_column, folded_column, kind_of, to_column
+from omnicli.store.tables import SPENT, cap_slot, contact, enrollment, event, touch
 
 #: Touch states that are ends, and those that count towards caps though they have no slot yet (delivery 2, 7).
 ENDS = frozenset({"accepted", "rejected", "skipped", "held_out"})
@@ -224,12 +224,14 @@ class Bulk:
         self.text, self.names = sa.text(sql), names
         self._ready: dict[str, Callable[[sa.Connection, list[tuple[Any, ...]]], Any]] = {}
 
-    def __call__(self, connection: sa.Connection, rows: list[tuple[Any, ...]]) -> None:
-        if rows:
-            dialect = connection.dialect.name
-            if dialect not in self._ready:
-                self._ready[dialect] = self._prepare(connection.dialect)
-            self._ready[dialect](connection, rows)
+    def __call__(self, connection: sa.Connection, rows: list[tuple[Any, ...]]) -> int:
+        """How many rows it changed."""
+        if not rows:
+            return 0
+        dialect = connection.dialect.name
+        if dialect not in self._ready:
+            self._ready[dialect] = self._prepare(connection.dialect)
+        return int(self._ready[dialect](connection, rows).rowcount)
 
     def _prepare(self, dialect: sa.Dialect) -> Callable[[sa.Connection, list[tuple[Any, ...]]], Any]:
         compiled: Any = self.text.compile(dialect=dialect)
@@ -326,10 +328,11 @@ def record(connection: sa.Connection, decided: Sequence[Decided], *, now: dateti
         if d.kind not in ("stay", "again") or d.why:
             step = d.stand.step if d.stand else s.step or ""
             ledger.append((s.id, ms, step, d.kind, why_text(d.why)))
-    _insert_touches(connection, touches)
+    new = _insert_touches(connection, touches)
     _stand(connection, stands)
     _stand_on_touch(connection, on_touch)
-    _pass_by(connection, [(ms, row[-1]) for row in on_touch])
+    if new < len(touches):
+        _pass_by(connection, [(ms, row[-1]) for row in on_touch])
     _stay(connection, stays)
     _end(connection, ends)
     _drop_open_touches(connection, drops)
@@ -419,21 +422,18 @@ def write_attributes(connection: sa.Connection, decided: Iterable[Decided], *, n
                     to_column(kind, change.value, zone=house.project.time_zone) if kind is not None else (change.value, None)
                 )
             if (name, change.kind) not in grouped:
-                grouped[name, change.kind] = _setter(name, change.kind, declared is not None, kind.name if kind else "text"), []
+                grouped[name, change.kind] = _setter(name, change.kind, kind.name if kind else None), []
             grouped[name, change.kind][1].append((value, copy, ms, s.contact_id))
     for bulk, rows in grouped.values():
         bulk(connection, rows)
 
 
-def _setter(name: str, change: str, declared: bool, kind: str) -> Bulk:
-    column = attribute_column(name) if declared else name
-    if change in "+-":
-        written = f"{column} = COALESCE({column}, 0) {change} :value"
-    else:
-        written = f"{column} = :value"
-    folded = f", {folded_column(name)} = :folded" if declared and kind in ("text", "choice", "list") else ""
-    unused = "" if folded else " AND :folded IS NULL"
-    return Bulk(f"UPDATE contact SET {written}{folded}, changed_at = :now WHERE id = :id{unused}", "value", "folded", "now", "id")
+def _setter(name: str, change: str, kind: str | None) -> Bulk:
+    """`kind` is that of a declared attribute, None for a built-in one."""
+    column = name if kind is None else attribute_column(name)
+    written = f"{column} = COALESCE({column}, 0) {change} :value" if change in "+-" else f"{column} = :value"
+    copied = f", {folded_column(name)} = :folded" if kind in FOLDED else ""
+    return Bulk(f"UPDATE contact SET {written}{copied}, changed_at = :now WHERE id = :id", "value", "folded", "now", "id")
 
 
 # --- wake -----------------------------------------------------------------------------------------------------------
@@ -460,9 +460,7 @@ def wake(connection: sa.Connection, contact_ids: Iterable[int], now: datetime) -
 
 def spent(connection: sa.Connection, versions: Sequence[int]) -> int:
     """Money taken and reserved by the touches of these versions, in millionths: what the budget counts."""
-    query = sa.select(sa.func.coalesce(sa.func.sum(touch.c.cost), 0)).where(
-        touch.c.version_id.in_(versions), touch.c.cost > 0, touch.c.send_state.not_in(("skipped", "rejected", "held_out"))
-    )
+    query = sa.select(sa.func.coalesce(sa.func.sum(touch.c.cost), 0)).where(touch.c.version_id.in_(versions), sa.text(SPENT))
     return int(connection.execute(query).scalar_one())
 
 
