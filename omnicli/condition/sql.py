@@ -162,22 +162,33 @@ class Compiler:
     ) -> sa.ScalarSelect[int]:
         """The instant (ms) of the first such event from `since` on (after it when `strict_since`) and before `until`,
         not later than now; NULL without one. Answers to touches count only from this pass."""
-        checked = check_event(event_term, self.vocabulary)
-        self._asked(checked)
-        assert checked.term is not None
+        term = self._term(event_term)
         alias = "e1"
         at = self._of(alias, "at", _INT)
         where = [at > since if strict_since else at >= since, *([at < until] if until is not None else [])]
-        person = self._contact("id", _INT)
-        return self._from(
-            alias, [sa.func.min(at)], [*self._matching(checked.term, alias, person, of_pass=checked.term.of_pass), *where]
-        ).scalar_subquery()
+        rows = self._rows(term, alias, _Place(self._contact("id", _INT)), self._contact("id", _INT), of_pass=term.of_pass)
+        return self._from(alias, [sa.func.min(at)], [*rows, *where]).scalar_subquery()
+
+    def happening(self, event_term: str, *, event: str = "event") -> Bool:
+        """Whether one row of the table that the surrounding query names `event` is such an event, not later than now."""
+        term = self._term(event_term)
+        person = self._of(event, "contact_id", _INT)
+        rows = self._matching(term, event, None, of_pass=False)
+        if term.where is not None:
+            rows.append(self._meaning(term.where, _Place(person, event=event)))
+        return sa.and_(*rows)
 
     def parameters(self, now: datetime) -> dict[str, object]:
         """Every instant that this compiler's expressions name, reckoned from `now` in the project's zone."""
         return {name: reckon(now) for name, reckon in self._instants.items()}
 
     # --- shapes ----------------------------------------------------------------------------------------------------
+    def _term(self, text: str) -> m.EventTerm:
+        checked = check_event(text, self.vocabulary)
+        self._asked(checked)
+        assert checked.term is not None
+        return checked.term
+
     def _asked(self, checked: Checked) -> m.Meaning:
         if checked.tree is not None:
             return checked.tree
@@ -368,10 +379,10 @@ class Compiler:
                     found += [of(name).is_not(None), of(name) == sa.literal(wanted, _TEXT)]
         return found
 
-    def _rows(self, term: m.EventTerm, alias: str, place: _Place, person: Column | None) -> list[Bool]:
+    def _rows(self, term: m.EventTerm, alias: str, place: _Place, person: Column | None, *, of_pass: bool = False) -> list[Bool]:
         """`_matching`, and the window, and `where`."""
         since = term.since or m.Since("ever")
-        found = self._matching(term, alias, person, of_pass=since.kind == "enter" and term.of_pass)
+        found = self._matching(term, alias, person, of_pass=of_pass or (since.kind == "enter" and term.of_pass))
         at = self._of(alias, "at", _INT)
         if since.kind == "within":
             assert since.length is not None
