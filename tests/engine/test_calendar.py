@@ -282,6 +282,31 @@ def test_how_long_silence_lasts_and_how_much_time_is_free() -> None:
     assert cal.longest_silence(*week, channel="email", purpose="transactional", country="FR") == timedelta(0)
 
 
+def test_what_never_opens_is_not_looked_for_for_ever() -> None:
+    cal, start = a_calendar("monday-sunday"), wall("2027-01-04 12:00")
+    assert cal.free(start, channel="email", country="FR", until=datetime(9000, 1, 1, tzinfo=UTC)).at is None
+    assert cal.free(start, channel="email", country="FR", until=datetime(9000, 1, 1, tzinfo=UTC), at=TimeOfDay(600)).at is None
+
+
+def test_blocked_time_is_compiled_once_a_key_and_not_once_a_contact() -> None:
+    cal = a_calendar("20:00-09:00", "sunday", "holidays", "19:17-19:18")
+    before = calendar.compile_block.cache_info().misses
+    for n in range(2000):
+        cal.free(wall("2027-01-04 00:00") + n * timedelta(minutes=11), channel="email", country="FR", time_zone="Europe/Paris")
+    assert calendar.compile_block.cache_info().misses - before <= 2 * 5  # blocks of 8 days, for the pack and for all
+
+
+def test_importing_the_rules_does_not_import_the_holidays() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, omnicli.packs, omnicli.engine.calendar, datetime; omnicli.packs.load((), datetime.date(2027, 1, 4)); "
+        "sys.exit('holidays' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 # --- properties -----------------------------------------------------------------------------------------------------------------
 ZONES = (
     "Europe/Paris",

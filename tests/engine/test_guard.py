@@ -75,7 +75,9 @@ def test_a_cap_opens_on_the_date_that_the_table_says(cap: dict[str, str], taken:
 
 
 RATES = st.builds(Rate, st.integers(1, 4), st.integers(1, 12), st.just("day"))
-RULES = st.fixed_dictionaries({}, optional={"all": st.tuples(RATES, RATES), "email": st.tuples(RATES), "sms": st.tuples(RATES, RATES)})
+RULES = st.fixed_dictionaries(
+    {}, optional={"all": st.tuples(RATES, RATES), "email": st.tuples(RATES), "sms": st.tuples(RATES, RATES)}
+)
 
 
 @settings(max_examples=120, deadline=None, database=None)
@@ -103,6 +105,24 @@ def test_the_next_date_is_free_and_none_before_it_is(rules: guard.Caps, taken: l
         assert opens > start
         assert guard.capped(counted, rules, "email", opens) is None
         assert all(guard.capped(counted, rules, "email", day) is not None for day in range(start, opens))
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(
+    days=st.lists(st.integers(0, 90), max_size=60), cap=st.sampled_from([None, "1 per day", "9 per week", "90 per month"]),
+    countries=st.sampled_from([("FR",), ("US", "FR"), ("FR", "US")]), country=st.sampled_from(["FR", "US", None]),
+)  # fmt: skip
+def test_nobody_in_france_is_called_more_than_four_times_in_thirty_days(
+    days: list[int], cap: str | None, countries: tuple[str, ...], country: str | None
+) -> None:
+    """D3 (FR-08), whatever the files allow; and nobody else by a French company."""
+    project = a_project(countries, **({"cap": caps(voice=cap, all="99 per day")} if cap else {}))
+    rules, taken = guard.merge_guardrails(project, None, PACKS).caps_for(country), list[tuple[int, str]]()
+    for day in sorted(days):
+        if guard.capped(taken, rules, "voice", TODAY.toordinal() + day) is None:
+            taken.append((TODAY.toordinal() + day, "voice"))
+    if "FR" in (country, countries[0]):
+        assert all(sum(1 for day, _ in taken if first <= day < first + 30) <= 4 for first, _ in taken)
 
 
 def test_the_cap_opens_when_the_local_date_begins() -> None:
@@ -160,7 +180,9 @@ def test_at_cap_waits_only_for_what_opens_in_time(rule: str, opens: timedelta | 
     ],
 )
 @pytest.mark.guards("consent", "suppression")
-def test_an_opt_out_stops_marketing_and_a_bad_address_stops_all(reach: ChannelReach, marketing: str | None, transactional: str | None) -> None:
+def test_an_opt_out_stops_marketing_and_a_bad_address_stops_all(
+    reach: ChannelReach, marketing: str | None, transactional: str | None
+) -> None:
     assert guard.reachable({"sms": reach}, "sms", "marketing", NOW) == marketing
     assert guard.reachable({"sms": reach}, "sms", "transactional", NOW) == transactional
     assert guard.reachable({"sms": reach}, "sms", "service", NOW) == transactional

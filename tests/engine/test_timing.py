@@ -186,6 +186,32 @@ def test_the_spread_is_the_same_every_time_and_even() -> None:
     assert timing.spread(b"key", timedelta(0)) == timedelta(0)
 
 
+@pytest.mark.parametrize(
+    "length", [Duration(9000, "year"), Duration(10**11, "day"), Duration(10**13, "hour"), Duration(10**12, "month")]
+)
+def test_a_length_beyond_the_calendar_is_for_ever_and_stops_nothing(length: Duration) -> None:
+    now = wall("2027-01-04 10:00")
+    assert timing.add(length, now, PARIS) == timing.FAR
+    assert timing.before(length, now, PARIS) == timing.LONG_AGO
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/New_York", "Etc/UTC"])
+@pytest.mark.parametrize(
+    "moment", ["contact.end", "contact.end at 23:59", "1 month after contact.end", "36 hours before contact.end"]
+)
+def test_the_dates_that_mean_never_and_unknown_stop_nothing(zone: str, moment: str) -> None:
+    never = when(moment, "2027-01-04 11:30", zone=zone, attributes={"end": "9999-12-31"}).at
+    assert never is not None
+    assert never.year >= 8999
+    assert when(moment, "2027-01-04 11:30", zone=zone, attributes={"end": "0001-01-01"}).past
+
+
+@pytest.mark.parametrize("value", [None, "", "soon", "2027-02-30", "2027-13-01 10:00", 10**30, [], {}, "31/01/2027"])
+def test_what_is_no_date_is_missing(value: object) -> None:
+    assert timing.as_date(value) is None
+    assert when("contact.renewal", "2027-01-04 11:30", attributes={"renewal": value}).missing
+
+
 @settings(max_examples=150, deadline=None, database=None)
 @given(
     reached=st.integers(20_000, 23_000).map(lambda day: 1440 * day).flatmap(lambda m: st.integers(m, m + 1439)),
