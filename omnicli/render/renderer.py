@@ -20,7 +20,7 @@ from omnicli.errors import Exit, OmniError
 from omnicli.model.campaign import Campaign, Message
 from omnicli.model.project import Persona, Project
 from omnicli.model.touch import Rendered
-from omnicli.render import finish, links, required
+from omnicli.render import colours, finish, links, required
 from omnicli.render.facts import ResolvedFacts, is_personal, resolve_facts
 from omnicli.render.reader import Reader
 from omnicli.render.sandbox import MAX_CHUNKS, MAX_OUTPUT, Sandbox, Templates, TooMuch
@@ -226,7 +226,7 @@ class Renderer:
     def _turn(self, sheet: _Sheet, job: RenderJob, facts: ResolvedFacts) -> None:
         sheet.reader.turn_to(job.contact, facts, bytes.fromhex(job.touch), job.zone, job.at)
         if job.extra or sheet.extra.values_:
-            sheet.extra.values_ = {name: Constant(sheet.reader.cleaned(value)) for name, value in job.extra.items()}
+            sheet.extra.values_ = {name: _extra(value, sheet.reader) for name, value in job.extra.items()}
 
     def resolve(self, job: RenderJob) -> ResolvedFacts:
         """The job's facts, when the caller has not resolved them."""
@@ -525,14 +525,13 @@ class Renderer:
 
     def _brand(self, reader: Reader) -> Fields:
         brand = self.project.brand
-        values: dict[str, Any] = {}
-        if brand is not None:
-            for key in ("name", "legal_name", "address", "privacy", "logo", "font"):
-                if (text := getattr(brand, key)) is not None:
-                    values[key] = Constant(reader.folded(text))
-            values["colours"] = Fields("brand.colours", {name: Constant(colour) for name, colour in brand.colours.items()})
-        else:
-            values["name"] = Constant(self.project.project)
+        given = {key: getattr(brand, key) for key in ("name", "legal_name", "address", "privacy", "logo")} if brand else {}
+        values: dict[str, Any] = {key: Constant(reader.folded(text)) for key, text in given.items() if text is not None}
+        values.setdefault("name", Constant(self.project.project))
+        values["font"] = Constant(colours.font(brand.font if brand else None))
+        values["colours"] = Fields("brand.colours", {key: Constant(colour) for key, colour in colours.palette(brand.colours if brand else {}).items()})
+        if "logo" in values and not values["logo"].startswith("https://"):
+            del values["logo"]  # a file of the project: nobody's mail program could fetch it
         return Fields("brand", values)
 
     def _channel(self, channel: str) -> Fields:
@@ -603,6 +602,12 @@ def _persona(persona: Persona | None, reader: Reader) -> Any:
         for key in ("needs", "problems", "interests", "levers")
     }
     return Fields("persona", {"title": Constant(reader.folded(persona.title)), **lists})
+
+
+def _extra(value: str, reader: Reader) -> Any:
+    """What the touch says besides: a text, or its lines when it has several (a postal address)."""
+    lines = tuple(reader.cleaned(line) for line in value.splitlines() if line.strip())
+    return lines if "\n" in value else lines[0] if lines else ""
 
 
 def _link_function() -> Any:
