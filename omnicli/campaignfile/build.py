@@ -101,8 +101,9 @@ class Build:
                 self._alias(event)
             elif kind is yaml.DocumentStartEvent:
                 documents += 1
-                if documents == 2:
+                if documents > 1:
                     self._second_document(event)
+                if documents > 1 and not isinstance(self.root, Map):
                     return
             elif kind is yaml.StreamEndEvent:
                 return
@@ -110,25 +111,30 @@ class Build:
     def _scalar(self, event: Any) -> None:
         style: str = event.style
         span = self._span(event, style)
-        text: Any = event.value
         self._count(span)
-        if event.tag is not None:
-            self._tag(event.tag, span)
         if style:
+            span = self._trimmed(span) if style in "|>" else span
             self.long_spans.append(span)
-            if style in "|>":
-                span = self._trimmed(span)
-        elif text == "" and event.anchor is None:
-            text = Empty()
-        elif text in ("~", "null", "Null", "NULL"):
-            text = Null(text)
-        elif self._cut_by_comment(text, span):
-            text = UNKNOWN
-        if self.repaired and (span.line, span.column) in self.repaired:
-            text = UNKNOWN
+        text = self._text(event, span)
         if event.anchor is not None:
             self.anchors[event.anchor] = text
         self._put(text, span)
+
+    def _text(self, event: Any, span: Span) -> Any:
+        """The scalar as a text; empty and null ones are told apart, unreadable ones are unknown."""
+        text: str = event.value
+        if event.tag is not None:
+            self._tag(event.tag, span)
+            return UNKNOWN
+        if self.repaired and (span.line, span.column) in self.repaired:
+            return UNKNOWN
+        if span.style:
+            return text
+        if text == "" and event.anchor is None:
+            return Empty()
+        if text in ("~", "null", "Null", "NULL"):
+            return Null(text)
+        return UNKNOWN if self._cut_by_comment(text, span) else text
 
     def _trimmed(self, span: Span) -> Span:
         """A block scalar without the empty lines behind it."""
@@ -178,7 +184,10 @@ class Build:
             self.findings.append(too_big(place, t("nesting", "l'imbrication"), DEPTH))
             raise _Stop
         self.names.append(waiting[0] if self.keys and (waiting := self.keys[-1]) else "")
-        self._put(node, span)
+        if mapping and not self.stack and isinstance(self.root, Map):
+            node = self.root  # a second document: its keys are read as if the '---' were not there
+        else:
+            self._put(node, span)
         self.stack.append(node)
         self.keys.append(None)
 
@@ -213,6 +222,9 @@ class Build:
         span = self._span(event, "*")
         value = self.anchors.get(event.anchor)
         place = self.source.at(span)
+        if self.keys and self.keys[-1] is not None and self.keys[-1][0] == "<<":
+            self._put(UNKNOWN, span)
+            return
         if value is None:
             problem = t("'*{a}' names nothing", "« *{a} » ne désigne rien", a=event.anchor)
             cause = t(
@@ -246,7 +258,7 @@ class Build:
     def _put(self, value: Any, span: Span) -> None:
         """A value into the collection that is open: as the next key, the value of the last key, or an element."""
         if not self.stack:
-            self.root = value
+            self.root = value if self.root is None else self.root
             return
         parent = self.stack[-1]
         if isinstance(parent, Seq):
@@ -273,6 +285,8 @@ class Build:
     def _key(self, value: Any, span: Span) -> str:
         if isinstance(value, str) and value and not isinstance(value, Empty):
             return str(value)
+        if value is UNKNOWN:
+            return ""
         problem = t("a key must be a word", "une clé doit être un mot")
         cause = t(
             "a '?' or ':' or '{' at the beginning of a text; quote it",

@@ -37,7 +37,7 @@ def validate(
     `references`: `${NAME}` may stand where a typed value is wanted, and is taken from the environment (S008 when
     unset). `currency` is what S005 suggests. None when no round of validation went through.
     """
-    work = _Work(source, _copied(source.root), references=references, currency=currency)
+    work = _Work(source, {} if isinstance(source.root, Empty) else _copied(source.root), references=references, currency=currency)
     for _ in range(ROUNDS):
         try:
             return model.model_validate(work.data, by_alias=True, by_name=False), work.findings
@@ -57,7 +57,7 @@ def _copied(tree: Any) -> Any:
         return {key: _copied(value) for key, value in tree.items()}
     if isinstance(tree, list):
         return [_copied(value) for value in tree]
-    return {} if tree is None or (isinstance(tree, Empty) and tree is not UNKNOWN) else tree
+    return tree
 
 
 def dotted(path: Iterable[str | int]) -> str:
@@ -95,11 +95,13 @@ class _Work:
         here: Any = self.data
         path: list[str | int] = []
         for part in location:
-            if (isinstance(here, dict) and part in here) or (
-                isinstance(here, list) and isinstance(part, int) and part < len(here)
-            ):
+            if isinstance(here, dict) and part in here:
+                here = here[str(part)]
+            elif isinstance(here, list) and isinstance(part, int) and part < len(here):
                 here = here[part]
-                path.append(part)
+            else:
+                continue
+            path.append(part)
         return tuple(path)
 
     def put(self, path: KeyPath, value: Any) -> None:

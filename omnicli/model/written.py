@@ -95,6 +95,11 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
+def unknown(value: object) -> bool:
+    """Whether a place failed and holds no value; mypy knows nothing of it, so this is asked where it matters."""
+    return value is UNKNOWN
+
+
 class Empty(str):
     """A key with nothing behind it."""
 
@@ -228,6 +233,8 @@ def _literal(
                 try:
                     return parse(" ".join(value.split()))
                 except lit.LiteralError as error:
+                    if isinstance(value, Loose):
+                        return value
                     raise refuse(error) from None
             raise no_value(value, t(*wanted))
         if value is UNKNOWN or (isinstance(value, kind) and not isinstance(value, bool)):
@@ -358,6 +365,11 @@ def whole(low: int, high: int) -> Any:
     return (PlainValidator(read), WithJsonSchema(schema))
 
 
+def _url(text: str) -> str:
+    return text if _REFERENCE.fullmatch(text) else lit.parse_url(text)
+
+
+_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _A_NAME = ("a name such as 'offre-bienvenue' (a-z, 0-9, - and _)", "un nom tel que « offre-bienvenue » (a-z, 0-9, - et _)")
 _SCALARS = ("number", "boolean")
 
@@ -400,6 +412,40 @@ Price = Annotated[
     *_literal(lit.Money.price, lit.Money, ("money such as 0.05 EUR", "un montant tel que 0.05 EUR"), "0.05 EUR",
               pattern=r"^\d+(\.\d+)?\s*[A-Z]{3}$"),
 ]  # fmt: skip
+Language = Annotated[
+    str,
+    *_literal(lit.parse_language, str, ("a language such as fr or fr-CA", "une langue telle que fr ou fr-CA"), "fr", "fr-CA",
+              pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2}|-\d{3})?$"),
+]  # fmt: skip
+Country = Annotated[
+    str,
+    *_literal(
+        lit.parse_country,
+        str,
+        ("a country code such as FR", "un code de pays tel que FR"),
+        "FR",
+        also=("boolean",),
+        pattern="^[A-Z]{2}$",
+    ),
+]
+Currency = Annotated[
+    str, *_literal(lit.parse_currency, str, ("a currency such as EUR", "une devise telle que EUR"), "EUR", pattern="^[A-Z]{3}$")
+]
+Url = Annotated[
+    str,
+    *_literal(
+        _url, str, ("an address such as https://example.com", "une adresse telle que https://example.com"), "https://example.com"
+    ),
+]
+WordsKey = Annotated[
+    str,
+    *_literal(
+        lit.parse_words_key,
+        str,
+        ("a language or language/register such as fr/tu", "une langue ou langue/registre telle que fr/tu"),
+        "fr/tu",
+    ),
+]
 Duration = Annotated[
     lit.Duration,
     *_literal(lit.Duration.parse, lit.Duration, ("a duration such as '3 days'", "une durée telle que « 3 days »"), "3 days", "2 hours",
