@@ -33,6 +33,7 @@ from omnicli.model.written import (
     Empty,
     EventTerm,
     Every,
+    Language,
     Listing,
     Moment,
     Money,
@@ -44,6 +45,7 @@ from omnicli.model.written import (
     Text,
     Wait,
     Words,
+    WordsKey,
     YesNo,
     brace_advice,
     no_value,
@@ -216,11 +218,11 @@ class Message(Authored):
     facts: Named[Name, Fact] = Field(
         default_factory=dict, description="What must be identical on every channel.", examples=[{"offer": "20 %"}]
     )
-    say: Named[Text, Named[Name, Words]] = Field(description="The words: language or language/register → slot → text.")
+    say: Named[WordsKey, Named[Name, Words]] = Field(description="The words: language or language/register → slot → text.")
     omit: Named[Text, Listing[Text]] = Field(default_factory=dict, description="Channel → facts left out there on purpose.")
     allow: Named[Text, Text] = Field(default_factory=dict, description="Figure that may stand in the words → why.")
     channels: Listing[Text] | None = Field(default=None, description="The only channels this message may take.")
-    approved: Named[Text, Text] = Field(default_factory=dict, description="Language → WhatsApp template approved for it.")
+    approved: Named[WordsKey, Text] = Field(default_factory=dict, description="Language → WhatsApp template approved for it.")
     replaces: Name | None = Field(default=None, description="The message whose offer this one supersedes.")
     purpose: Annotated[Purpose | None, *words(*PURPOSES)] = Field(
         default=None, description="When less promotional than the campaign."
@@ -463,7 +465,7 @@ class Campaign(Authored):
     title: Text = Field(description="What people call it.")
     why: Text | None = Field(default=None, description="Why it exists: the first line of the report.")
     owner: Text | None = Field(default=None, description="Who answers for it.")
-    languages: Listing[Text] | None = Field(default=None, description="Languages it is written in; default: the project's.")
+    languages: Listing[Language] | None = Field(default=None, description="Languages it is written in; default: the project's.")
     purpose: Annotated[Purpose, *words(*PURPOSES)] = Field(default="marketing", description="What it is in the eyes of the law.")
     goal: Goal | None = Field(default=None, description="How you will know that it worked.")
     holdout: Percent | None = Field(

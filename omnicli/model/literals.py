@@ -15,6 +15,7 @@ from decimal import Decimal
 from omnicli import clock
 from omnicli.texts import t
 
+REGISTERS = ("tu", "vous", "formal", "informal")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MINOR_DIGITS = {
     "JPY": 0, "KRW": 0, "XAF": 0, "XOF": 0, "XPF": 0, "CLP": 0, "VND": 0, "ISK": 0, "BIF": 0, "DJF": 0, "GNF": 0, "KMF": 0, "PYG": 0, "RWF": 0,
@@ -25,6 +26,10 @@ MINOR_DIGITS = {
 CURRENCIES = frozenset(
     ["AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD", "BIF", "BMD", "BND", "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CLP", "CNY", "COP", "CRC", "CUP", "CVE", "CZK", "DJF", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP", "GBP", "GEL", "GHS", "GIP", "GMD", "GNF", "GTQ", "GYD", "HKD", "HNL", "HTG", "HUF", "IDR", "ILS", "INR", "IQD", "IRR", "ISK", "JMD", "JOD", "JPY", "KES", "KGS", "KHR", "KMF", "KPW", "KRW", "KWD", "KYD", "KZT", "LAK", "LBP", "LKR", "LRD", "LSL", "LYD", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRU", "MUR", "MVR", "MWK", "MXN", "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "OMR", "PAB", "PEN", "PGK", "PHP", "PKR", "PLN", "PYG", "QAR", "RON", "RSD", "RUB", "RWF", "SAR", "SBD", "SCR", "SDG", "SEK", "SGD", "SHP", "SLE", "SOS", "SRD", "SSP", "STN", "SVC", "SYP", "SZL", "THB", "TJS", "TMT", "TND", "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "UGX", "USD", "UYU", "UZS", "VED", "VES", "VND", "VUV", "WST", "XAF", "XCD", "XCG", "XOF", "XPF", "YER", "ZAR", "ZMW", "ZWG"]
 )
+#: ISO 3166-1 alpha-2 (Kosovo's XK, which people write too).
+COUNTRIES = frozenset(
+    ["AD", "AE", "AF", "AG", "AI", "AL", "AM", "AO", "AQ", "AR", "AS", "AT", "AU", "AW", "AX", "AZ", "BA", "BB", "BD", "BE", "BF", "BG", "BH", "BI", "BJ", "BL", "BM", "BN", "BO", "BQ", "BR", "BS", "BT", "BV", "BW", "BY", "BZ", "CA", "CC", "CD", "CF", "CG", "CH", "CI", "CK", "CL", "CM", "CN", "CO", "CR", "CU", "CV", "CW", "CX", "CY", "CZ", "DE", "DJ", "DK", "DM", "DO", "DZ", "EC", "EE", "EG", "EH", "ER", "ES", "ET", "FI", "FJ", "FK", "FM", "FO", "FR", "GA", "GB", "GD", "GE", "GF", "GG", "GH", "GI", "GL", "GM", "GN", "GP", "GQ", "GR", "GS", "GT", "GU", "GW", "GY", "HK", "HM", "HN", "HR", "HT", "HU", "ID", "IE", "IL", "IM", "IN", "IO", "IQ", "IR", "IS", "IT", "JE", "JM", "JO", "JP", "KE", "KG", "KH", "KI", "KM", "KN", "KP", "KR", "KW", "KY", "KZ", "LA", "LB", "LC", "LI", "LK", "LR", "LS", "LT", "LU", "LV", "LY", "MA", "MC", "MD", "ME", "MF", "MG", "MH", "MK", "ML", "MM", "MN", "MO", "MP", "MQ", "MR", "MS", "MT", "MU", "MV", "MW", "MX", "MY", "MZ", "NA", "NC", "NE", "NF", "NG", "NI", "NL", "NO", "NP", "NR", "NU", "NZ", "OM", "PA", "PE", "PF", "PG", "PH", "PK", "PL", "PM", "PN", "PR", "PS", "PT", "PW", "PY", "QA", "RE", "RO", "RS", "RU", "RW", "SA", "SB", "SC", "SD", "SE", "SG", "SH", "SI", "SJ", "SK", "SL", "SM", "SN", "SO", "SR", "SS", "ST", "SV", "SX", "SY", "SZ", "TC", "TD", "TF", "TG", "TH", "TJ", "TK", "TL", "TM", "TN", "TO", "TR", "TT", "TV", "TW", "TZ", "UA", "UG", "UM", "US", "UY", "UZ", "VA", "VC", "VE", "VG", "VI", "VN", "VU", "WF", "WS", "YE", "YT", "ZA", "ZM", "ZW"]
+) | {"XK"}
 _SYMBOLS = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY"}
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 
@@ -69,6 +74,55 @@ def parse_name(text: str) -> str:
     low = re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-")
     fix = low if re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", low) else None
     raise LiteralError("S003", t("a name such as 'offre-bienvenue' (a-z, 0-9, - and _)", "un nom tel que « offre-bienvenue » (a-z, 0-9, - et _)"), text, fix=fix)
+
+
+def parse_language(text: str) -> str:
+    """`fr`, `fr-CA`: a language, and the country where it is spoken when that matters."""
+    if re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2}|-[0-9]{3})?", text):
+        return text
+    parts = re.fullmatch(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{2}))?", text)
+    fix = (parts[1].lower() + (f"-{parts[2].upper()}" if parts[2] else "")) if parts else None
+    raise LiteralError("S003", t("a language such as fr or fr-CA", "une langue telle que fr ou fr-CA"), text, fix=fix)
+
+
+def parse_country(text: str) -> str:
+    """An ISO 3166 code of two capitals."""
+    if text in COUNTRIES:
+        return text
+    upper = {"UK": "GB", "EN": "GB"}.get(text.upper(), text.upper())
+    raise LiteralError("S003", t("a country code such as FR", "un code de pays tel que FR"), text, fix=upper if upper in COUNTRIES else None)
+
+
+def parse_currency(text: str) -> str:
+    """An ISO 4217 code of three capitals."""
+    if text in CURRENCIES:
+        return text
+    upper = _SYMBOLS.get(text, text.upper())
+    raise LiteralError("S003", t("a currency such as EUR", "une devise telle que EUR"), text, fix=upper if upper in CURRENCIES else None)
+
+
+def parse_url(text: str) -> str:
+    """An address with its scheme; whether it must be https is lint's to say."""
+    if re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s/?#]+\S*", text, re.IGNORECASE):
+        return text
+    bare = re.fullmatch(r"(?:www\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)+(?:/\S*)?", text, re.IGNORECASE)
+    wanted = t("an address such as https://example.com", "une adresse telle que https://example.com")
+    raise LiteralError("S003", wanted, text, fix=f"https://{text}" if bare else None)
+
+
+def parse_words_key(text: str) -> str:
+    """A key of `say` and `approved`: `fr`, `fr/tu`."""
+    language, slash, register = text.partition("/")
+    try:
+        parse_language(language)
+    except LiteralError as error:
+        wanted = t("a language or language/register such as fr/tu", "une langue ou langue/registre telle que fr/tu")
+        raise LiteralError("S003", wanted, text, fix=f"{error.fix}{slash}{register}" if error.fix and (not slash or register in REGISTERS) else None) from None
+    if slash and register not in REGISTERS:
+        wanted = t("a register: {x}", "un registre : {x}", x=", ".join(REGISTERS))
+        low = register.lower()
+        raise LiteralError("S003", wanted, text, fix=f"{language}/{low}" if low in REGISTERS else None)
+    return text
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -12,10 +12,13 @@ from omnicli.model.written import (
     AtCap,
     Authored,
     Condition,
+    Country,
+    Currency,
     Day,
     Distance,
     Duration,
     Empty,
+    Language,
     Listing,
     Name,
     Named,
@@ -25,6 +28,7 @@ from omnicli.model.written import (
     Text,
     TimeOfDay,
     Timeout,
+    Url,
     Window,
     YesNo,
     attribute_type,
@@ -92,7 +96,7 @@ class Brand(Authored):
     name: Text = Field(description="The name that people know you by.", examples=["Maison Lune"])
     legal_name: Text | None = Field(default=None, description="The company behind the brand.", examples=["Maison Lune SAS"])
     address: Text | None = Field(default=None, description="Postal address, printed where the law asks for it.")
-    privacy: Text | None = Field(
+    privacy: Url | None = Field(
         default=None, description="Address of the privacy notice.", examples=["https://www.example.com/privacy"]
     )
     logo: Text | None = Field(default=None, description="Path of the logo in the project.", examples=["assets/logo.png"])
@@ -320,7 +324,7 @@ class Utm(Authored):
 class Tracking(Authored):
     """How links and openings are followed."""
 
-    domain: Text | None = Field(default=None, description="https address on which every link that people see stands.")
+    domain: Url | None = Field(default=None, description="https address on which every link that people see stands.")
     clicks: YesNo | None = Field(default=None, description="Follow clicks; default yes with a domain.")
     opens: Annotated[Literal["off", "aggregate", "consented"], *words("off", "aggregate", "consented")] = Field(
         default="aggregate", description="Count openings: not at all, in sums only, or by person where consented."
@@ -342,7 +346,7 @@ class Topic(Authored):
 class Webhook(Authored):
     """A target of `call`."""
 
-    url: Text = Field(description="https address.")
+    url: Url = Field(description="https address.")
     secret: Text | None = Field(default=None, description="Key of the signature; always ${NAME}.", examples=["${CRM_SECRET}"])
     timeout: Timeout = Field(default=lit.Duration(10, "second"), description="How long to wait.")
     idempotent: YesNo = Field(default=False, description="yes: the receiver knows a repeated Idempotency-Key.")
@@ -387,7 +391,7 @@ class LintSettings(Authored):
 
 
 class EnvironmentTracking(Authored):
-    domain: Text | None = Field(default=None, description="https address for links in the live environment.")
+    domain: Url | None = Field(default=None, description="https address for links in the live environment.")
 
 
 class Environment(Authored):
@@ -404,12 +408,12 @@ class Project(Authored):
     project: Name = Field(
         description="Name of the project: it appears in paths, click tokens and locks.", examples=["maison-lune"]
     )
-    languages: Listing[Text] = Field(description="Languages you write in; the first is the default.", examples=[["fr", "en"]])
-    countries: Listing[Text] = Field(
+    languages: Listing[Language] = Field(description="Languages you write in; the first is the default.", examples=[["fr", "en"]])
+    countries: Listing[Country] = Field(
         default=(), description="Where your people live: chooses law, operators and holidays.", examples=[["FR", "BE"]]
     )
     time_zone: Text = Field(description="The project's time zone.", examples=["Europe/Paris"])
-    currency: Text = Field(default="EUR", description="What budgets, costs and reports count in.", examples=["EUR"])
+    currency: Currency = Field(default="EUR", description="What budgets, costs and reports count in.", examples=["EUR"])
     send_time: TimeOfDay = Field(default=lit.TimeOfDay(600), description="When a date stands without a time of day.")
     brand: Brand | None = Field(default=None, description="Who you are: what templates see as brand.*")
     channels: Named[Text, Channel] = Field(description="The channels you use and who carries them.")
@@ -428,7 +432,7 @@ class Project(Authored):
     providers: Named[Text, Named[Text, Any]] = Field(
         default_factory=dict, description="Settings of providers; secrets are ${NAME}."
     )
-    public_url: Text | None = Field(default=None, description="https address where 'omni serve' can be reached.")
+    public_url: Url | None = Field(default=None, description="https address where 'omni serve' can be reached.")
     schedule: Schedule = Field(default_factory=Schedule, description="How often ticks run, and how gently they send.")
     holdout: ProjectHoldout | None = Field(default=None, description="People whom no marketing campaign reaches.")
     environments: Named[Text, Environment] = Field(default_factory=dict, description="What differs in the live environment.")
