@@ -49,10 +49,7 @@ def _mend(text: str, lines: bool) -> tuple[str, Problem | None]:
     if _SURROGATE.search(text):
         raise Refused("half_character", t("not a text: it holds half a character", "pas un texte : il contient un demi-caractère"))
     problem: Problem | None = None
-    if not lines and text.rstrip("\r\n") != text:
-        text = text.rstrip("\r\n")
-        problem = _repaired("line_end", t("the line end behind the value was removed", "le retour à la ligne après la valeur a été retiré"))
-    if (bare := text.strip(" ")) != text:
+    if (bare := text.strip()) != text:
         text = bare
         problem = _repaired("spaces", t("spaces around the value were removed", "les espaces autour de la valeur ont été retirées"))
     if (bare := _GUARDED.sub("", text, count=1) if _GUARDED.match(text) else text) != text:

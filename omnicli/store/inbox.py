@@ -47,6 +47,17 @@ def receive(connection: sa.Connection, responses: Iterable[Response], *, now: da
     return new
 
 
+def known(connection: sa.Connection, source: str, ids: Sequence[str]) -> set[str]:
+    """Which of these ids of one source are in the inbox already."""
+    keys = {dedup_key(source, id): id for id in ids}
+    found: set[str] = set()
+    for start in range(0, len(keys), 900):
+        some = list(keys)[start : start + 900]
+        query = sa.select(inbox.c.dedup_key).where(inbox.c.provider == source, inbox.c.dedup_key.in_(some))
+        found.update(keys[bytes(key)] for key in connection.execute(query).scalars())
+    return found
+
+
 def write_raw(response: Response) -> bytes:
     """The response as JSON bytes; defaults are left out."""
     found: dict[str, Any] = {"id": response.id, "contact": response.contact, "name": response.name, "at": clock.iso(response.at)}

@@ -1,0 +1,117 @@
+"""Permissions and bars by hand: `contact consent` and `contact suppress`."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from omnicli import clock
+from omnicli.errors import OmniError
+from omnicli.people import addresses
+from omnicli.people.clean import Refused
+from omnicli.store import audience, consents
+from omnicli.store import tables as tb
+from omnicli.store.consents import refold_reach, suppress
+from omnicli.text import did_you_mean
+from omnicli.texts import t
+
+if TYPE_CHECKING:
+    from omnicli.campaignfile import Loaded
+    from omnicli.store.connection import Store
+
+__all__ = ["change_consent", "refold_reach", "standing", "suppress", "suppress_address", "the_contact"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a person permits on one channel now."""
+
+    channel: str
+    purpose: str
+    granted: bool
+    at: datetime
+    until: datetime | None
+    source: str | None
+
+
+def the_contact(connection: sa.Connection, id: str) -> int:
+    """The number of the contact; OmniError with the nearest id when there is none."""
+    found = audience.find(connection, id)
+    if found is None:
+        near = did_you_mean(id, audience.near(connection, id))
+        raise OmniError(t("no contact '{id}'.", "pas de contact « {id} ».", id=id) + near, hint="omni contact list", code="no-contact")
+    return found
+
+
+def the_channel(loaded: Loaded, channel: str | None) -> str:
+    assert loaded.project is not None
+    if channel is None:
+        raise OmniError(t("which channel?", "quel canal ?"), hint=", ".join(loaded.project.channels), code="usage")
+    if channel not in loaded.project.channels:
+        raise OmniError(t("channel '{channel}' is not set up in omni.yaml.", "le canal « {channel} » n'est pas déclaré dans omni.yaml.", channel=channel)
+                        + did_you_mean(channel, loaded.project.channels), code="no-channel")  # fmt: skip
+    return channel
+
+
+def standing(connection: sa.Connection, number: int) -> list[Standing]:
+    c = tb.consent.c
+    query = sa.select(c.channel, c.purpose, c.granted, c.at, c.until, c.source).where(c.contact_id == number).order_by(c.channel, c.purpose)
+    return [Standing(r[0], r[1], bool(r[2]), clock.from_ms(r[3]), clock.from_ms(r[4]) if r[4] else None, r[5]) for r in connection.execute(query)]
+
+
+def change_consent(
+    store: Store, loaded: Loaded, id: str, channel: str, *, granted: bool, now: datetime, at: datetime | None = None, until: datetime | None = None,
+    source: str | None = None, proof: Path | None = None,
+) -> bool:  # fmt: skip
+    """Append a permission or its withdrawal to the log; True when what stands changed. The proof is kept as name and SHA-256."""
+    kept = None
+    if proof is not None:
+        try:
+            kept = f"{proof.name} sha256:{hashlib.sha256(proof.read_bytes()).hexdigest()}"
+        except OSError as error:
+            raise OmniError(t("cannot read {path}: {why}", "impossible de lire {path} : {why}", path=proof, why=error.strerror), code="file") from None
+    wanted = the_channel(loaded, channel)
+    with store.write() as connection:
+        number = the_contact(connection, id)
+        state = "granted" if granted else "withdrawn"
+        permission = consents.Permission(number, wanted, granted, at or now, until, source or "omni contact consent", kept, state=state)
+        changed = consents.record_permissions(connection, [permission], now=now)
+        refold_reach(connection, [number], now=now)
+        return bool(changed)
+
+
+def suppress_address(
+    store: Store, loaded: Loaded, text: str, *, now: datetime, channel: str | None = None, reason: str | None = None, until: datetime | None = None,
+    source: str = "omni contact suppress",
+) -> list[tuple[str, int]]:  # fmt: skip
+    """Bar an address from marketing: on one channel, or on every channel that could reach it; (channel, people hit) each.
+
+    The bar is a fingerprint: it holds for whoever has the address now or is imported with it later.
+    """
+    assert loaded.project is not None
+    project = loaded.project
+    if channel is not None:
+        channels = [the_channel(loaded, channel)]
+    else:
+        family = {"email": ("email",), "sms": ("sms", "whatsapp", "voice")}.get(addresses.channel_of(text) or "", ())
+        channels = [name for name in family if name in project.channels]
+    if not channels:
+        raise OmniError(t("which channel is this an address of?", "de quel canal est-ce une adresse ?"),
+                        hint=t("--channel {all}", "--channel {all}", all=" | ".join(project.channels)), code="usage")  # fmt: skip
+    country = project.countries[0] if project.countries else None
+    key = consents.pepper(project.project, store.path)
+    out = []
+    with store.write() as connection:
+        for name in channels:
+            try:
+                _, norm = addresses.normalise(name, text, country)
+            except Refused as refused:
+                raise OmniError(refused.problem.reason, code="address") from None
+            bar = consents.Bar(name, consents.fingerprint(key, name, norm), reason or "asked", now, until=until, source=source)
+            out.append((name, len(suppress(connection, [bar], now=now))))
+    return out
