@@ -391,6 +391,8 @@ class LintSettings(Authored):
 
 
 class EnvironmentTracking(Authored):
+    """Where links stand in the live environment."""
+
     domain: Url | None = Field(default=None, description="https address for links in the live environment.")
 
 
