@@ -244,7 +244,12 @@ def _literal(
     schema: dict[str, Any] = {"type": ["string", *also] if also else "string", "examples": list(examples)}
     if pattern:
         schema["pattern"] = pattern
-    return (PlainValidator(read), PlainSerializer(str, return_type=str), WithJsonSchema(schema))
+    return (PlainValidator(read), PlainSerializer(_spelled, return_type=str), WithJsonSchema(schema))
+
+
+def _spelled(value: Any) -> str:
+    """The one spelling that reads back as the value; a date and time has no seconds."""
+    return value.strftime("%Y-%m-%d %H:%M") if isinstance(value, datetime) else str(value)
 
 
 def no_value(value: str, wanted: str) -> PydanticCustomError:
