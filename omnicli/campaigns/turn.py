@@ -190,7 +190,7 @@ def turn(
         work.report.rounds += 1
         if work.report.rounds > ROUNDS:
             raise RecursionError("a pass is due again and again at one instant")
-        more = any([work.lane(versions, once=False) for versions, halted in work.lanes(campaigns) if not halted])
+        more = work.round(campaigns)
     return work.report
 
 
@@ -218,6 +218,13 @@ class _Turn:
             halted = row.state == "paused" and row.pause_people != "finish"
             found.setdefault((not halted, self._priority(version_id)), []).append(version_id)
         return [(tuple(ids), not order[0]) for order, ids in sorted(found.items())]
+
+    def round(self, names: Sequence[str] | None) -> bool:
+        """Every lane once, the first priority first; True when something was decided."""
+        moved = False
+        for versions, halted in self.lanes(names):
+            moved = (not halted and self.lane(versions, once=False)) or moved
+        return moved
 
     def _priority(self, version_id: int) -> int:
         if version_id in self.houses._houses or version_id in self.houses._trees:

@@ -29,7 +29,7 @@ TRIES_ON = frozenset({"unreachable", "no_words"})
 WORDLESS = frozenset({"no_words", "no template"})
 #: How often a touch that the budget holds asks again; one that waits for an approval asks in the next run.
 BUDGET_ASKS = timedelta(hours=1)
-NEXT_RUN = timedelta(milliseconds=1)
+NEXT_RUN = timedelta(milliseconds=1)  # the smallest step of the store's clock
 #: A letter handed over is received after this, where the project does not say `lead_time` (3.1).
 LETTER_TAKES = Duration(4, "day")
 #: WhatsApp takes free words for so long after the person wrote; else only approved templates (docs/language 5.3).
@@ -439,6 +439,8 @@ class _Walk:
             return _Objection(name, skip="next channel")
         if outcome == "skip" or opens is None:
             return _Objection(name, skip="capped")
+        if case.time is not None:  # a held touch keeps its time of day (7.2)
+            opens = timing.next_time(case.time, opens - NEXT_RUN, self.zone)
         free = self._free(case, channel, opens)
         return _Objection(name, until=free.at or opens)
 

@@ -25,7 +25,7 @@ from omnicli.model.response import Response
 from omnicli.store import campaigns as stored
 from omnicli.store import tables as tb
 from omnicli.store import turns
-from omnicli.store.columns import to_column, kind_of
+from omnicli.store.columns import kind_of, to_column
 from omnicli.store.connection import Store
 from omnicli.store.consents import fingerprint, pepper
 from omnicli.store.inbox import receive
@@ -124,7 +124,9 @@ class Stage:
             stored.change(connection, stored.find(connection, name).id, **columns)
 
     # --- people ---------------------------------------------------------------------------------------------------
-    def person(self, name: str, *, consent: Sequence[str] = ("email",), addresses: Sequence[str] | None = None, **values: Any) -> int:
+    def person(
+        self, name: str, *, consent: Sequence[str] = ("email",), addresses: Sequence[str] | None = None, **values: Any
+    ) -> int:
         """A contact with addresses and consents; other keywords are attributes or built-in columns."""
         project = self.loaded.project
         reach = {c: ChannelReach(True, True if c in consent else None) for c in (addresses if addresses is not None else consent)}
@@ -149,13 +151,19 @@ class Stage:
             for channel in reach:
                 norm = f"{name}@{channel}"
                 connection.execute(
-                    sa.insert(tb.address).values(contact_id=id_, channel=channel, value=norm, norm=norm, hmac=fingerprint(key, channel, norm))
+                    sa.insert(tb.address).values(
+                        contact_id=id_, channel=channel, value=norm, norm=norm, hmac=fingerprint(key, channel, norm)
+                    )
                 )
                 if channel in consent:
-                    connection.execute(sa.insert(tb.consent).values(contact_id=id_, channel=channel, purpose="marketing", granted=1, at=0))
+                    connection.execute(
+                        sa.insert(tb.consent).values(contact_id=id_, channel=channel, purpose="marketing", granted=1, at=0)
+                    )
         return id_
 
-    def says(self, who: str, name: str, *, at: str | None = None, id: str | None = None, source: str = "test", **fields: Any) -> None:
+    def says(
+        self, who: str, name: str, *, at: str | None = None, id: str | None = None, source: str = "test", **fields: Any
+    ) -> None:
         """Something came back: it waits in the inbox until the next fold."""
         when = paris(at) if at else self.now
         own = {k: fields.pop(k) for k in ("channel", "campaign", "message", "step", "touch", "machine") if k in fields}
@@ -195,10 +203,14 @@ class Stage:
             due = connection.execute(query.order_by(x.priority, x.due_at, x.touch_key)).all()
             for id_, contact_id, channel, purpose in due:
                 for state in ("claimed", "sending"):
-                    connection.execute(sa.update(tb.touch).where(x.id == id_).values(send_state=state, lease_by="t", lease_until=ms))
+                    connection.execute(
+                        sa.update(tb.touch).where(x.id == id_).values(send_state=state, lease_by="t", lease_until=ms)
+                    )
                 why = reason or ("refused" if outcome == "rejected" else None)
                 connection.execute(
-                    sa.update(tb.touch).where(x.id == id_).values(send_state=outcome, reason=why, lease_by=None, lease_until=None, settled_at=ms)
+                    sa.update(tb.touch)
+                    .where(x.id == id_)
+                    .values(send_state=outcome, reason=why, lease_by=None, lease_until=None, settled_at=ms)
                 )
                 if outcome == "accepted" and purpose == "marketing":
                     self._slots(connection, id_, contact_id, channel)
@@ -210,7 +222,9 @@ class Stage:
         s = tb.cap_slot.c
         day = self.now.astimezone(PARIS).date().isoformat()
         for rule in ("all", channel):
-            taken = connection.scalar(sa.select(sa.func.count()).where(s.contact_id == contact_id, s.local_date == day, s.rule == rule))
+            taken = connection.scalar(
+                sa.select(sa.func.count()).where(s.contact_id == contact_id, s.local_date == day, s.rule == rule)
+            )
             connection.execute(sa.insert(tb.cap_slot).values(contact_id=contact_id, local_date=day, rule=rule, slot=taken + 1,
                                                              touch_id=touch_id, at=clock.to_ms(self.now)))  # fmt: skip
 
