@@ -46,9 +46,13 @@ def measure(contacts: int) -> dict[str, Any]:
         loaded = open_project(root)
         store = open_store(loaded, live=False)
         with Watch() as watch:
-            report = import_contacts(store, loaded, rows, mapping=root / "people.map.yaml", now=clock.read_instant("2027-01-04 09:00", "UTC"))
+            report = import_contacts(
+                store, loaded, rows, mapping=root / "people.map.yaml", now=clock.read_instant("2027-01-04 09:00", "UTC")
+            )
         with Watch() as again:
-            import_contacts(store, loaded, rows, mapping=root / "people.map.yaml", now=clock.read_instant("2027-01-04 09:00", "UTC"))
+            import_contacts(
+                store, loaded, rows, mapping=root / "people.map.yaml", now=clock.read_instant("2027-01-04 09:00", "UTC")
+            )
         store.close()
     return {
         "goal": "≤ 1.5 of csv.reader + executemany", "contacts": contacts, "ratio": round(watch.seconds / base, 2), "omni_s": round(watch.seconds, 2),

@@ -38,7 +38,19 @@ def measure(contacts: int) -> dict[str, Any]:
 
 def heavy_imports() -> list[str]:
     """CLI modules that import more than typer at their top: those with a heavy package loaded after their import."""
-    heavy = ("pydantic", "lark", "jinja2", "sqlalchemy", "alembic", "babel", "phonenumbers", "css_inline", "apscheduler", "yaml", "rich.table")
+    heavy = (
+        "pydantic",
+        "lark",
+        "jinja2",
+        "sqlalchemy",
+        "alembic",
+        "babel",
+        "phonenumbers",
+        "css_inline",
+        "apscheduler",
+        "yaml",
+        "rich.table",
+    )
     folder = Path(__file__).parent.parent / "omnicli" / "cli"
     found = []
     for path in sorted(folder.glob("*.py")):

@@ -68,7 +68,9 @@ def position(text: str, offset: int) -> tuple[int, int]:
 
 
 def shown(findings: tuple[Finding, ...]) -> str:
-    return "\n".join(f"{f.place.file}:{f.place.line}:{f.place.column}-{f.place.end_column} {f.code} {f.message}" for f in findings)
+    return "\n".join(
+        f"{f.place.file}:{f.place.line}:{f.place.column}-{f.place.end_column} {f.code} {f.message}" for f in findings
+    )
 
 
 def test_the_good_project_yields_nothing(tmp_path: Path) -> None:
@@ -96,7 +98,9 @@ def test_the_bad_case_yields_its_code_at_its_place(name: str, case: dict[str, An
 
 
 @pytest.mark.parametrize(
-    ("name", "case"), [(n, c) for n, c in cases() if catalogue()[n.split(" ")[0]].fix], ids=lambda value: value if isinstance(value, str) else ""
+    ("name", "case"),
+    [(n, c) for n, c in cases() if catalogue()[n.split(" ")[0]].fix],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_fix_mends_its_finding_and_nothing_else_and_once_is_enough(name: str, case: dict[str, Any], tmp_path: Path) -> None:
     code = name.split(" ")[0]
