@@ -292,13 +292,10 @@ def stop(store: Store, name: str, *, now: datetime, because: str | None = None) 
             .where(mine, x.send_state.in_(("planned", "retry")))
             .values(send_state="skipped", reason="stopped", settled_at=ms, held_by=None)
         ).rowcount
-        states = dict(
-            connection.execute(
-                sa.select(x.send_state, sa.func.count()).where(mine, x.send_state.in_(campaigns.UNSETTLED)).group_by(x.send_state)
-            )
-            .tuples()
-            .all()
+        counted = (
+            sa.select(x.send_state, sa.func.count()).where(mine, x.send_state.in_(campaigns.UNSETTLED)).group_by(x.send_state)
         )
+        states: dict[str, int] = {row[0]: row[1] for row in connection.execute(counted)}
         connection.execute(_ledger(inside, ms, because))
         _tell_exits(connection, row, ms)
         left = connection.execute(

@@ -316,7 +316,7 @@ def _touches(
     """Every touch that the rehearsal made or settled, in the order in which it leaves."""
     e, x, c = tb.enrollment.c, tb.touch.c, tb.contact.c
     query = (
-        sa.select(x, e.persona, c.source_id, c.time_zone, tb.campaign.c.name)
+        sa.select(*x, e.persona, c.source_id, c.time_zone, tb.campaign.c.name)
         .join(tb.enrollment, e.id == x.enrollment_id)
         .join(tb.contact, c.id == x.contact_id)
         .join(tb.campaign, tb.campaign.c.id == e.campaign_id)

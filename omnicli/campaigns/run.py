@@ -7,6 +7,7 @@ it on a copy of the store with providers that carry nothing, so what a plan show
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
     from omnicli.campaigns.dispatch import DispatchReport
     from omnicli.model.decision import Tally
-    from omnicli.render import Renderer
+    from omnicli.render.renderer import Renderer
     from omnicli.store.connection import Store
 
 #: A run that is not at rest after this many rounds has met a defect; it stops and says so.
@@ -62,7 +63,8 @@ class Held:
 
 @dataclass
 class RunReport:
-    """What one run did. Costs are millionths of the project's currency; `doubtful` counts unknown and parked touches."""
+    """What one run did. Costs are millionths of the project's currency; `doubtful` counts unknown and parked touches;
+    `outcomes` counts touches by (state, reason or channel), held-out ones among them."""
 
     now: datetime
     names: tuple[str, ...]
@@ -79,6 +81,7 @@ class RunReport:
     render_failed: int = 0
     cost: int = 0
     by_channel: dict[str, int] = field(default_factory=dict)
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     unknown_touches: tuple[str, ...] = ()
     doubtful: int = 0
     problems: tuple[str, ...] = ()
@@ -114,13 +117,14 @@ class RunReport:
             self.by_channel[channel] = self.by_channel.get(channel, 0) + count
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Nowhere:
     """A provider that carries nothing and says that it did: for rehearsals, on a copy of the store."""
 
     channels: tuple[str, ...]
     name: str = "rehearsal"
     batch: int = 1000
+    repeatable: bool = True
 
     def send(self, handed: Sequence[Handed], *, now: datetime) -> list[Outcome]:
         return [Outcome("accepted", ref=f"rehearsal-{one.touch}") for one in handed]
@@ -132,7 +136,7 @@ class Nowhere:
 def nowhere(loaded: Loaded) -> dict[str, Provider]:
     """Every channel of the project, carried by nobody."""
     assert loaded.project is not None
-    one = Nowhere(tuple(loaded.project.channels))
+    one: Provider = Nowhere(tuple(loaded.project.channels))
     return dict.fromkeys((*loaded.project.channels, "webhook"), one)
 
 
@@ -315,6 +319,22 @@ class _Work:
         return bool(sent.accepted + sent.rejected + sent.skipped + sent.render_failed)
 
 
+def outcomes(store: Store, names: Sequence[str], now: datetime) -> Counter[tuple[str, str]]:
+    """Touches of these campaigns that ended at `now`, by (state, reason or channel)."""
+    e, x, ms = tb.enrollment.c, tb.touch.c, clock.to_ms(now)
+    word = sa.case((x.send_state.in_(("skipped", "rejected")), x.reason), else_=x.channel)
+    query = (
+        sa.select(x.send_state, word, sa.func.count())
+        .join(tb.enrollment, e.id == x.enrollment_id)
+        .join(tb.campaign, tb.campaign.c.id == e.campaign_id)
+        .where(tb.campaign.c.name.in_(tuple(names)))
+        .where(sa.or_(x.settled_at == ms, sa.and_(x.created_at == ms, x.send_state.in_(("skipped", "held_out")))))
+        .group_by(x.send_state, word)
+    )
+    with store.read() as connection:
+        return Counter({(state, text or ""): count for state, text, count in connection.execute(query)})
+
+
 def _rows(store: Store, names: Sequence[str]) -> tuple[Standing, ...]:
     with store.read() as connection:
         return tuple(row for row in campaigns.known(connection) if row.name in set(names))
@@ -334,7 +354,7 @@ def _close(providers: Mapping[str, Provider]) -> None:
 
 
 def _build_renderer(loaded: Loaded, *, live: bool) -> Renderer:
-    from omnicli.render import Renderer
+    from omnicli.render.renderer import Renderer
 
     assert loaded.project is not None
     return Renderer(loaded.root, loaded.project, live=live)

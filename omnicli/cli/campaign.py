@@ -257,9 +257,12 @@ def _agree(
         expected = running.rehearse(store, loaded, names=[name], now=now, live=True, apply=True, max=max, only=only)
         if not expected.accepted:
             continue
-        s.talk(t("{name}: {n} touches due, about {cost}.", "{name} : {n} envois dus, environ {cost}.", name=name,
-                 n=number(expected.accepted), cost=cash(expected.cost, loaded.project.currency)))  # fmt: skip
-        s.confirm_name(name, confirm=name if name in confirm else None)
+        question = t(
+            "{name}: {n} touches due, about {cost}. Type the campaign's name to send",
+            "{name} : {n} envois dus, environ {cost}. Recopiez le nom de la campagne pour envoyer",
+            name=name, n=number(expected.accepted), cost=cash(expected.cost, loaded.project.currency),
+        )  # fmt: skip
+        s.confirm_name(name, confirm=name if name in confirm else None, question=question)
     return True
 
 
@@ -271,7 +274,9 @@ def _only(loaded: Loaded, written: Sequence[str]) -> dict[str, str] | None:
     for word in written:
         key, _, value = word.partition("=")
         if key != "channel" or not value:
-            raise OmniError(t("--only wants channel=…, not '{word}'", "--only veut channel=…, pas « {word} »", word=word), code="usage")
+            raise OmniError(
+                t("--only wants channel=…, not '{word}'", "--only veut channel=…, pas « {word} »", word=word), code="usage"
+            )
         if value not in loaded.project.channels:
             said = t("no channel '{value}'.", "pas de canal « {value} ».", value=value)
             raise OmniError(said + did_you_mean(value, loaded.project.channels), code="usage")
@@ -331,9 +336,11 @@ def stop(name: Name, because: Because = None, confirm: Typed = None, as_of: AsOf
     with store.read() as connection:
         row = life.known(connection, name)
         inside = campaigns.passage(connection, row.id).open
-    s.talk(t("{name}: {n} people are inside; all of them leave.",
-             "{name} : {n} personnes sont dedans ; toutes partent.", name=name, n=inside))  # fmt: skip
-    s.confirm_name(name, confirm=(confirm or [None])[-1])
+    question = t(
+        "{name}: {n} people are inside; all of them leave. Type the campaign's name",
+        "{name} : {n} personnes sont dedans ; toutes partent. Recopiez le nom de la campagne", name=name, n=inside,
+    )  # fmt: skip
+    s.confirm_name(name, confirm=confirm[-1] if confirm else None, question=question)
     done = life.stop(store, name, now=now, because=because)
     _advance(s, store, now)
     s.finish(

@@ -188,10 +188,10 @@ def _table(console: Console, plan: Plan, by: str) -> None:
     body: list[list[Cell]] = []
     last = ("", "")
     for line in made:
-        people = number(line.people) if line.exact else f"~ {number(line.people)}"
+        count = number(line.people) if line.exact else f"~ {number(line.people)}"
         row: list[Cell] = [line.when if line.when != last[0] else ""]
         row += [line.step if (line.when, line.step) != last else "", line.channel] if full else []
-        row += [people, rows.cash(line.cost, plan.currency), (line.why, "dim")]
+        row += [count, rows.cash(line.cost, plan.currency), (line.why, "dim")]
         body.append(row)
         last = line.when, line.step
     people = len({p.contact for p in plan.sends})

@@ -1,18 +1,19 @@
 """A rehearsal works on a copy of the store that is thrown away: whatever is done there, the store itself stays as it is.
 
 A copy and not a transaction rolled back: a plan over a large base must not hold the writer's lock while it thinks, or
-webhooks would have to wait for it (docs/delivery 8). The copy is one consistent snapshot (SQLite's backup in one step),
-lies beside the store with the same rights, and is removed at the end, also after an error; leftovers of a killed process
-are removed by the next rehearsal.
+webhooks would have to wait for it (docs/delivery 8). The copy is one consistent snapshot (SQLite's backup in one step). It
+lies in a folder of its own beside the store, under the store's own name and with its keys, and is removed at the end, also
+after an error; leftovers of a killed process are removed by the next rehearsal.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,14 @@ _PREFIX = "rehearsal-"
 @contextmanager
 def rehearsal(store: Store) -> Iterator[Store]:
     """A store that holds what `store` holds now, for as long as the block lasts."""
-    folder = store.path.parent if store.path is not None else Path(tempfile.gettempdir())
-    _sweep(folder)
-    descriptor, name = tempfile.mkstemp(prefix=f"{_PREFIX}{os.getpid()}-", suffix=".db", dir=folder)
-    os.close(descriptor)
-    path = Path(name)
+    beside = store.path.parent if store.path is not None else Path(tempfile.gettempdir())
+    _sweep(beside)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=beside))
     try:
+        path = folder / (store.path.name if store.path is not None else "sandbox.db")
         _copy(store, path)
+        if (beside / "keys").exists():
+            (folder / "keys").symlink_to(beside / "keys")
         copy = Store.sqlite(path)
         _hurry(copy)
         try:
@@ -40,7 +42,7 @@ def rehearsal(store: Store) -> Iterator[Store]:
         finally:
             copy.close()
     finally:
-        _remove(path)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _copy(store: Store, path: Path) -> None:
@@ -51,6 +53,7 @@ def _copy(store: Store, path: Path) -> None:
             raw.backup(target)
     finally:
         target.close()
+    path.chmod(0o600)
 
 
 def _hurry(copy: Store) -> None:
@@ -61,15 +64,19 @@ def _hurry(copy: Store) -> None:
         raw.execute("PRAGMA synchronous=OFF")
 
 
-def _remove(path: Path) -> None:
-    for name in (path, *(Path(f"{path}{end}") for end in ("-wal", "-shm", "-journal", ".writer"))):
-        with suppress(FileNotFoundError):
-            name.unlink()
-
-
-def _sweep(folder: Path) -> None:
+def _sweep(beside: Path) -> None:
     """Remove copies whose process is gone."""
-    for path in folder.glob(f"{_PREFIX}*.db"):
-        owner = path.name.removeprefix(_PREFIX).partition("-")[0]
-        if owner.isdigit() and int(owner) != os.getpid() and not Path(f"/proc/{owner}").exists() and Path("/proc").exists():
-            _remove(path)
+    for folder in beside.glob(f"{_PREFIX}*"):
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdigit() and int(owner) != os.getpid() and not _alive(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
