@@ -84,7 +84,20 @@ def refold_reach(connection: sa.Connection, contact_ids: Iterable[int], *, now: 
     return changed
 
 
+def stale(connection: sa.Connection, ids: Sequence[int], *, now: datetime) -> list[int]:
+    """Contacts among these (at most `ROWS`) whose folded reach is not what it should be."""
+    return [row["i"] for row in _different(connection, _gathered(connection, ids, clock.to_ms(now)), clock.to_ms(now))]
+
+
 def _refold(connection: sa.Connection, ids: Sequence[int], now: int) -> int:
+    rows = _different(connection, _gathered(connection, ids, now), now)
+    if rows:
+        connection.execute(sa.text("UPDATE contact SET reach = :r, changed_at = :now WHERE id = :i"), rows)
+    return len(rows)
+
+
+def _gathered(connection: sa.Connection, ids: Sequence[int], now: int) -> dict[int, dict[str, dict[str, Any]]]:
+    """Contact → channel → what stands: address, bad, granted, until, bar, bar_until."""
     found: dict[int, dict[str, dict[str, Any]]] = {i: {} for i in ids}
     for row in connection.execute(sa.select(address.c.contact_id, address.c.channel, address.c.bad).where(address.c.contact_id.in_(ids))):
         found[row[0]].setdefault(row[1], {})["address"] = True
@@ -98,7 +111,7 @@ def _refold(connection: sa.Connection, ids: Sequence[int], now: int) -> int:
     for row in connection.execute(bars.select_from(joined).where(address.c.contact_id.in_(ids)).order_by(suppression.c.at)):
         if row[4] is None or row[4] > now:
             _bar(found[row[0]].setdefault(row[1], {}), row[2], row[3], row[4])
-    return _write(connection, found, now)
+    return found
 
 
 def _bar(entry: dict[str, Any], scope: str, reason: str, until: int | None) -> None:
@@ -118,7 +131,8 @@ def _rank(reason: str) -> int:
     return STRENGTH.index(reason) if reason in STRENGTH else len(STRENGTH)
 
 
-def _write(connection: sa.Connection, found: dict[int, dict[str, dict[str, Any]]], now: int) -> int:
+def _different(connection: sa.Connection, found: dict[int, dict[str, dict[str, Any]]], now: int) -> list[dict[str, Any]]:
+    """The contacts whose text differs, with the new one."""
     def instant(ms: int | None) -> datetime | None:
         return None if ms is None else clock.from_ms(ms)
 
@@ -131,10 +145,7 @@ def _write(connection: sa.Connection, found: dict[int, dict[str, dict[str, Any]]
             ) for channel, entry in channels.items()
         })  # fmt: skip
     before = dict(connection.execute(sa.select(contact.c.id, contact.c.reach).where(contact.c.id.in_(list(found)))).all())
-    rows = [{"i": i, "r": text, "now": now} for i, text in texts.items() if i in before and before[i] != text]
-    if rows:
-        connection.execute(sa.text("UPDATE contact SET reach = :r, changed_at = :now WHERE id = :i"), rows)
-    return len(rows)
+    return [{"i": i, "r": text, "now": now} for i, text in texts.items() if i in before and before[i] != text]
 
 
 # --- consents -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,391 @@
+"""omni contact: people come in, are listed and shown, say yes or no, are barred. Addresses are masked unless asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from omnicli.cli.frame import session
+from omnicli.cli.options import AsOf, DryRun, opt
+from omnicli.errors import Exit, OmniError
+from omnicli.texts import t
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from omnicli.campaigns.why import Explained
+    from omnicli.cli.frame import Session
+    from omnicli.people.imports import ImportReport
+    from omnicli.people.mapping import ImportMap
+    from omnicli.store.audience import Life, Person
+
+app = typer.Typer(
+    help=t("omni contact import people.csv: bring people in. Everything about persons.",
+           "omni contact import people.csv : faire entrer des personnes. Tout sur les personnes."),
+    no_args_is_help=True,
+)  # fmt: skip
+
+Id = Annotated[str, typer.Argument(metavar="ID", help=t("the contact's id, or an address", "l'identifiant du contact, ou une adresse"), show_default=False)]
+Table = Annotated[Path, typer.Argument(metavar="FILE", help="csv, tsv, jsonl, xlsx", show_default=False)]
+Map = Annotated[str | None, opt("--map", "guess, or the map's file", "guess, ou le fichier de la table", metavar="guess|FILE")]
+Key = Annotated[str | None, opt("--key", "who is the same person", "qui est la même personne", metavar="id|email")]
+Conflict = Annotated[str, opt("--on-conflict", "people who are in already", "les personnes déjà présentes", metavar="keep|replace|refuse")]
+Segment = Annotated[str | None, opt("--segment", "only those for whom it holds", "seulement ceux qui y répondent", metavar="EXPR")]
+Limit = Annotated[int, opt("--limit", "at most so many", "au plus tant", metavar="N")]
+After = Annotated[str | None, opt("--after", "go on behind this one", "continuer après celui-ci", metavar="CURSOR")]
+Personal = Annotated[bool, opt("--show-personal", "addresses in full; audited", "adresses en clair ; journalisé")]
+Channel = Annotated[str | None, typer.Argument(metavar="CHANNEL", show_default=False)]
+Deed = Annotated[str, typer.Argument(metavar="show|grant|withdraw", show_default=False)]
+Source = Annotated[str | None, opt("--source", "where it was said", "où cela a été dit", metavar="TEXT")]
+Proof = Annotated[Path | None, opt("--proof", "a file; its hash is kept", "un fichier ; son empreinte est gardée", metavar="FILE")]
+Until = Annotated[str | None, opt("--until", "when it ends", "quand cela finit", metavar="DATE")]
+OneChannel = Annotated[str | None, opt("--channel", "only this one", "seulement celui-ci", metavar="C")]
+Reason = Annotated[str | None, opt("--reason", "why; kept in the log", "pourquoi ; gardé au journal", metavar="TEXT")]
+Campaign = Annotated[str | None, opt("--campaign", "in this one only", "dans celle-ci seulement", metavar="NAME")]
+Step = Annotated[str | None, opt("--step", "at this one only", "à celle-ci seulement", metavar="S")]
+
+
+# --- import ---------------------------------------------------------------------------------------------------------
+@app.command("import")
+def import_(file: Table, map: Map = None, key: Key = None, on_conflict: Conflict = "keep", dry_run: DryRun = False, as_of: AsOf = None) -> None:
+    """omni contact import people.csv --map guess: csv in any encoding, jsonl or xlsx; every value kept, repaired or refused by name.
+
+    Running it again changes nothing; after a kill it goes on where it stood.
+    """
+    from omnicli.people.imports import import_contacts
+
+    s = session()
+    loaded, store = s.loaded(), s.store()
+    now = s.now(as_of, changes=True)
+    mapping = _map(s, file, map, write=not dry_run)
+    with s.progress(t("importing", "importation")) as step:
+        report = import_contacts(store, loaded, file, mapping=mapping, now=now, key=key, on_conflict=on_conflict, dry_run=dry_run, progress=step)
+    if not dry_run:
+        if report.woken:
+            from omnicli.campaigns.respond import fold
+
+            fold(store, loaded, now=now)
+        _lived(s, as_of, now)
+    for warning in report.warnings:
+        s.warn(warning)
+    s.finish(_import_json(report, dry_run), show=lambda console: _import_show(console, report, dry_run))
+
+
+def _map(s: Session, file: Path, given: str | None, *, write: bool) -> ImportMap:
+    """`--map FILE`; else the map beside the file; else a guess, which is written beside it (in `.omni/imports` if that cannot be)."""
+    from omnicli.people.mapping import guess_mapping, read_map, write_map
+    from omnicli.people.sheet import open_sheet
+
+    project = s.loaded().project
+    assert project is not None
+    if given is not None and given != "guess":
+        return read_map(Path(given), project)
+    beside = file.with_suffix(".map.yaml")
+    kept = s.root() / ".omni" / "imports" / beside.name
+    for path in (beside, kept):
+        if path.exists():
+            s.talk(t("Using {path}, which stands there already.", "La table {path}, déjà présente, est utilisée.", path=path))
+            return read_map(path, project)
+    mapping = guess_mapping(open_sheet(file).header, project)
+    if write:
+        kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for path in (beside, kept):
+            try:
+                write_map(mapping, path, file.name)
+            except OSError:
+                continue
+            s.talk(t("Guessed which column is what, and wrote {path}: look at it.", "Colonnes devinées, écrites dans {path} : à relire.", path=path))
+            break
+    return mapping
+
+
+def _lived(s: Session, as_of: str | None, now: datetime) -> None:
+    """A command that changes something at a stated instant: the sandbox has lived until then."""
+    if as_of is not None and not s.live:
+        from omnicli.store.setting import advance_clock
+
+        with s.store().write() as connection:
+            advance_clock(connection, now)
+
+
+def _import_json(report: ImportReport, dry_run: bool) -> dict[str, Any]:
+    return {
+        "file": report.file, "dry_run": dry_run, "rows": report.rows, "new": report.new, "changed": report.changed, "same": report.same,
+        "repeated": report.repeated, "refused": report.refused, "kept": report.new + report.changed + report.same,
+        "values_refused": report.values_refused, "values_repaired": report.values_repaired, "resumed_at_row": report.resumed_at,
+        "by_kind": report.kinds, "refused_file": str(report.refused_file) if report.refused_file else None,
+        "findings": [
+            {"row": f.row, "line": f.line, "contact": f.contact, "column": f.column, "value": f.value, "kind": f.kind, "outcome": f.outcome,
+             "reason": f.reason, "became": f.became, "same_as_row": f.same_as_row} for f in report.findings
+        ],
+    }  # fmt: skip
+
+
+def _import_show(console: Console, report: ImportReport, dry_run: bool, shown: int = 40) -> None:
+    from omnicli.cli.rows import lay, number
+
+    words = {"refused": t("left out", "laissé de côté"), "repaired": t("repaired", "réparé"), "row refused": t("row refused", "ligne refusée"),
+             "kept": t("kept", "gardé")}  # fmt: skip
+    rows: list[list[Any]] = []
+    for f in report.findings[:shown]:
+        where = t("line {line}", "ligne {line}", line=f.line) + (f" → {f.same_as_row}" if f.same_as_row else "")
+        style = {"row refused": "red", "refused": "yellow"}.get(f.outcome, "dim")
+        rows.append([where, f.contact or "", f.column, _brief(f.value), (words[f.outcome], style), f.reason])
+    lay(console, rows, shrink=5)
+    if len(report.findings) > shown:
+        console.print(t("… and {n} more (--json shows all)", "… et {n} autres (--json montre tout)", n=number(len(report.findings) - shown)))
+    said = t("{rows} rows: {new} new, {changed} changed, {same} as they were, {refused} refused.",
+             "{rows} lignes : {new} nouveaux, {changed} modifiés, {same} inchangés, {refused} refusées.",
+             rows=number(report.rows), new=number(report.new), changed=number(report.changed), same=number(report.same + report.repeated),
+             refused=number(report.refused))  # fmt: skip
+    values = t("Values: {refused} left out, {repaired} repaired.", "Valeurs : {refused} laissées de côté, {repaired} réparées.",
+               refused=number(report.values_refused), repaired=number(report.values_repaired))  # fmt: skip
+    console.print(f"{said} {values}")
+    if report.resumed_at:
+        console.print(t("Taken up again after row {n}.", "Repris après la ligne {n}.", n=number(report.resumed_at)))
+    if report.refused_file is not None:
+        console.print(t("To mend and import again: {path}", "À corriger puis réimporter : {path}", path=report.refused_file))
+    if dry_run:
+        console.print(t("Nothing was stored (--dry-run).", "Rien n'a été enregistré (--dry-run)."))
+
+
+def _brief(value: str, most: int = 32) -> str:
+    text = " ".join(value.split())
+    return f"'{text[: most - 1]}…'" if len(text) > most else f"'{text}'"
+
+
+# --- list and show --------------------------------------------------------------------------------------------------
+@app.command("list")
+def list_(segment: Segment = None, limit: Limit = 20, after: After = None, show_personal: Personal = False, as_of: AsOf = None) -> None:
+    """omni contact list --segment 'orders = 0': people in the order of their ids, addresses masked."""
+    from omnicli.people import segments
+
+    s = session()
+    loaded, store = s.loaded(), s.store(create=False)
+    now = s.now(as_of)
+    people = segments.show(store, loaded, segment, now=now, limit=limit, after=after)
+    _audited(s, show_personal, "contact list", now)
+    result = {"contacts": [person_json(p, show_personal, now) for p in people], "after": people[-1].id if len(people) == limit else None}
+    s.finish(result, show=lambda console: show_people(console, people, show_personal, now))
+
+
+def _audited(s: Session, shown: bool, what: str, now: datetime) -> None:
+    if shown:
+        import getpass
+
+        from omnicli.store import audience
+
+        with s.store().write() as connection:
+            audience.note(connection, at=now, who=getpass.getuser(), what="show-personal", detail=what)
+
+
+def person_json(person: Person, shown: bool, now: datetime) -> dict[str, Any]:
+    from omnicli.text import mask
+
+    return {
+        "id": person.id, "name": person.name if shown else _initial(person.name), "language": person.language, "country": person.country,
+        "time_zone": person.time_zone, "created": person.created_at,
+        "addresses": {c: a if shown else mask(a) for c, a in person.addresses.items()},
+        "channels": {c: _state(r, now) for c, r in person.reach.items()},
+    }  # fmt: skip
+
+
+def _initial(name: str) -> str:
+    """`Léa Martin` is `Léa M.` where personal data is masked."""
+    first, _, last = name.rpartition(" ")
+    return f"{first} {last[:1]}." if first else name
+
+
+def _state(reach: Any, now: datetime) -> str:
+    """What may be done on a channel, in one word."""
+    if reach.bad:
+        return f"bad: {reach.bad}"
+    if (bar := reach.barred(now)) is not None:
+        return f"barred: {bar}"
+    if not reach.address:
+        return "no address"
+    return "yes" if reach.consents(now) else "never asked" if reach.granted is None else "no"
+
+
+def show_people(console: Console, people: list[Person], shown: bool, now: datetime) -> None:
+    from omnicli.cli.rows import lay
+    from omnicli.text import mask
+
+    if not people:
+        console.print(t("nobody", "personne"))
+        return
+    rows: list[list[Any]] = []
+    for p in people:
+        usable = " ".join(c for c, r in p.reach.items() if _state(r, now) == "yes") or "–"
+        address = next(iter(p.addresses.values()), "")
+        rows.append([p.id, p.name if shown else _initial(p.name), p.language or "–", p.country or "–", usable,
+                     (address if shown else mask(address)).replace("\n", ", ")])  # fmt: skip
+    lay(console, rows, shrink=4)
+
+
+@app.command()
+def show(id: Id, show_personal: Personal = False, as_of: AsOf = None) -> None:
+    """omni contact show 4711: one life: touches, answers, consents, what was held and why, open promises."""
+    from omnicli.people.consent import the_contact
+    from omnicli.store import audience
+
+    s = session()
+    loaded, store = s.loaded(), s.store(create=False)
+    now = s.now(as_of)
+    assert loaded.project is not None
+    with store.read() as connection:
+        life = audience.life(connection, loaded.project, the_contact(connection, id))
+    _audited(s, show_personal, f"contact show {life.person.id}", now)
+    s.finish(_life_json(life, show_personal, now), show=lambda console: _life_show(console, life, show_personal, now, loaded.project.time_zone))
+
+
+def _life_json(life: Life, shown: bool, now: datetime) -> dict[str, Any]:
+    return {
+        **person_json(life.person, shown, now), "place": life.place, "preferred_channel": life.preferred_channel,
+        "attributes": {k: _plain(v) for k, v in life.attributes.items() if shown or k not in ("last_name",)},
+        "complaint_until": life.complaint_until, "open": [dict(p) for p in life.open_passes],
+        "life": [{"at": m.at, "kind": m.kind, "what": m.what, **_facts(m.facts, shown)} for m in life.moments],
+    }  # fmt: skip
+
+
+def _facts(facts: Mapping[str, Any], shown: bool) -> dict[str, Any]:
+    """The facts of a moment; what somebody wrote is theirs, so it is masked as an address is."""
+    return {k: v if shown or k != "text" else "…" for k, v in facts.items()}
+
+
+def _plain(value: Any) -> Any:
+    from decimal import Decimal
+
+    if isinstance(value, Decimal):
+        return float(value)
+    if hasattr(value, "amount"):
+        return {"amount": str(value.amount), "currency": value.currency}
+    return list(value) if isinstance(value, tuple) else value if isinstance(value, (bool, int, str)) else str(value)
+
+
+def _life_show(console: Console, life: Life, shown: bool, now: datetime, zone: str) -> None:
+    from zoneinfo import ZoneInfo
+
+    from omnicli.cli.rows import lay, moment
+    from omnicli.text import mask
+
+    p, where = life.person, ZoneInfo(life.person.time_zone or zone)
+    console.print(f"{p.name if shown else _initial(p.name)} ({p.id})  {p.language or '–'} · {p.country or '–'} · {p.time_zone or zone}", style="bold")
+    lay(console, [[c, (p.addresses.get(c, "–") if shown else mask(p.addresses.get(c, ""))).replace("\n", ", "), _state(r, now)]
+                  for c, r in p.reach.items()], indent=1)  # fmt: skip
+    if life.attributes:
+        console.print(" " + " · ".join(f"{k} {_plain(v)}" for k, v in life.attributes.items() if shown or k != "last_name"))
+    rows = [[moment(m.at, where), m.kind, m.what, " ".join(f"{k} {v}" for k, v in _facts(m.facts, shown).items() if k != "touch")] for m in life.moments]
+    if rows:
+        console.print("")
+        lay(console, rows, shrink=3, indent=1)
+    for promise in life.open_passes:
+        due = moment(promise["due_at"], where) if promise["due_at"] else t("when its touch is settled", "quand son envoi sera réglé")
+        console.print(t("Next: {campaign}, {step}, {due}", "Ensuite : {campaign}, {step}, {due}", campaign=promise["campaign"],
+                        step=promise["step"] or "–", due=due))  # fmt: skip
+
+
+# --- why (reasons are read by campaigns/why) ------------------------------------------------------------------------
+@app.command()
+def why(id: Id, campaign: Campaign = None, step: Step = None, as_of: AsOf = None) -> None:
+    """omni contact why 4711 --campaign bienvenue: each rule with its values: why this person did or did not get it."""
+    from omnicli.campaigns.why import why as explain
+
+    s = session()
+    loaded, store = s.loaded(), s.store(create=False)
+    now = s.now(as_of)
+    found = explain(store, loaded, id, campaign=campaign, step=step, now=now)
+    s.finish(_why_json(found), show=lambda console: _why_show(console, found))
+
+
+def _why_json(found: Explained) -> dict[str, Any]:
+    lines = [{"at": x.at, "campaign": x.campaign, "step": x.step, "rule": x.rule, "answer": x.answer, "text": x.text, "values": dict(x.values),
+              "good": x.good} for x in found.lines]  # fmt: skip
+    return {"contact": found.contact, "verdict": found.verdict, "lines": lines, "next": found.next, "next_at": found.next_at, "zone": found.zone}
+
+
+def _why_show(console: Console, found: Explained) -> None:
+    from zoneinfo import ZoneInfo
+
+    from omnicli.cli.rows import lay, moment
+
+    zone = ZoneInfo(found.zone)
+    console.print(found.verdict)
+    lay(console, [[moment(x.at, zone), x.step, x.text if x.good else (f"{x.text} ✘", "yellow")] for x in found.lines], shrink=2, indent=1)
+    if found.next:
+        said = f"{found.next}, {moment(found.next_at, zone)}" if found.next_at else found.next
+        console.print(t("Next: {what}", "Ensuite : {what}", what=said))
+
+
+# --- yes and no -----------------------------------------------------------------------------------------------------
+@app.command()
+def consent(id: Id, deed: Deed = "show", channel: Channel = None, source: Source = None, proof: Proof = None, until: Until = None,
+            as_of: AsOf = None) -> None:  # fmt: skip
+    """omni contact consent 4711 grant sms --source 'phone call': a permission or its withdrawal, append-only, with its proof."""
+    from omnicli.people import consent as deeds
+    from omnicli.text import did_you_mean
+
+    s = session()
+    if deed not in ("show", "grant", "withdraw"):
+        raise OmniError(t("'{deed}' is not show, grant or withdraw.", "« {deed} » n'est pas show, grant ou withdraw.", deed=deed)
+                        + did_you_mean(deed, ("show", "grant", "withdraw")), code="usage")  # fmt: skip
+    loaded, store = s.loaded(), s.store(create=False)
+    now = s.now(as_of, changes=deed != "show")
+    changed = False
+    if deed != "show":
+        wanted = deeds.the_channel(loaded, channel)
+        changed = deeds.change_consent(store, loaded, id, wanted, granted=deed == "grant", now=now, until=_instant(s, until), source=source, proof=proof)
+        _lived(s, as_of, now)
+    with store.read() as connection:
+        standing = deeds.standing(connection, deeds.the_contact(connection, id))
+    result = {
+        "contact": id, "changed": changed,
+        "consents": [{"channel": c.channel, "purpose": c.purpose, "granted": c.granted, "at": c.at, "until": c.until, "source": c.source} for c in standing],
+    }  # fmt: skip
+
+    def draw(console: Console) -> None:
+        from omnicli.cli.rows import lay
+
+        rows = [[c.channel, c.purpose, t("yes", "oui") if c.granted else t("no", "non"), f"{c.at:%Y-%m-%d}", c.source or ""] for c in standing]
+        lay(console, rows or [[t("never asked on any channel", "jamais demandé, sur aucun canal")]])
+
+    s.finish(result, show=draw)
+
+
+def _instant(s: Session, text: str | None) -> datetime | None:
+    from omnicli import clock
+
+    if text is None:
+        return None
+    project = s.loaded().project
+    assert project is not None
+    try:
+        return clock.read_instant(text, project.time_zone)
+    except ValueError as error:
+        raise OmniError(str(error), code="usage") from None
+
+
+@app.command()
+def suppress(address: Annotated[str, typer.Argument(metavar="ADDRESS", show_default=False)], channel: OneChannel = None, reason: Reason = None,
+             until: Until = None, as_of: AsOf = None) -> None:  # fmt: skip
+    """omni contact suppress lea@example.com --reason 'asked by phone': a bar on marketing to this address; no import lifts it."""
+    from omnicli.people.consent import suppress_address
+    from omnicli.text import mask
+
+    s = session()
+    loaded, store = s.loaded(), s.store()
+    now = s.now(as_of, changes=True)
+    hit = suppress_address(store, loaded, address, now=now, channel=channel, reason=reason, until=_instant(s, until))
+    _lived(s, as_of, now)
+    result = {"address": mask(address), "reason": reason or "asked", "until": until, "channels": [{"channel": c, "contacts": n} for c, n in hit]}
+
+    def draw(console: Console) -> None:
+        for name, people in hit:
+            console.print(t("{address} is barred from marketing by {channel}: {n} in the base.", "{address} ne recevra plus de marketing par {channel} : {n} dans la base.",
+                            address=mask(address), channel=name, n=people))  # fmt: skip
+
+    s.finish(result, show=draw, exit=Exit.FINE)

@@ -1,0 +1,194 @@
+"""omni response: what comes back is stored once, folded into what is known, and listed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from omnicli.cli.frame import session
+from omnicli.cli.options import AsOf, DryRun, opt
+from omnicli.errors import OmniError
+from omnicli.texts import t
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from omnicli.people.responses import ResponseReport
+
+app = typer.Typer(
+    help=t("omni response add 4711 purchase --value '39.92 EUR': somebody answered. What comes back.",
+           "omni response add 4711 purchase --value '39.92 EUR' : quelqu'un a répondu. Ce qui revient."),
+    no_args_is_help=True,
+)  # fmt: skip
+
+Contact = Annotated[str, typer.Argument(metavar="CONTACT", show_default=False)]
+Event = Annotated[str, typer.Argument(metavar="EVENT", show_default=False)]
+At = Annotated[str | None, opt("--at", "when it happened", "quand c'est arrivé", metavar="T")]
+Message = Annotated[str | None, opt("--message", "the message it answers", "le message auquel elle répond", metavar="M")]
+Value = Annotated[str | None, opt("--value", "what it is worth, such as '39.92 EUR'", "sa valeur, telle que « 39.92 EUR »", metavar="MONEY")]
+Key = Annotated[str | None, opt("--id", "the same id twice is one response", "deux fois le même id : une seule réponse", metavar="KEY")]
+Text = Annotated[str | None, opt("--text", "what they wrote", "ce qui a été écrit", metavar="TEXT")]
+Channel = Annotated[str | None, opt("--channel", "by which channel", "par quel canal", metavar="C")]
+Campaign = Annotated[str | None, opt("--campaign", "of which campaign", "de quelle campagne", metavar="NAME")]
+Fields = Annotated[list[str] | None, opt("--field", "more of the payload", "le reste du contenu", metavar="NAME=VALUE")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="csv, jsonl", show_default=False)]
+Format = Annotated[str | None, opt("--format", "csv or jsonl, if its name does not say", "csv ou jsonl, si le nom ne le dit pas", metavar="NAME")]
+Kinds = Annotated[list[str] | None, opt("--kind", "their word for an event", "leur mot pour un événement", metavar="THEIRS=OURS")]
+Unmatched = Annotated[bool, opt("--unmatched", "of people the base does not know", "de personnes inconnues de la base")]
+Since = Annotated[str | None, opt("--since", "received since then", "reçues depuis", metavar="T")]
+Limit = Annotated[int, opt("--limit", "at most so many", "au plus tant", metavar="N")]
+
+
+@app.command()
+def add(contact: Contact, event: Event, at: At = None, message: Message = None, value: Value = None, id: Key = None, text: Text = None,
+        channel: Channel = None, campaign: Campaign = None, field: Fields = None, as_of: AsOf = None) -> None:  # fmt: skip
+    """omni response add 4711 purchase --value '39.92 EUR': one response; the same id twice is one."""
+    from omnicli.cli.contact import _instant, _lived
+    from omnicli.people import responses
+    from omnicli.people.consent import the_contact
+    from omnicli.store import inbox, tables
+
+    s = session()
+    loaded, store = s.loaded(), s.store()
+    assert loaded.project is not None
+    now = s.now(as_of, changes=True)
+    fields = dict(_pair(pair) for pair in field or ())
+    if text is not None:
+        fields["text"] = text
+    if message is not None and "/" not in message:
+        _message(loaded, message)
+    with store.read() as connection:
+        number = the_contact(connection, contact)
+        source_id = connection.execute(tables.contact.select().where(tables.contact.c.id == number)).one().source_id
+    response = responses.typed_response(loaded.project, source_id, event, at=_instant(s, at) or now, id=id, message=message, value=value,
+                                        channel=channel, campaign=campaign, fields=fields)  # fmt: skip
+    with store.write() as connection:
+        new = inbox.receive(connection, [response], now=now)
+    folded = _fold(s, now)
+    _lived(s, as_of, now)
+    result = {"id": response.id, "contact": source_id, "event": event, "at": response.at, "new": bool(new), **folded}
+
+    def draw(console: Console) -> None:
+        console.print(t("{event} of {contact}, recorded.", "{event} de {contact}, enregistré.", event=event, contact=source_id) if new else
+                      t("{event} of {contact} was recorded already.", "{event} de {contact} était déjà enregistré.", event=event, contact=source_id))  # fmt: skip
+        if folded["woken"]:
+            console.print(t("Somebody's next touch may have changed: omni campaign run", "Un prochain envoi a pu changer : omni campaign run"))
+
+    s.finish(result, show=draw)
+
+
+def _message(loaded: Any, message: str) -> None:
+    from omnicli.text import did_you_mean
+
+    known = {name for campaign in loaded.campaigns.values() for name in campaign.messages}
+    if known and message not in known:
+        raise OmniError(t("no message called '{name}'.", "pas de message nommé « {name} ».", name=message) + did_you_mean(message, known), code="no-message")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise OmniError(t("--field wants NAME=VALUE", "--field veut NOM=VALEUR"), code="usage")
+    return name.strip(), value
+
+
+def _fold(s: Any, now: Any) -> dict[str, int]:
+    from omnicli.campaigns.respond import fold
+
+    folded = fold(s.store(), s.loaded(), now=now)
+    return {"events": folded.events, "unmatched": folded.unmatched, "refused_by_fold": folded.refused, "woken": folded.woken,
+            "opted_out": folded.opted_out, "cases": folded.cases, "converted": folded.converted}  # fmt: skip
+
+
+@app.command("import")
+def import_(file: File, format: Format = None, kind: Kinds = None, dry_run: DryRun = False, as_of: AsOf = None) -> None:
+    """omni response import events.jsonl: many responses; repeats are harmless, in whatever order they come."""
+    from omnicli.cli.contact import _lived
+    from omnicli.people import responses
+
+    s = session()
+    if format not in (None, "csv", "jsonl"):
+        raise OmniError(t("no format called '{name}'", "pas de format nommé « {name} »", name=format), hint="csv, jsonl", code="usage")
+    loaded, store = s.loaded(), s.store()
+    now = s.now(as_of, changes=True)
+    with s.progress(t("importing", "importation")) as step:
+        report = responses.import_responses(store, loaded, file, now=now, kinds=responses.list_kinds(kind or ()), dry_run=dry_run, progress=step)
+    folded = {} if dry_run else _fold(s, now)
+    if not dry_run:
+        _lived(s, as_of, now)
+    for warning in report.warnings:
+        s.warn(warning)
+    s.finish(_json(report, folded, dry_run), show=lambda console: _show(console, report, folded, dry_run))
+
+
+def _json(report: ResponseReport, folded: dict[str, int], dry_run: bool) -> dict[str, Any]:
+    from omnicli.people.responses import amount
+
+    kinds = {
+        name: {"lines": k.lines, "new": k.new, **{f: [amount(m, c) for c, m in sums.items()] for f, sums in k.sums.items()}}
+        for name, k in sorted(report.kinds.items())
+    }  # fmt: skip
+    return {
+        "file": report.file, "dry_run": dry_run, "lines": report.lines, "new": report.new, "repeated": report.repeated, "refused": report.refused,
+        "kinds": kinds, **folded,
+        "findings": [{"row": x.row, "line": x.line, "contact": x.contact, "column": x.column, "value": x.value, "reason": x.reason} for x in report.turned],
+    }  # fmt: skip
+
+
+def _show(console: Console, report: ResponseReport, folded: dict[str, int], dry_run: bool, shown: int = 40) -> None:
+    from omnicli.cli.rows import lay, number
+    from omnicli.people.responses import amount
+
+    lay(console, [[t("line {line}", "ligne {line}", line=x.line), x.contact or "", x.column, f"'{x.value[:40]}'", x.reason] for x in report.turned[:shown]], shrink=4)
+    if len(report.turned) > shown:
+        console.print(t("… and {n} more (--json shows all)", "… et {n} autres (--json montre tout)", n=number(len(report.turned) - shown)))
+    rows = []
+    for name, k in sorted(report.kinds.items()):
+        sums = " ".join(" ".join(amount(m, c).values()) for sums in k.sums.values() for c, m in sums.items())
+        rows.append([name, number(k.new), sums])
+    lay(console, rows, right=(1, 2), indent=1)
+    console.print(t("{lines} lines: {new} new, {repeated} repeated, {refused} refused.", "{lines} lignes : {new} nouvelles, {repeated} répétées, {refused} refusées.",
+                    lines=number(report.lines), new=number(report.new), repeated=number(report.repeated), refused=number(report.refused)))  # fmt: skip
+    if folded.get("unmatched"):
+        console.print(t("{n} of people the base does not know: omni response list --unmatched", "{n} de personnes inconnues : omni response list --unmatched",
+                        n=number(folded["unmatched"])))  # fmt: skip
+    if folded.get("opted_out"):
+        console.print(t("{n} said stop.", "{n} ont dit stop.", n=number(folded["opted_out"])))
+    if dry_run:
+        console.print(t("Nothing was stored (--dry-run).", "Rien n'a été enregistré (--dry-run)."))
+
+
+@app.command("list")
+def list_(unmatched: Unmatched = False, since: Since = None, limit: Limit = 20, as_of: AsOf = None) -> None:
+    """omni response list --unmatched: what came in, newest first, and what the ledger holds of each event."""
+    from omnicli.cli.contact import _instant
+    from omnicli.people.responses import amount
+    from omnicli.store import audience, inbox
+
+    s = session()
+    loaded, store = s.loaded(), s.store(create=False)
+    s.now(as_of)
+    assert loaded.project is not None
+    with store.read() as connection:
+        found = list(inbox.listed(connection, since=_instant(s, since), outcome="unmatched" if unmatched else None, limit=limit))
+        ledger = audience.ledger(connection, loaded.project)
+        waiting = inbox.unmatched(connection)
+    result = {
+        "responses": [{"id": a.response.id, "at": a.response.at, "received_at": a.received_at, "contact": a.response.contact, "event": a.response.name,
+                       "channel": a.response.channel, "campaign": a.response.campaign, "outcome": outcome or "not folded"} for a, outcome in found],
+        "ledger": {name: {k: v if k == "count" else amount(*v) for k, v in facts.items()} for name, facts in ledger.items()}, "unmatched": waiting,
+    }  # fmt: skip
+
+    def draw(console: Console) -> None:
+        from omnicli.cli.rows import lay, number
+
+        lay(console, [[f"{a.response.at:%Y-%m-%d %H:%M}", a.response.contact, a.response.name, a.response.channel or "", outcome or ""] for a, outcome in found])
+        console.print("")
+        lay(console, [[name, number(f["count"]), " ".join(" ".join(amount(*v).values()) for k, v in f.items() if k != "count")] for name, f in ledger.items()],
+            right=(1, 2))  # fmt: skip
+        if waiting:
+            console.print(t("{n} of people the base does not know", "{n} de personnes inconnues de la base", n=number(waiting)))
+
+    s.finish(result, show=draw)
