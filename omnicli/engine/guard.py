@@ -24,8 +24,7 @@ NEVER = date.max.toordinal()
 
 #: Channels that reach nobody by an address: handed over, or worked by people (3.1).
 NO_ADDRESS = frozenset({"qr", "task", "webhook"})
-#: Channels that need no permission: nothing (qr, task), or only the absence of an objection (letter).
-NO_CONSENT = frozenset({"qr", "task", "webhook"})
+#: Channels that need no permission, only the absence of an objection (3.1).
 OBJECTION_ONLY = frozenset({"letter"})
 
 DEFAULT_AT_CAP = AtCap(Duration(2, "day"), "skip")
@@ -136,9 +135,9 @@ def reachable(reach: Reach, channel: str, purpose: str, now: datetime) -> Unreac
         return "suppressed"
     if not guards.on("consent") or here.consents(now):
         return None
-    if here.granted and here.until is not None:
-        return "consent_expired"
-    return None if channel in OBJECTION_ONLY and here.granted is None else "no_consent"
+    if channel in OBJECTION_ONLY:
+        return "no_consent" if here.granted is False else None
+    return "consent_expired" if here.granted else "no_consent"
 
 
 def capped(slots: Collection[tuple[int, str]], caps: Caps, channel: str, today: int) -> int | None:

@@ -132,6 +132,24 @@ def test_the_cap_opens_when_the_local_date_begins() -> None:
     assert guard.cap_opens(guard.NEVER, cairo) is None
 
 
+@settings(max_examples=150, deadline=None, database=None)
+@given(rate=RATES, days=st.lists(st.integers(-14, 14), max_size=12))
+def test_a_touch_fits_exactly_when_no_run_of_dates_gets_too_many(rate: Rate, days: list[int]) -> None:
+    """Against counting every run of dates, with touches before and after today; a base within its caps."""
+    taken: list[int] = []
+    for day in days:
+        if _most(rate, [*taken, day]) <= rate.count:
+            taken.append(day)
+    today = TODAY.toordinal()
+    found = guard.capped([(today + day, "email") for day in taken], {"email": (rate,)}, "email", today)
+    assert (found is None) == (_most(rate, [*taken, 0]) <= rate.count)
+
+
+def _most(rate: Rate, days: list[int]) -> int:
+    """The most touches in any run of dates as long as the cap's period."""
+    return max(sum(1 for day in days if first <= day < first + rate.days) for first in days)
+
+
 def test_a_daily_touch_at_ten_is_never_held_back_by_seconds() -> None:
     taken: list[tuple[int, str]] = []
     for n in range(30):
@@ -171,6 +189,7 @@ def test_at_cap_waits_only_for_what_opens_in_time(rule: str, opens: timedelta | 
         (ChannelReach(address=False, granted=True), "no_address", "no_address"),
         (ChannelReach(address=True, granted=None), "no_consent", None),
         (ChannelReach(address=True, granted=False), "no_consent", None),
+        (ChannelReach(address=True, granted=False, until=NOW), "no_consent", None),
         (ChannelReach(address=True, granted=True, until=NOW), "consent_expired", None),  # valid before its end, not at it
         (ChannelReach(address=True, granted=True, until=NOW + timedelta(seconds=1)), None, None),
         (ChannelReach(address=True, granted=True, bad="hard_bounce"), "bad_address", "bad_address"),
@@ -191,6 +210,7 @@ def test_an_opt_out_stops_marketing_and_a_bad_address_stops_all(
 def test_a_letter_needs_no_consent_but_no_objection_and_a_card_nothing() -> None:
     assert guard.reachable({"letter": ChannelReach(address=True)}, "letter", "marketing", NOW) is None
     assert guard.reachable({"letter": ChannelReach(address=True, granted=False)}, "letter", "marketing", NOW) == "no_consent"
+    assert guard.reachable({"letter": ChannelReach(address=True, granted=True, until=NOW)}, "letter", "marketing", NOW) is None
     assert guard.reachable({}, "letter", "marketing", NOW) == "no_address"
     assert guard.reachable({}, "qr", "marketing", NOW) is None
     assert guard.reachable({}, "task", "marketing", NOW) is None

@@ -170,6 +170,11 @@ def test_days_are_calendar_steps_and_hours_are_elapsed_time(start: str, length: 
     assert timing.expires(wall(start), Duration.parse(length), PARIS) == at
 
 
+def test_midnight_at_the_end_of_a_day_is_the_next_days_beginning() -> None:
+    assert timing.on_day(date(2027, 1, 4), TimeOfDay(1440), PARIS) == wall("2027-01-05 00:00")
+    assert timing.on_day(date(2027, 1, 4), TimeOfDay(1439), PARIS) == wall("2027-01-04 23:59")
+
+
 def test_29_february_is_kept_on_the_28th_in_other_years() -> None:
     assert timing.yearly(date(2024, 2, 29), 2027) == date(2027, 2, 28)
     assert timing.yearly(date(2024, 2, 29), 2028) == date(2028, 2, 29)

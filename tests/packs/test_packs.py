@@ -39,6 +39,15 @@ def test_every_rule_says_where_it_comes_from_and_the_unverified_ones_say_so() ->
                 assert rule.stale(ON), f"{rule.id} claims to be checked and to be unknown"
 
 
+def test_every_american_state_has_zones_that_exist() -> None:
+    from omnicli.engine.calendar import zone_table
+
+    zones = packs.load((), ON)["US"].zones
+    assert len(zones) == 51
+    assert all(zone in zone_table()["US"] for state in zones.values() for zone in state)
+    assert zones["FL"] == ("America/New_York", "America/Chicago")
+
+
 def test_every_pack_says_that_it_is_not_legal_advice() -> None:
     from importlib.resources import files
 
