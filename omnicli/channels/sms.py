@@ -6,7 +6,7 @@ or 70 UTF-16 units, each part of a longer one 153 or 67, and no character is spl
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,10 +35,13 @@ class Count:
 
 def count_sms(text: str) -> Count:
     """Encoding, parts (an empty text is one) and units of a text as it would be sent."""
-    odd = foreign(text)
-    if odd:
-        return _counted("UCS-2", [2 if ord(letter) > 0xFFFF else 1 for letter in text], single=70, several=67)
-    return _counted("GSM-7", [2 if letter in EXTENDED else 1 for letter in text], single=160, several=153)
+    beyond = set(text) - BASIC
+    if beyond <= EXTENDED:
+        units = len(text) + sum(map(text.count, beyond))
+        return _counted("GSM-7", text, units, single=160, several=153, double=beyond)
+    wide = {letter for letter in beyond if ord(letter) > 0xFFFF}
+    units = len(text) + sum(map(text.count, wide))
+    return _counted("UCS-2", text, units, single=70, several=67, double=wide)
 
 
 def foreign(text: str) -> tuple[str, ...]:
@@ -46,13 +49,16 @@ def foreign(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(letter for letter in text if letter not in BASIC and letter not in EXTENDED))
 
 
-def _counted(encoding: Literal["GSM-7", "UCS-2"], widths: Iterable[int], *, single: int, several: int) -> Count:
-    sizes = list(widths)
-    units = sum(sizes)
+def _counted(
+    encoding: Literal["GSM-7", "UCS-2"], text: str, units: int, *, single: int, several: int, double: Collection[str]
+) -> Count:
     if units <= single:
         return Count(encoding, 1, units)
+    if not double:
+        return Count(encoding, -(-units // several), units)
     parts, used = 1, 0
-    for size in sizes:
+    for letter in text:
+        size = 2 if letter in double else 1
         if used + size > several:
             parts, used = parts + 1, 0
         used += size

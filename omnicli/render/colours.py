@@ -24,7 +24,9 @@ def palette(colours: Mapping[str, str]) -> dict[str, str]:
             plain = DEFAULTS.get(name, DEFAULTS["primary"])
         found[name] = plain
         known = _HEX.fullmatch(plain) is not None
-        found[f"on_{name}"] = ("#ffffff" if contrast(plain, "#ffffff") >= contrast(plain, "#16151a") else "#16151a") if known else "#16151a"
+        found[f"on_{name}"] = (
+            ("#ffffff" if contrast(plain, "#ffffff") >= contrast(plain, "#16151a") else "#16151a") if known else "#16151a"
+        )
         found[f"text_{name}"] = plain if known and contrast(plain, "#ffffff") >= WANTED else "#26242b"
     return found
 

@@ -73,10 +73,9 @@ def resolve_facts(
     for name in plan.moving:
         found[name] = (message.facts[name].type, None)
     if told:
-        for name, (kind, value) in told.items():
-            if name in message.facts and message.facts[name].max_age is None:
-                found[name] = (kind, value)
-    moving = [name for name in plan.moving if not (told and name in told and message.facts[name].max_age is None)]
+        kept = {name: (kind, value) for name, (kind, value) in told.items() if value is not None}
+        found.update((name, fact) for name, fact in kept.items() if name in message.facts and message.facts[name].max_age is None)
+    moving = [name for name in plan.moving if not (told and name in kept and message.facts[name].max_age is None)]
     for name in moving:
         fact = message.facts[name]
         written = _written(fact, persona=persona, language=language, attributes=attributes or {}, event=event or {})
@@ -117,6 +116,19 @@ class _Plan:
         return found
 
 
+def fixed_facts(message: Message, persona: str | None, language: str) -> Mapping[str, Resolved]:
+    """The facts that are the same for everybody of this persona and language."""
+    return _plan_of(message).fixed(persona, language)
+
+
+def certain(message: Message, persona: str | None, language: str) -> frozenset[str]:
+    """The facts that nobody lacks: the same for all, or counted in days from entry."""
+    plan = _plan_of(message)
+    sure = {name for name, (_, value) in plan.fixed(persona, language).items() if value is not None}
+    moving = {name for name in plan.moving if _counts_days_from_entry(message, message.facts[name], only="enter")}
+    return frozenset(sure | moving)
+
+
 _plans: dict[int, _Plan] = {}
 
 
@@ -150,12 +162,13 @@ def _in_order(message: Message, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(ordered)
 
 
-def _counts_days_from_entry(message: Message, fact: Fact) -> bool:
-    """True when the day follows from the local day of entry alone."""
+def _counts_days_from_entry(message: Message, fact: Fact, *, only: str | None = None) -> bool:
+    """True when the day follows from the local day of entry alone (`only` enter: directly)."""
     if fact.from_ is not None:
         return False
     return all(
-        (moment.anchor == "enter" or moment.anchor in message.facts) and (moment.length is None or not moment.length.elapsed)
+        (moment.anchor == "enter" or (only is None and moment.anchor in message.facts))
+        and (moment.length is None or not moment.length.elapsed)
         for moment in _moments(fact)
     )
 

@@ -40,7 +40,7 @@ class Reader:
         self.own, self.tracked, self.utm, self.signing, self.mailto, self.size = own, tracked, utm, signing, mailto, size
         self.kinds = {key: declared.kind for key, declared in project.contacts.attributes.items()}
         self.kinds.update(dict.fromkeys(_BUILT_IN, "text"), place="place", created="time")
-        self.facts_view = FactsView(tuple(message.facts), recorder)
+        self.facts_view = FactsView(tuple(message.facts), recorder, frozenset(message.omit.get(medium.name, ())))
         self._shown_by_key: dict[Any, dict[tuple[str, str, bool], str]] = {}
         self._formed: dict[tuple[str, str, str], str] = {}
         self._joined: dict[tuple[str, str], str] = {}
@@ -90,7 +90,7 @@ class Reader:
             if len(self._formed) > 16384:
                 self._formed.clear()
             text = forms.show(kind, written, form, locale=self.locale, medium=self.medium, places=self.places)
-            found = self._formed[key] = self.folded(text)
+            found = self._formed[key] = self.cleaned(text)
         return found
 
     # -- words -------------------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ class Reader:
         """What fills a placeholder, and where its value comes from."""
         name = placeholder.name
         if placeholder.plurals:
-            return self._plural(placeholder), ("plural", name, placeholder.plurals)
+            return self._plural(placeholder), ("plural", name, placeholder.plurals, placeholder.instead)
         if name in self.message.facts:
             origin = (
                 ("fact", name, placeholder.form)
@@ -107,6 +107,33 @@ class Reader:
             )
             return self._fact(placeholder), origin
         return self._attribute(placeholder), ("contact", name, placeholder.form, placeholder.instead)
+
+    def filler(self, origin: Any) -> Fill | None:
+        """What makes a value again, by where it comes from; None when only its template can."""
+        match origin:
+            case ("fact", name, form, *instead):
+                return self._fact(Placeholder(name, form, instead[0] if instead else None))
+            case ("contact", name, form, instead):
+                return self._attribute(Placeholder(name, form, instead))
+            case ("plural", name, plurals, instead):
+                return self._plural(Placeholder(name, "", instead, plurals))
+            case ("url", name):
+                return lambda html: self._address(FactView(name, "", self.recorder), html=html)
+            case ("link", number):
+                return lambda html: links.token(self.signing, "click", self.touch, number)
+            case ("address", purpose):
+                return lambda html: links.token(self.signing, purpose, self.touch)
+            case ("today", *form):
+                return lambda html: self.today_as(form[0] if form else "", html=html)
+        return None
+
+    def _address(self, view: FactView, *, html: bool) -> str:
+        address = self.link(view)[1]
+        return escape(address) if html else address
+
+    def today_as(self, form: str, *, html: bool) -> str:
+        text = self.formed("date", self.today(), form)
+        return escape(text) if html else text
 
     def _fact(self, placeholder: Placeholder) -> Fill:
         name, form = placeholder.name, placeholder.form
@@ -251,14 +278,13 @@ class Reader:
             kind, url = self.facts.get(target.name, ("", None))
             if url is None:
                 raise CannotRender("render_failed", f"the fact '{target.name}' of '{self.name}' is not known for this contact")
-            origin: tuple[Any, ...] = ("fact", target.name, "link")
         else:
-            url, kind, origin = str(target), "url", ("constant", str(target))
+            url, kind = str(target), "url"
         if kind != "url" or not url.lower().startswith(("https://", "http://")):
             raise CannotRender("render_failed", f"link(…) takes a web address, not '{url[:40]}'")
         url = links.with_utm(url, self.utm)
         if not self.tracked or self.own is None:
-            return "", url, origin
+            return ("", url, ("url", target.name)) if isinstance(target, FactView) else (url, "", ())
         number = self._number_of(url, target)
         return self._head("click"), links.token(self.signing, "click", self.touch, number), ("link", number)
 

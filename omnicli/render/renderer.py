@@ -5,10 +5,11 @@ One `Renderer` serves one thread: the hook listens to one rendering at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,19 @@ from omnicli.model.campaign import Campaign, Message
 from omnicli.model.project import Persona, Project
 from omnicli.model.touch import Rendered
 from omnicli.render import colours, finish, links, required
-from omnicli.render.facts import ResolvedFacts, is_personal, resolve_facts
+from omnicli.render.facts import ResolvedFacts, certain, fixed_facts, resolve_facts
+from omnicli.render.fold import Fold, is_straight
+from omnicli.render.links import with_utm
 from omnicli.render.reader import Reader
 from omnicli.render.sandbox import MAX_CHUNKS, MAX_OUTPUT, Sandbox, Templates, TooMuch
-from omnicli.render.skeleton import MARK, OPEN, Origin, Parts, Recorder, Skeleton, TooManyValues, build
+from omnicli.render.skeleton import AGAIN, MARK, OPEN, SAME, Origin, Parts, Recorder, Skeleton, TooManyValues, build, escape
 from omnicli.render.views import (
     CannotRender,
     Constant,
     ContactView,
     FactView,
     Fields,
+    Fill,
     Lacking,
     Link,
     Own,
@@ -44,6 +48,7 @@ from omnicli.render.words import Placeholder, WordsError, parse_words
 from omnicli.texts import t
 
 _POISON = 20
+_MANY = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +92,7 @@ class _Made:
     plain: Template | None
     whole: bool
     context: Any = None
+    folded: tuple[nodes.Template, Mapping[str, Any]] | None = None
 
 
 @dataclass(slots=True)
@@ -99,9 +105,26 @@ class _Sheet:
     made: list[_Made]
     name: str
     extra: Fields
+    persona: str | None
+    language: str
     skeletons: dict[Any, tuple[Skeleton, tuple[int, ...]]] = field(default_factory=dict)
     whole: str | None = None
     misses: int = 0
+    readers: int = 0
+    straight: bool = False
+    program: Program | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """How the values of a straight message are made without running its template: `fills` make the kept ones, `again` the
+    escaped or plain repetitions, and `layout` picks them into their places."""
+
+    skeleton: Skeleton
+    fills: tuple[tuple[Fill, bool], ...]
+    again: tuple[tuple[int, Callable[[str], str]], ...]
+    layout: Callable[[Sequence[str]], tuple[str, ...]]
+    targets: tuple[str, ...]
 
 
 class Renderer:
@@ -204,11 +227,21 @@ class Renderer:
         facts = job.facts if job.facts is not None else self.resolve(job)
         self._turn(sheet, job, facts)
         try:
+            program = sheet.program
+            if program is not None:
+                made = [fill(html) for fill, html in program.fills]
+                made += [again(made[n]) for n, again in program.again]
+                if sum(map(len, made)) > MAX_OUTPUT:
+                    raise TooMuch("the message grows too long")
+                return self._rendered(sheet, program.skeleton, program.layout(made), program.targets)
             if sheet.whole is None:
+                sheet.readers += 1
+                if sheet.readers == _MANY:
+                    self._compile_folded(sheet)
                 found = self._marked(sheet)
                 if found is not None:
-                    return self._rendered(sheet, *found)
-            return self._rendered(sheet, *self._as_a_whole(sheet))
+                    return self._rendered(sheet, *found, tuple(self.recorder.targets))
+            return self._rendered(sheet, *self._as_a_whole(sheet), tuple(self.recorder.targets))
         except CannotRender:
             raise
         except (
@@ -311,6 +344,8 @@ class Renderer:
         skeleton = self._finished(sheet, texts, list(recorder.origins or ()), tuple(recorder.targets))
         safe = {n for n, origin in enumerate(recorder.origins or ()) if origin and origin[0] in ("link", "address")}
         known = skeleton, tuple(n for n in addresses if n not in safe)
+        if sheet.straight and not known[1]:
+            sheet.program = self._program(sheet, skeleton)
         if len(sheet.skeletons) > 2_000:
             sheet.skeletons.clear()
         sheet.skeletons[(key, tuple(recorder.targets)) if recorder.targets else key] = known
@@ -335,19 +370,75 @@ class Renderer:
             origins=origins,
             html=escaped,
             made=made,
-            usual=self._usual(sheet),
+            usual=self._usual(sheet, origins),
             links=targets,
         )
         self._skeletons[skeleton.hash] = skeleton
         return skeleton
 
-    def _usual(self, sheet: _Sheet) -> dict[tuple[Origin, bool], str]:
+    def _usual(self, sheet: _Sheet, origins: Sequence[Origin]) -> dict[tuple[Origin, bool], str]:
         """What the message's facts read for everybody who was not told otherwise: the sample that values are kept against."""
         usual: dict[tuple[Origin, bool], str] = {}
-        for (name, form, html), text in sheet.reader.shown.items():
-            if not is_personal(sheet.reader.message.facts[name]):
-                usual[(("fact", name, form), html)] = text
+        fixed = fixed_facts(sheet.reader.message, sheet.persona, sheet.language)
+        for origin in origins:
+            if not origin or origin[0] not in ("fact", "url"):
+                continue
+            kind, value = fixed.get(origin[1], ("", None))
+            if value is None:
+                continue
+            text = with_utm(value, sheet.reader.utm) if origin[0] == "url" else sheet.reader.formed(kind, value, origin[2])
+            usual[(origin, False)], usual[(origin, True)] = text, escape(text)
         return usual
+
+    def _program(self, sheet: _Sheet, skeleton: Skeleton) -> Program | None:
+        """How to make the values of a straight message; None when one of them takes its template."""
+        fills: list[tuple[Fill, bool]] = []
+        for n in skeleton.kept:
+            fill = sheet.reader.filler(skeleton.origins[n])
+            if fill is None:
+                return None
+            fills.append((fill, skeleton.html[n]))
+        place = {n: at for at, n in enumerate(skeleton.kept)}
+        again: dict[tuple[int, str], int] = {}
+        for n, (first, how) in skeleton.twins.items():
+            key = (place[first], how)
+            place[n] = key[0] if how == SAME else again.setdefault(key, len(fills) + len(again))
+        layout = [place[n] for n in range(skeleton.size)]
+        pick = (lambda made: tuple(made[n] for n in layout)) if len(layout) < 2 else itemgetter(*layout)
+        repeated = tuple((n, AGAIN[how]) for n, how in again)
+        return Program(skeleton, tuple(fills), repeated, pick, tuple(skeleton.links))
+
+    def _fold(self, sheet: _Sheet) -> None:
+        """Decides once what is the same for all readers of this message. A straight one runs no template from now on; of
+        the others the folded templates are compiled once there are readers enough."""
+        self.recorder.person = sheet.reader
+        sure = certain(sheet.reader.message, sheet.persona, sheet.language) - sheet.reader.facts_view.omitted
+        statics = {name: value for name, value in sheet.variables.items() if name not in ("contact", "touch")}
+        straight = True
+        for made in sheet.made:
+            if made.template is None:
+                continue
+            name = made.template.name or ""
+            fold = Fold(self._marking, statics, sure, made.part.name)
+            tree = fold.template(self._marking.parse(self.sources[name], name, name))
+            if tree is None:
+                straight = False
+                continue
+            blocks = {block.name: block.body for block in tree.find_all(nodes.Block)}
+            straight = straight and is_straight(blocks.get(made.part.block or "", tree.body), fold.views)
+            made.folded = tree, fold.views
+        sheet.straight = straight
+
+    def _compile_folded(self, sheet: _Sheet) -> None:
+        for made in sheet.made:
+            if made.template is None or made.folded is None:
+                continue
+            tree, views = made.folded
+            name = made.template.name or ""
+            code = self._marking.compile(tree, name, f"templates/{name}")
+            made.template = Template.from_code(self._marking, code, {}, None)
+            sheet.variables.update(views)
+            made.folded, made.context = None, None
 
     def _as_a_whole(self, sheet: _Sheet) -> tuple[Skeleton, tuple[str, ...]]:
         """The message rendered without marks: each part is one value."""
@@ -372,16 +463,11 @@ class Renderer:
             found = sheet.skeletons[("whole", names, tuple(recorder.targets))] = skeleton, ()
         return found[0], tuple(parts.values())
 
-    def _rendered(self, sheet: _Sheet, skeleton: Skeleton, values: tuple[str, ...]) -> Rendered:
+    def _rendered(self, sheet: _Sheet, skeleton: Skeleton, values: tuple[str, ...], targets: tuple[str, ...]) -> Rendered:
         parts = Parts(skeleton, values)
         count = count_sms(parts["body"]).parts if sheet.medium.name == "sms" else 1
         return Rendered(
-            channel=sheet.medium.name,
-            parts=parts,
-            skeleton=skeleton.hash,
-            values=values,
-            links=tuple(self.recorder.targets),
-            sms_parts=count,
+            channel=sheet.medium.name, parts=parts, skeleton=skeleton.hash, values=values, links=targets, sms_parts=count
         )
 
     def addresses(self, job: RenderJob) -> Mapping[str, str]:
@@ -435,7 +521,10 @@ class Renderer:
         variables, extra = self._variables(job, reader, persona, words)
         made = [one for one in (self._made(part, job) for part in medium.parts) if one is not None]
         whole = next(filter(None, (required.rendered_whole(self.tree(name)) for name in self._closure(made))), None)
-        return _Sheet(medium, reader, variables, made, self._name(job), extra, whole=whole)
+        sheet = _Sheet(medium, reader, variables, made, self._name(job), extra, job.persona, job.language, whole=whole)
+        if whole is None:
+            self._fold(sheet)
+        return sheet
 
     def _name(self, job: RenderJob) -> str:
         return f"{job.campaign.campaign}/{job.message} × {job.channel} × {job.language}"
@@ -507,7 +596,7 @@ class Renderer:
             variables[purpose] = (
                 Own(purpose, recorder) if offered and wanted else Lacking(f"there is no {purpose} address here", name=purpose)
             )
-        variables["link"], variables["qr"] = _link_function(), _qr_function(recorder)
+        variables["link"], variables["qr"] = _link_function(recorder), _qr_function(recorder)
         return variables, extra
 
     def _say(self, job: RenderJob, reader: Reader, words: Mapping[str, str]) -> SayView:
@@ -529,7 +618,9 @@ class Renderer:
         values: dict[str, Any] = {key: Constant(reader.folded(text)) for key, text in given.items() if text is not None}
         values.setdefault("name", Constant(self.project.project))
         values["font"] = Constant(colours.font(brand.font if brand else None))
-        values["colours"] = Fields("brand.colours", {key: Constant(colour) for key, colour in colours.palette(brand.colours if brand else {}).items()})
+        values["colours"] = Fields(
+            "brand.colours", {key: Constant(colour) for key, colour in colours.palette(brand.colours if brand else {}).items()}
+        )
         if "logo" in values and not values["logo"].startswith("https://"):
             del values["logo"]  # a file of the project: nobody's mail program could fetch it
         return Fields("brand", values)
@@ -610,13 +701,18 @@ def _extra(value: str, reader: Reader) -> Any:
     return lines if "\n" in value else lines[0] if lines else ""
 
 
-def _link_function() -> Any:
+def _link_function(recorder: Recorder) -> Any:
+    made: dict[Any, Link] = {}
+
     def link(target: Any) -> Any:
         if isinstance(target, Lacking):
             return target
         if isinstance(target, Own):
             return target
-        return Link(target if isinstance(target, FactView) else Constant(str(target)))
+        key = target.name if isinstance(target, FactView) else ("", str(target))
+        if key not in made:
+            made[key] = Link(target if isinstance(target, FactView) else Constant(str(target)), recorder)
+        return made[key]
 
     link.for_templates = True  # type: ignore[attr-defined]
     return link

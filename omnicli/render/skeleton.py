@@ -99,6 +99,7 @@ class Skeleton:
     tokens: tuple[int, ...] = ()
     links: tuple[str, ...] = ()
     origins: tuple[Origin, ...] = field(default=(), repr=False)
+    html: tuple[bool, ...] = field(default=(), repr=False)
 
     def pack(self, values: Sequence[str]) -> bytes:
         """The values as the store keeps them: which differ from the sample, and those."""
@@ -201,7 +202,7 @@ def build(
     ).encode("utf-8", "surrogatepass")  # fmt: skip
     return Skeleton(
         hash=hashlib.sha256(written).hexdigest(), channel=channel, template=template, parts=pieces, blob=zlib.compress(written, 9),
-        size=size, kept=kept, sample=sample, twins=twins, tokens=tokens, links=tuple(links), origins=tuple(origins),
+        size=size, kept=kept, sample=sample, twins=twins, tokens=tokens, links=tuple(links), origins=tuple(origins), html=tuple(html),
     )  # fmt: skip
 
 

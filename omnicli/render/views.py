@@ -209,20 +209,26 @@ class Today(Value):
 class Link(Printed):
     """`link(facts.link)`: the tracked address when clicks are tracked, else the address itself."""
 
-    __slots__ = ("target",)
+    __slots__ = ("recorder", "target")
 
-    def __init__(self, target: str | FactView) -> None:
-        self.target = target
+    def __init__(self, target: str | FactView, recorder: Recorder) -> None:
+        self.target, self.recorder = target, recorder
+
+    def __bool__(self) -> bool:
+        return True
 
     def show(self, recorder: Recorder, *, html: bool) -> str:
         person = recorder.person
         head, own, origin = person.link(self.target)
         if html:
             head, own = escape(head), escape(own)
+        if not own:
+            return str(head)
         return str(person.join(head, recorder.put(own, origin)))
 
     def plain(self) -> str:
-        return str(self.target)
+        head, own, _ = self.recorder.person.link(self.target)
+        return str(head + own)
 
 
 class Own(Printed):
@@ -305,16 +311,18 @@ class SayView:
 class FactsView:
     """`facts`: those that the message declares; one that this person lacks is false, and an error when printed."""
 
-    __slots__ = ("names", "recorder", "views")
+    __slots__ = ("names", "omitted", "recorder", "views")
 
-    def __init__(self, names: tuple[str, ...], recorder: Recorder) -> None:
-        self.names, self.recorder = names, recorder
+    def __init__(self, names: tuple[str, ...], recorder: Recorder, omitted: frozenset[str] = frozenset()) -> None:
+        self.names, self.recorder, self.omitted = names, recorder, omitted
         self.views: dict[tuple[str, str], FactView] = {(name, ""): FactView(name, "", recorder) for name in names}
 
     def look(self, attribute: str) -> Any:
         view = self.views.get((attribute, ""))
         if view is None:
             return Lacking(f"the message has no fact '{attribute}'", name=attribute)
+        if attribute in self.omitted:
+            return Lacking(f"the fact '{attribute}' is left out of this channel", name=attribute)
         if not self.recorder.person.has_fact(attribute):
             return Lacking(f"the fact '{attribute}' is not known for this contact", name=attribute)
         return view
