@@ -104,6 +104,7 @@ def import_contacts(
         raise OmniError(t("--on-conflict is one of {all}", "--on-conflict vaut {all}", all=", ".join(CONFLICTS)), code="usage")
     sheet = open_sheet(file)
     mapping = mapping or guess_mapping(sheet.header, loaded.project)
+    sheet = sheet.with_keys(mapping.columns)
     warnings = [*sheet.notes, *check_map(mapping, sheet.header, loaded.project)]
     plan = Plan(loaded.project, mapping, sheet, now, _key(mapping, key), on_conflict, consents.pepper(loaded.project.project, store.path))
     run = _Run(store, plan, loaded.root, dry_run=dry_run, progress=progress, size=rows_a_chunk)
@@ -835,7 +836,7 @@ class _RefusedFile:
         broken = {b.row: b.text for b in chunk.broken}
         rows = []
         for row, found in sorted(lost.items()):
-            given = [*cells.get(row, [broken.get(row, ""), *[""] * (len(self.header) - 1)])]
+            given = cells.get(row, [broken.get(row, ""), *[""] * (len(self.header) - 1)])[: len(self.header)]
             reasons = "; ".join(f"{f.column}: {f.reason}" if f.column else f.reason for f in found)
             rows.append([*map(_guarded, given), str(row), str(found[0].line), reasons])
         self._write(rows)

@@ -146,11 +146,8 @@ class _Reader:
     def __init__(self, project: Project, sheet: Sheet, kinds: Mapping[str, str]) -> None:
         self.project, self.sheet, self.kinds = project, sheet, kinds
         self.events = {*project.events, *BUILT_IN_EVENTS, *project.sla} - OWN
-        self.places: dict[str, int] = {}
-        for part, names in NAMES.items():
-            found = next((name for name in names if name in sheet.header), None)
-            if found is not None:
-                self.places[part] = sheet.header.index(found)
+        self.said: Counter[str] = Counter()
+        self._head(sheet.header)
         for part in NEEDED:
             if part not in self.places:
                 raise OmniError(
@@ -158,11 +155,21 @@ class _Reader:
                     hint=t("a response is id, at, contact, kind, and the event's fields", "une réponse : id, at, contact, kind, et les champs de l'événement"),
                     code="responses",
                 )  # fmt: skip
+
+    def _head(self, header: Sequence[str]) -> None:
+        """Which column is what; called again when a jsonl file shows new keys."""
+        self.header = header
+        self.places: dict[str, int] = {}
+        for part, names in NAMES.items():
+            found = next((name for name in names if name in header), None)
+            if found is not None:
+                self.places[part] = header.index(found)
         taken = set(self.places.values())
-        self.rest = [(name, place) for place, name in enumerate(sheet.header) if place not in taken]
-        self.said: Counter[str] = Counter()
+        self.rest = [(name, place) for place, name in enumerate(header) if place not in taken]
 
     def read(self, chunk: Chunk, report: ResponseReport) -> list[Response]:
+        if chunk.header != self.header:
+            self._head(chunk.header)
         for broken in chunk.broken:
             self._turn(report, Turned(broken.row, broken.line, None, "", broken.text, broken.reason))
         out: list[Response] = []
@@ -172,7 +179,7 @@ class _Reader:
             except _Wrong as wrong:
                 place = self.places.get(wrong.part, next((i for name, i in self.rest if name == wrong.part), None))
                 value = cells[place] if place is not None else ""
-                column = self.sheet.header[place] if place is not None else wrong.part
+                column = self.header[place] if place is not None else wrong.part
                 self._turn(report, Turned(row, line, self._cell(cells, "contact") or None, column, value, str(wrong)))
         return out
 

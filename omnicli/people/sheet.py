@@ -14,8 +14,8 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,10 @@ class Broken:
 
 @dataclass(slots=True)
 class Chunk:
-    """Rows of equal width in file order: cells, their numbers (1 is the first after the header), the line each begins on."""
+    """Rows of equal width in file order: cells, their numbers (1 is the first after the header), the line each begins on.
+
+    `header` begins with the sheet's; keys of a jsonl file that turn up later stand behind it.
+    """
 
     cells: list[list[str]] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
@@ -54,6 +57,7 @@ class Chunk:
     broken: list[Broken] = field(default_factory=list)
     short: list[int] = field(default_factory=list)  # places in `cells` that were filled up
     last_row: int = 0
+    header: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,10 @@ class Sheet:
     skip_space: bool = False
     above: int = 0
     notes: tuple[str, ...] = ()
+
+    def with_keys(self, columns: Iterable[str]) -> Sheet:
+        """A jsonl sheet that has these keys too: the first objects need not have every key."""
+        return self if self.kind != "jsonl" else replace(self, header=tuple(dict.fromkeys((*self.header, *columns))))
 
     def chunks(self, size: int = 5000) -> Iterator[Chunk]:
         """The rows after the header."""
@@ -258,7 +266,7 @@ def _chunks(sheet: Sheet, reader: Iterator[list[str]], line_of: Any, size: int) 
     width, row, line = len(sheet.header), 0, line_of() or sheet.above + 1
     while found := list(islice(reader, size)):
         end = line_of() or line + len(found)
-        chunk = Chunk(last_row=row + len(found))
+        chunk = Chunk(last_row=row + len(found), header=sheet.header)
         plain = end - line == len(found)
         for cells in found:
             row += 1
@@ -367,28 +375,37 @@ def _keys(path: Path, encoding: str) -> tuple[str, ...]:
 
 
 def _jsonl_chunks(sheet: Sheet, size: int) -> Iterator[Chunk]:
+    keys = dict.fromkeys(sheet.header)
     with sheet.path.open(encoding=sheet.encoding, newline="\n") as file:
         row = 0
         while lines := list(islice(file, size)):
             chunk = Chunk(last_row=row + len(lines))
+            objects: list[dict[str, str]] = []
             for line in lines:
                 row += 1
-                if line.strip():
-                    _json_row(sheet, chunk, line, row)
+                if line.strip() and (found := _json_row(chunk, line, row)) is not None:
+                    objects.append(found)
+            for found in objects:
+                keys.update(dict.fromkeys(found))
+            if len(keys) > COLUMNS:
+                raise OmniError(t("{path} has more than {most} different keys", "{path} a plus de {most} clés différentes", path=sheet.path, most=COLUMNS),
+                                code="file")  # fmt: skip
+            chunk.header = tuple(keys)
+            chunk.cells = [[found.get(key, "") for key in keys] for found in objects]
             yield chunk
 
 
-def _json_row(sheet: Sheet, chunk: Chunk, line: str, row: int) -> None:
+def _json_row(chunk: Chunk, line: str, row: int) -> dict[str, str] | None:
     try:
         found = read_object(line)
         if any(len(value) > CELL for value in found.values()):
             raise ValueError(t("a value is longer than 64 KB", "une valeur dépasse 64 Ko"))
     except ValueError as error:
         chunk.broken.append(Broken(row, row, str(error), line.strip()[:500]))
-        return
-    chunk.cells.append([found.get(key, "") for key in sheet.header])
+        return None
     chunk.rows.append(row)
     chunk.lines.append(row)
+    return found
 
 
 # --- xlsx -----------------------------------------------------------------------------------------------------------
