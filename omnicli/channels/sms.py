@@ -54,8 +54,9 @@ def _counted(
 ) -> Count:
     if units <= single:
         return Count(encoding, 1, units)
-    if not double:
-        return Count(encoding, -(-units // several), units)
+    least = -(-units // several)
+    if not double or least == -(-units // (several - 1)):  # a character of two units leaves at most one unit of a part unused
+        return Count(encoding, least, units)
     parts, used = 1, 0
     for letter in text:
         size = 2 if letter in double else 1
