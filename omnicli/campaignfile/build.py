@@ -17,6 +17,10 @@ from omnicli.texts import t
 
 NODES, DEPTH, ALIASED = 100_000, 40, 1_000
 
+BLOCKS = ("|", ">")
+NULLS = ("~", "null", "Null", "NULL")
+ODD = frozenset(("", *NULLS))
+
 
 class SyntaxTrouble(Exception):
     """libyaml cannot go on: its words and where (lines and columns from 0)."""
@@ -85,19 +89,47 @@ class Build:
         return Span(line, column, end_line, end_column, style)
 
     def _events(self, get_event: Any) -> None:
+        """All events; the scalars of a plain mapping, nine of ten, are put in place right here, for speed."""
         documents = 0
-        scalar, alias = yaml.ScalarEvent, yaml.AliasEvent
+        scalar, keys, stack = yaml.ScalarEvent, self.keys, self.stack
         starts, ends = (yaml.MappingStartEvent, yaml.SequenceStartEvent), (yaml.MappingEndEvent, yaml.SequenceEndEvent)
+        plain = not self.shifts and not self.repaired
+        make = tuple.__new__
         while True:
             event = get_event()
             kind = type(event)
             if kind is scalar:
-                self._scalar(event)
+                text: Any = event.value
+                start, end, style = event.start_mark, event.end_mark, event.style
+                if not plain or not stack or style in BLOCKS or text in ODD or event.tag is not None or event.anchor is not None:
+                    self._scalar(event)
+                    continue
+                span: Span = make(Span, (start.line, start.column, end.line, end.column, style))
+                if style:
+                    self.long_spans.append(span)
+                elif ('"' in text or "'" in text) and self._cut_by_comment(text, span):
+                    text = UNKNOWN
+                self.nodes += 1
+                parent = stack[-1]
+                if type(parent) is Map and self.nodes < NODES:
+                    waiting = keys[-1]
+                    if waiting is None:
+                        if text is not UNKNOWN:
+                            keys[-1] = (text, span)
+                            continue
+                    elif (name := waiting[0]) and name not in parent and name != "<<":
+                        keys[-1] = None
+                        parent[name] = text
+                        parent.keys_at[name] = waiting[1]
+                        parent.values_at[name] = span
+                        continue
+                self._count(span, 0)
+                self._put(text, span)
             elif kind in ends:
                 self._close(event)
             elif kind in starts:
                 self._open(event, kind)
-            elif kind is alias:
+            elif kind is yaml.AliasEvent:
                 self._alias(event)
             elif kind is yaml.DocumentStartEvent:
                 documents += 1
@@ -132,7 +164,7 @@ class Build:
             return text
         if text == "" and event.anchor is None:
             return Empty()
-        if text in ("~", "null", "Null", "NULL"):
+        if text in NULLS:
             return Null(text)
         return UNKNOWN if self._cut_by_comment(text, span) else text
 
@@ -201,8 +233,6 @@ class Build:
             self._settle_span(node)
         if isinstance(node, Map) and node.span.style == "{":
             self._lost_commas(node)
-        if self.stack:
-            self.stack[-1].size += node.size
 
     def _settle_span(self, node: Map | Seq) -> None:
         """Now that the end of a flow collection is known, tell its parent."""
@@ -242,8 +272,7 @@ class Build:
             self.findings.append(finding("Y004", place, message))
             self._put(UNKNOWN, span)
             return
-        size = value.size if isinstance(value, Map | Seq) else 1
-        self.aliased += size
+        self.aliased += _size(value)
         if self.aliased > ALIASED:
             if not self.alias_reported:
                 message = t("{n} nodes by alias (limit 1,000)", "{n} nœuds par alias (limite 1 000)", n=self.aliased)
@@ -251,8 +280,6 @@ class Build:
                 self.alias_reported = True
             self._put(UNKNOWN, span)
             return
-        if self.stack:
-            self.stack[-1].size += size
         self._put(value, span)
 
     def _put(self, value: Any, span: Span) -> None:
@@ -305,10 +332,8 @@ class Build:
         )
         self.findings.append(finding("Y003", self.source.at(span), message))
 
-    def _count(self, span: Span) -> None:
-        self.nodes += 1
-        if self.stack:
-            self.stack[-1].size += 1
+    def _count(self, span: Span, by: int = 1) -> None:
+        self.nodes += by
         if self.nodes > NODES:
             self.findings.append(too_big(self.source.at(span), t("the number of values", "le nombre de valeurs"), "100,000"))
             raise _Stop
@@ -351,3 +376,17 @@ class Build:
 
 def _between(key: Span, value: Span) -> Span:
     return Span(key.end_line, key.end_column, value.line, value.column, "")
+
+
+def _size(value: Any) -> int:
+    """How many nodes an alias stands for, counted no further than the limit."""
+    count, waiting = 0, [value]
+    while waiting and count <= ALIASED:
+        one = waiting.pop()
+        count += 1
+        if isinstance(one, dict):
+            count += len(one)
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    return count

@@ -29,7 +29,7 @@ def invisible_characters(source: Source) -> Iterator[Finding]:
             line, column = source.line_column(found.start())
             if not _welcome(source, line, column, found.start()):
                 yield _invisible(source, line, column, found.group(), 1)
-    for span in source.long_spans:
+    for span in source.long_spans if "\\" in source.text else ():
         if span.style != '"':
             continue
         raw = source.slice(span)

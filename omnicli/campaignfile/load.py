@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -57,7 +59,23 @@ def load_project(root: Path, *, overlay: Mapping[str, bytes] | None = None) -> L
 
     Raises OmniError only when there is no `omni.yaml`, or a file cannot be opened.
     """
-    overlay = overlay or {}
+    with _no_collection():
+        return _load(root, overlay or {})
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Nothing that is read is garbage before all is read: collecting meanwhile costs a third of the time."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+def _load(root: Path, overlay: Mapping[str, bytes]) -> Loaded:
     if not (root / PROJECT_FILE).is_file() and PROJECT_FILE not in overlay:
         raise OmniError(
             t("no omni.yaml in {root}", "pas d'omni.yaml dans {root}", root=root),

@@ -96,7 +96,8 @@ class _Tidy(GenerateJsonSchema):
         inner = self.generate_inner(schema["schema"])
         if function is written._listing:
             item = inner.get("items", {})
-            return _any_of(inner, item, {"type": "null"})
+            alone = [] if "$ref" in item else [item]
+            return _any_of(inner, *alone, {"type": "null"})
         if function is written._mapping:
             return {**_mapping(inner), "type": ["object", "null"]}
         if getattr(function, "__name__", "") in ("_steps", "_branches"):

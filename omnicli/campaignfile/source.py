@@ -36,26 +36,24 @@ class Span(NamedTuple):
 
 
 class Map(dict[str, Any]):
-    """A mapping as written: its values, where each key and each value stands, and how many nodes it holds."""
+    """A mapping as written: its values, and where each key and each value stands."""
 
-    __slots__ = ("keys_at", "size", "span", "values_at")
+    __slots__ = ("keys_at", "span", "values_at")
 
     def __init__(self, span: Span) -> None:
         self.span = span
         self.keys_at: dict[str, Span] = {}
         self.values_at: dict[str, Span] = {}
-        self.size = 1
 
 
 class Seq(list[Any]):
     """A list as written, with the place of each element."""
 
-    __slots__ = ("size", "span", "values_at")
+    __slots__ = ("span", "values_at")
 
     def __init__(self, span: Span) -> None:
         self.span = span
         self.values_at: list[Span] = []
-        self.size = 1
 
 
 @dataclass

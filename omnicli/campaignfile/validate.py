@@ -37,11 +37,13 @@ def validate(
     `references`: `${NAME}` may stand where a typed value is wanted, and is taken from the environment (S008 when
     unset). `currency` is what S005 suggests. None when no round of validation went through.
     """
-    work = _Work(source, {} if isinstance(source.root, Empty) else _copied(source.root), references=references, currency=currency)
+    work = _Work(source, {} if isinstance(source.root, Empty) else source.root, references=references, currency=currency)
     for _ in range(ROUNDS):
         try:
             return model.model_validate(work.data, by_alias=True, by_name=False), work.findings
         except ValidationError as error:
+            if work.data is source.root:
+                work.data = _copied(source.root)
             before = len(work.findings)
             work.moved = False
             for problem in error.errors(include_url=False, include_input=False):
@@ -148,7 +150,14 @@ class _Work:
             key=key,
             meaning=meaning(means),
         )
-        self.add("S001", self._head(path, at), message, path=(*path, key))
+        node = self.source.find(path)
+        if isinstance(node, Map) and key in node.keys_at:
+            message = t(
+                "'{k}' has nothing behind it ({meaning})", "« {k} » n'a pas de valeur ({meaning})", k=key, meaning=meaning(means)
+            )
+            self.add("S001", self.source.place((*path, key)), message, path=(*path, key))
+        else:
+            self.add("S001", self._head(path, at), message, path=(*path, key))
         self.put((*path, key), UNKNOWN)
 
     def _head(self, path: KeyPath, at: Span) -> Place:

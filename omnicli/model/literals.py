@@ -67,9 +67,12 @@ def parse_yes_no(text: str) -> bool:
     raise LiteralError("S003", t("yes or no", "yes ou no"), text, fix=fix)
 
 
+is_name = re.compile(r"[a-z][a-z0-9_-]{0,63}").fullmatch
+
+
 def parse_name(text: str) -> str:
     """A name of a persona, segment, message, step, arm or team: `[a-z][a-z0-9_-]{0,63}`."""
-    if re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", text):
+    if is_name(text):
         return text
     low = re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-")
     fix = low if re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", low) else None

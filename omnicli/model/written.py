@@ -165,6 +165,10 @@ class Authored(BaseModel):
         else:
             raise wrong("S003", cls.wanted(), value)
         known, required = cls.keys()
+        for key in required:
+            if type(value.get(key)) is Empty:
+                value = {k: v for k, v in value.items() if k not in required or type(v) is not Empty}
+                break
         present = value.keys()
         if not (present <= known and required <= present) and (problem := cls._misshapen(value)):
             raise problem
@@ -263,6 +267,7 @@ def no_value(value: str, wanted: str) -> PydanticCustomError:
 
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _BLANKS_IN_LINE = re.compile(r"[ \t]+")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def _text(value: Any) -> Any:
@@ -283,8 +288,10 @@ def _words(value: Any) -> Any:
     if isinstance(value, str):
         if isinstance(value, Null | Empty):
             raise no_value(value, t("a text", "un texte"))
-        text = "\n".join(_BLANKS_IN_LINE.sub(" ", line).strip(" ") for line in value.strip().splitlines())
-        return bounded(unicodedata.normalize("NFC", text), WORDS_LIMIT)
+        text = value.strip(" \t\r\n")
+        if "  " in text or "\n" in text or "\t" in text or "\r" in text:
+            text = "\n".join(_BLANKS_IN_LINE.sub(" ", line).strip(" ") for line in _LINE_END.split(text))
+        return bounded(text if text.isascii() else unicodedata.normalize("NFC", text), WORDS_LIMIT)
     if value is UNKNOWN:
         return value
     raise wrong("S003", t("a text", "un texte"), value, note=brace_advice(value))
@@ -307,6 +314,8 @@ def brace_advice(value: object) -> str:
 
 
 def _name(value: Any) -> Any:
+    if type(value) is str and lit.is_name(value):
+        return value
     if value is UNKNOWN or isinstance(value, Loose):
         return value
     if isinstance(value, str):
@@ -383,7 +392,7 @@ Words = Annotated[str, PlainValidator(_words), WithJsonSchema({"type": ["string"
 Name = Annotated[
     str,
     PlainValidator(_name),
-    WithJsonSchema({"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,63}$", "examples": ["offre-bienvenue"]}),
+    WithJsonSchema({"type": ["string", "boolean"], "pattern": "^[a-z][a-z0-9_-]{0,63}$", "examples": ["offre-bienvenue"]}),
 ]
 Number = Annotated[
     Decimal,
