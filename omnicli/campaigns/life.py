@@ -17,8 +17,8 @@ import sqlalchemy as sa
 
 from omnicli import clock
 from omnicli.campaigns import versions
+from omnicli.engine import timing
 from omnicli.errors import Exit, OmniError
-from omnicli.model import ids
 from omnicli.store import campaigns
 from omnicli.store import tables as tb
 from omnicli.store.campaigns import Standing, Version
@@ -231,24 +231,24 @@ def _ease(connection: sa.Connection, campaign_id: int, now: datetime, length: ti
         .where(e.campaign_id == campaign_id, x.send_state.in_(("planned", "retry")), x.due_at <= ms)
         .order_by(x.due_at, x.touch_key)
     ).all()
-    late = [row.id for row in overdue if row.expires_at <= ms]
-    skip(connection, late, reason="expired", now=now)
-    one = sa.update(tb.touch).where(x.id == sa.bindparam("b_id")).values(due_at=sa.bindparam("b_due"))
-    for at in range(0, len(overdue), _CHUNK):
-        some = [row for row in overdue[at : at + _CHUNK] if row.expires_at > ms]
-        if some:
-            connection.execute(one, [{"b_id": row.id, "b_due": ms + place(row.touch_key, length)} for row in some])
     people = connection.execute(
         sa.update(tb.enrollment)
         .where(e.campaign_id == campaign_id, e.state == "open", e.due_at.is_not(None), e.due_at <= ms)
         .values(spread=1)
     ).rowcount
+    one = sa.update(tb.touch).where(x.id == sa.bindparam("b_id")).values(due_at=sa.bindparam("b_due"))
+    for at in range(0, len(overdue), _CHUNK):
+        some = [row for row in overdue[at : at + _CHUNK] if row.expires_at > ms]
+        if some:
+            connection.execute(one, [{"b_id": row.id, "b_due": ms + place(row.touch_key, length)} for row in some])
+    late = [row.id for row in overdue if row.expires_at <= ms]
+    skip(connection, late, reason="expired", now=now)
     return len(late), len(overdue) - len(late) + int(people)
 
 
 def place(key: bytes, length: timedelta) -> int:
     """Milliseconds into the spread at which a touch leaves: given by its hash, so the same in plan and run."""
-    return ids.draw(max(length // timedelta(milliseconds=1), 1), "spread", key.hex())
+    return timing.spread(key, length) // timedelta(milliseconds=1)
 
 
 def skip(connection: sa.Connection, touch_ids: Sequence[int], *, reason: str, now: datetime) -> None:

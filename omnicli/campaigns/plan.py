@@ -136,7 +136,7 @@ def plan(
                 entered[name] = entered.get(name, 0) + count
             if instant == now:
                 held = tuple(_held(copy, ids, contact))
-            doubt.look(instant, now)
+            doubt.look(instant)
             if progress is not None:
                 progress(1)
         touches = tuple(_touches(copy, ids, before, doubt, now, end, contact, loaded.project.time_zone))
@@ -260,12 +260,12 @@ class _Doubt:
     def __init__(self, copy: Store, ids: Sequence[int]) -> None:
         self._copy = copy
         self._ids = ids
-        self._passes: set[int] = set()
+        self._passes: dict[int, int] = {}
         self._flows: dict[int, Flow] = {}
         self._listening: dict[int, tuple[str, ...]] = {}
 
-    def look(self, instant: datetime, now: datetime) -> None:
-        """Note who stands where an answer decides; at `now` everybody who stands there, later those who came there."""
+    def look(self, instant: datetime) -> None:
+        """Note since when each pass stands, or has stood, where an answer decides."""
         e = tb.enrollment.c
         with self._copy.read() as connection:
             for version_id in connection.scalars(sa.select(e.version_id).where(e.campaign_id.in_(self._ids)).distinct()).all():
@@ -273,13 +273,14 @@ class _Doubt:
                 listening = self._listening.setdefault(version_id, tuple(n.id for n in flow if _listens(flow, n.id)))
                 if listening:
                     here = sa.select(e.id).where(e.version_id == version_id, e.state == "open", e.step.in_(listening))
-                    self._passes.update(connection.scalars(here))
+                    for enrollment in connection.scalars(here):
+                        self._passes.setdefault(enrollment, clock.to_ms(instant))
 
     def exact(self, connection: sa.Connection, version_id: int, enrollment: int, step: str, decided_at: int, now_ms: int) -> bool:
         """True when no answer can change this touch any more."""
         if decided_at <= now_ms:
             return True
-        if enrollment in self._passes:
+        if self._passes.get(enrollment, decided_at) < decided_at:
             return False
         flow = self._flow(connection, version_id)
         send = flow.nodes[step].step if step in flow.nodes else None

@@ -266,7 +266,7 @@ def test_what_is_older_than_max_delay_at_resume_expires(stage: Living) -> None:
     paused_over_the_offer(stage)
     stage.resume("2027-01-12 09:00")
     stage.run("2027-01-12 09:30")
-    assert stage.got() == []
+    assert not [line for line in stage.got() if line.endswith("j0")]
     assert {t.split()[3] + " " + t.split()[4] for t in stage.touches() if " j0 " in t} == {"skipped: expired"}
 
 
