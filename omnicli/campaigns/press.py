@@ -195,7 +195,7 @@ class Presses:
 
     def bring(self, connection: sa.Connection, claimed: Sequence[Claimed]) -> None:
         """Build the presses of these touches, and bring the entering events whose payload a fact quotes."""
-        wanted = {c.entered_event for c in claimed if c.entered_event is not None and self.press(c.version_id).needs_event}
+        wanted = {c.entered_event for c in claimed if self.press(c.version_id).needs_event and c.entered_event is not None}
         self.events = outbox.entering(connection, wanted)
 
     def contact(self, touch: Claimed) -> dict[str, Any]:
@@ -327,11 +327,10 @@ def _task_words(touch: Claimed, contact: Mapping[str, Any], phone: str | None) -
     """What templates of work and print see as `touch.*`."""
     if touch.channel not in ("task", "voice", "letter", "qr"):
         return {}
-    words = {"contact": _name_of(contact) or touch.source_id, "phone": phone or "", "team": touch.team or "", "kind": touch.task_kind or "",
-             "place": touch.place or ""}  # fmt: skip
+    words = {"contact": _name_of(contact) or touch.source_id, "phone": phone, "team": touch.team, "kind": touch.task_kind, "place": touch.place}
     if touch.task_due is not None:
         words["due"] = clock.from_ms(touch.task_due).date().isoformat()
-    return words
+    return {name: word for name, word in words.items() if word}
 
 
 def _name_of(contact: Mapping[str, Any]) -> str:

@@ -1,51 +1,538 @@
-"""The pages of the sandbox: one message in its frame, and the index of all of them."""
+"""The pages of the sandbox: each message in the frame its reader would see, and an index by hour and by person.
+
+They are files to open, without a server, a network or a script: filters are radio buttons and style, the reader is a frame.
+Scripts only add what is nice to have (a search field, arrow keys, frames as high as their content). What a message says is
+shown, never run: e-mails and print stand in frames that may do nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from html import escape
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from html import escape, unescape
+from importlib import resources
+from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from omnicli import clock
+from omnicli.channels.sms import count_sms
 from omnicli.model.touch import Handed
+from omnicli.text import fold
+from omnicli.texts import language, t
+
+#: Messages that the index lists; days before those have a page of their own.
+INDEX_MOST = 1500
+#: Words a minute of a call, to say how long a script takes.
+WORDS_A_MINUTE = 150
+_COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3}){1,2}")
+_HIDDEN = re.compile(r"<(?P<tag>\w+)[^>]*style=[\"'][^\"']*display:\s*none[^>]*>(?P<text>.*?)</(?P=tag)>", re.S | re.I)
+_NOT_SEEN = re.compile(r"<(style|script|head|title)\b.*?</\1>|<!--.*?-->", re.S | re.I)
+_TAG = re.compile(r"<[^>]*>")
+_FILLER = re.compile("[\u034f\u200b-\u200f\u2060\ufeff\u00ad]+")
+_LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"]+[^\s<>\".,;:!?)\]]|\b[\w-]+(?:\.[\w-]+)+/[^\s<>\"]+[^\s<>\".,;:!?)\]]")
+
+ICONS: Mapping[str, str] = {
+    "email": '<path d="M3.5 6.5h17v11h-17z"/><path d="m4 7 8 6 8-6"/>',
+    "sms": '<path d="M4 5.5h16v10.5H10l-4.5 3.5V16H4z"/><path d="M8.5 10.8h.01M12 10.8h.01M15.5 10.8h.01"/>',
+    "whatsapp": '<path d="M4.2 19.8l1.2-4A8 8 0 1 1 8.4 18.8z"/><path d="M9.3 8.6c-.6 2.9 3 6.5 6 6.1l.3-1.7-2-.9-.9.8c-1.200-.5-1.900-1.200-2.300-2.300l.8-.9-.8-1.900z"/>',
+    "messenger": '<path d="M12 4c-4.600 0-8.200 3.200-8.200 7.400 0 2.300 1 4.200 2.700 5.500V20l2.700-1.600c.9.300 1.800.4 2.800.4 4.600 0 8.200-3.200 8.200-7.400S16.600 4 12 4z"/><path d="m7.800 13.300 3-3.200 2.400 2.100 3-3.100"/>',
+    "push": '<path d="M6.500 16.500V11a5.500 5.500 0 0 1 11 0v5.500l1.500 1.500H5z"/><path d="M10.300 20.500h3.400"/>',
+    "voice": '<path d="M5.500 4.500h3.600l1.600 4-2.200 1.500a11.500 11.500 0 0 0 5.500 5.500l1.500-2.200 4 1.600v3.600c0 .6-.5 1-1 1A14.500 14.500 0 0 1 4.500 5.500c0-.5.4-1 1-1z"/>',
+    "letter": '<path d="M3.500 9.500 12 4l8.500 5.500v10h-17z"/><path d="m4 10 8 5.500 8-5.500"/>',
+    "qr": '<path d="M4.500 4.500h5.500v5.500H4.500zM14 4.500h5.500v5.500H14zM4.500 14h5.500v5.500H4.500z"/><path d="M14 14h2v2M19.500 14v2.500M14 19.500h2.500M19.500 19.500h.01"/>',
+    "task": '<path d="M6 5.500h12v14.500H6z"/><path d="M9.500 4h5v3h-5zM9.300 13.500l2 2 3.600-4"/>',
+    "webhook": '<path d="M8.500 5c-2 0-2.500 1-2.500 2.500v2c0 1.500-.8 2.500-2 2.500 1.200 0 2 1 2 2.500v2C6 18 6.500 19 8.500 19M15.500 5c2 0 2.500 1 2.500 2.500v2c0 1.500.8 2.500 2 2.500-1.200 0-2 1-2 2.500v2c0 1.500-.5 2.500-2.500 2.500"/>',
+}  # fmt: skip
+
+
+def channel_name(channel: str) -> str:
+    """The channel as people call it."""
+    known = {
+        "email": t("E-mail", "E-mail"), "sms": "SMS", "whatsapp": "WhatsApp", "messenger": "Messenger", "push": t("Push", "Push"),
+        "voice": t("Call", "Appel"), "letter": t("Letter", "Lettre"), "qr": t("QR card", "Carte QR"), "task": t("Task", "Tâche"),
+        "webhook": "Webhook",
+    }  # fmt: skip
+    return known.get(channel, channel)
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Whose outbox it is."""
+    """Whose outbox it is: the brand's name and colours, and what stands in the From of each channel."""
 
     name: str
     zone: str
     primary: str = "#2b2350"
-    accent: str = "#e8b04a"
+    accent: str = "#c98a2b"
+    senders: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, project: Any) -> House:
         brand = project.brand
-        return cls(brand.name if brand else project.project, project.time_zone)
+        colours = brand.colours if brand else {}
+        senders = tuple((name, channel.from_) for name, channel in project.channels.items() if channel.from_)
+        return cls(brand.name if brand else project.project, project.time_zone, _colour(colours.get("primary"), "#2b2350"),
+                   _colour(colours.get("accent"), "#c98a2b"), senders)  # fmt: skip
+
+    def sender(self, channel: str) -> str:
+        return dict(self.senders).get(channel, self.name)
+
+    def local(self, at: datetime) -> datetime:
+        return at.astimezone(ZoneInfo(self.zone))
+
+
+def _colour(written: str | None, otherwise: str) -> str:
+    return written if written and _COLOUR.fullmatch(written) else otherwise
+
+
+# --- words of a message ---------------------------------------------------------------------------------------------
+def seen(html: str) -> str:
+    """The text of a page as a reader meets it, white space collapsed; what is hidden is left out."""
+    text = _TAG.sub(" ", _HIDDEN.sub(" ", _NOT_SEEN.sub(" ", html)))
+    return " ".join(_FILLER.sub("", unescape(text)).split())
+
+
+def preheader(html: str) -> str:
+    """What an inbox shows behind the subject: the hidden preheader, else how the page begins."""
+    hidden = _HIDDEN.search(html)
+    found = " ".join(_FILLER.sub("", unescape(_TAG.sub(" ", hidden["text"]))).split()) if hidden else ""
+    return (found or seen(html))[:140]
+
+
+def lines_of(channel: str, parts: Mapping[str, str]) -> tuple[str, str]:
+    """The line and the preview that stand in the index."""
+    if channel == "email":
+        return parts.get("subject", ""), preheader(parts["html"]) if "html" in parts else parts.get("text", "")[:140]
+    if channel == "push":
+        return parts.get("title", ""), parts.get("body", "")[:140]
+    text = next((seen(text) if name in ("html", "card") else " ".join(text.split()) for name, text in parts.items() if text), "")
+    return text.lstrip("# ")[:180], ""
 
 
 def entry(one: Handed, file: str, now: datetime, house: House) -> dict[str, Any]:
     """What the index keeps of a message."""
-    parts = one.rendered.parts if one.rendered else {}
-    return {"touch": one.touch, "file": file, "at": clock.to_ms(now), "channel": one.channel, "contact": one.contact,
-            "name": one.contact_name, "campaign": one.campaign, "step": one.step, "message": one.message,
-            "line": parts.get("subject") or next(iter(parts.values()), "")[:120]}  # fmt: skip
+    line, preview = lines_of(one.channel, one.rendered.parts if one.rendered else {})
+    found = {
+        "touch": one.touch, "file": file, "at": clock.to_ms(now), "channel": one.channel, "contact": one.contact, "name": one.contact_name,
+        "campaign": one.campaign, "step": one.step, "message": one.message, "line": line, "preview": preview,
+        "persona": one.extra.get("persona", ""), "language": one.language,
+    }  # fmt: skip
+    return {key: value for key, value in found.items() if value != ""}
 
 
+# --- one message ----------------------------------------------------------------------------------------------------
 def message_page(one: Handed, now: datetime, house: House) -> str:
+    """The page of one message; `_/outbox.css` lies two folders up."""
     parts = one.rendered.parts if one.rendered else {}
-    body = "".join(f"<h2>{escape(name)}</h2>{text if name in ('html', 'card') else '<pre>' + escape(text) + '</pre>'}" for name, text in parts.items())
-    return f"<!doctype html><meta charset=utf-8><title>{escape(one.contact)}</title>{body}"
-
-
-def index_pages(entries: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]], house: House) -> dict[str, str]:
-    zone = ZoneInfo(house.zone)
-    rows = "".join(
-        f"<li>{clock.from_ms(e['at']).astimezone(zone):%Y-%m-%d %H:%M} {escape(e['channel'])} <a href='{escape(e['file'])}'>{escape(e['name'])}: {escape(e['line'])}</a>"
-        for e in {e["touch"]: e for e in entries}.values()
+    show = _FRAMES.get(one.channel, _code)
+    local = house.local(now)
+    name = one.contact_name or one.contact
+    about = " › ".join(filter(None, (one.campaign, one.step)))
+    said = " · ".join(filter(None, (channel_name(one.channel), about, one.extra.get("persona"), one.language)))
+    body = (
+        f'<a class="back" href="../../index.html">‹ {escape(t("Outbox", "Boîte d’envoi"))}</a>'
+        f'<header class="head {escape(one.channel)}">{_icon(one.channel)}<div><h1>{escape(name)}{_small(one.contact, name)}</h1>'
+        f'<p>{escape(said)}</p></div><p class="when"><b>{local:%H:%M}</b>{escape(day_name(local.date()))}</p></header>'
+        f"{show(one, parts, local, house)}{_foot(one, house)}"
     )
-    return {"index.html": f"<!doctype html><meta charset=utf-8><title>{escape(house.name)}</title><ul>{rows}</ul>"}
+    title = f"{name} · {channel_name(one.channel)}"
+    return _page(title, f'<main class="message">{body}</main>', house, up="../../", script=_FRAME_SCRIPT)
+
+
+def _email(one: Handed, parts: Mapping[str, str], local: datetime, house: House) -> str:
+    sender = house.sender("email")
+    name = sender.partition("<")[0].strip() or sender
+    html, text, subject = parts.get("html", ""), parts.get("text", ""), parts.get("subject", "")
+    views = [("wide", t("Computer", "Ordinateur")), ("narrow", t("Phone", "Téléphone"))] if html else []
+    views += [("text", t("Text only", "Texte seul"))] if text else []
+    radios = "".join(
+        f'<label><input class="sr" type="radio" name="view" id="{key}"{" checked" if n == 0 else ""}>{escape(label)}</label>'
+        for n, (key, label) in enumerate(views)
+    )
+    frame = f'<iframe sandbox="allow-same-origin" title="{escape(subject, quote=True)}" srcdoc="{escape(html, quote=True)}"></iframe>' if html else ""
+    return (
+        f'<article class="sheet email"><div class="inboxline"><b>{escape(name)}</b><p><b>{escape(subject)}</b> {escape(preheader(html))}</p>'
+        f"<time>{local:%H:%M}</time></div>"
+        f'<div class="envelope"><h2>{escape(subject)}</h2><div class="parties"><span class="face">{escape(initials(name))}</span><div>'
+        f"<b>{escape(sender)}</b><br>{escape(t('to', 'à'))} {escape(one.address or '')}</div></div>"
+        f'<fieldset class="views"><legend class="sr">{escape(t("Show as", "Voir comme"))}</legend>{radios}</fieldset></div>'
+        f'<div class="stage">{frame}<pre class="plain">{escape(text)}</pre></div></article>'
+    )
+
+
+def _chat(one: Handed, parts: Mapping[str, str], local: datetime, house: House) -> str:
+    body = parts.get("body", "")
+    peer = house.sender(one.channel) if one.channel == "sms" else house.name
+    stamp = f'<span class="stamp">{local:%H:%M}{" ✓✓" if one.channel == "whatsapp" else ""}</span>'
+    inside = stamp if one.channel in ("whatsapp", "messenger") else ""
+    return (
+        f'<div class="phone {escape(one.channel)}"><div class="status"><b>{local:%H:%M}</b><span>▪▪▪</span></div>'
+        f'<div class="peer"><span class="face">{escape(initials(house.name))}</span><span>{escape(peer)}</span></div>'
+        f'<div class="talk"><span class="stamp">{escape(day_name(local.date()))}</span>'
+        f'<div class="bubble">{_linked(body)}{inside}</div></div></div>' + (_sms_count(body) if one.channel == "sms" else "")
+    )
+
+
+def _sms_count(body: str) -> str:
+    """How many parts a carrier bills, and how full the last one is."""
+    count = count_sms(body)
+    gsm = count.encoding == "GSM-7"
+    size = (160 if gsm else 70) if count.parts == 1 else (153 if gsm else 67)
+    meters = "".join(f'<i style="--f:{min(100, max(0, round(100 * (count.units - n * size) / size)))}%"></i>' for n in range(count.parts))
+    words = t("{n} part", "{n} partie", n=count.parts) if count.parts == 1 else t("{n} parts", "{n} parties", n=count.parts)
+    return (
+        f'<div class="count sms"><span class="meter">{meters}</span><span>{escape(words)} · {count.encoding} · '
+        f'<span class="n">{count.units} / {count.parts * size}</span> {escape(t("characters", "caractères"))}</span></div>'
+    )
+
+
+def _push(one: Handed, parts: Mapping[str, str], local: datetime, house: House) -> str:
+    return (
+        f'<div class="phone push"><div class="lock"><span class="clock">{local:%H:%M}</span><span class="date">{escape(day_name(local.date()))}</span>'
+        f'<div class="notice"><span class="face">{escape(initials(house.name))}</span><small><span>{escape(house.name)}</span>'
+        f"<span>{escape(t('now', 'maintenant'))}</span></small><b>{escape(parts.get('title', ''))}</b><p>{escape(parts.get('body', ''))}</p></div></div></div>"
+    )
+
+
+def _call(one: Handed, parts: Mapping[str, str], local: datetime, house: House) -> str:
+    script = parts.get("script", "")
+    seconds = round(60 * len(script.split()) / WORDS_A_MINUTE)
+    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in script.splitlines() if line.strip())
+    about = [(t("Call", "Appeler"), one.contact_name or one.contact), (t("Number", "Numéro"), one.address or ""),
+             (t("Takes", "Durée"), t("about {n} s", "environ {n} s", n=seconds)), (t("Team", "Équipe"), one.extra.get("team", "")),
+             (t("By", "Avant"), _due(one, house))]  # fmt: skip
+    return f'<article class="desk-card voice">{_meta(about)}<div class="script">{paragraphs}</div></article>'
+
+
+def _task(one: Handed, parts: Mapping[str, str], local: datetime, house: House) -> str:
+    about = [(t("For", "Pour"), one.extra.get("team", "")), (t("Kind", "Nature"), one.extra.get("kind", "")), (t("By", "Avant"), _due(one, house)),
+             (t("Where", "Lieu"), one.extra.get("place", ""))]  # fmt: skip
+    return f'<article class="desk-card task">{_meta(about)}<div class="prose">{prose(next(iter(parts.values()), ""))}</div></article>'
+
+
+def _print(one: Handed, parts: Mapping[str, str], local: datetime, house: House) -> str:
+    html = parts.get("html") or parts.get("card") or ""
+    frame = f'<iframe sandbox="allow-same-origin" title="{escape(channel_name(one.channel), quote=True)}" srcdoc="{escape(html, quote=True)}"></iframe>'
+    return f'<div class="paper {escape(one.channel)}">{frame}</div>'
+
+
+def _code(one: Handed, parts: Mapping[str, str], local: datetime, house: House) -> str:
+    text = "\n\n".join(parts.values())
+    return f'<article class="desk-card {escape(one.channel)}">{_meta([(t("Goes to", "Va à"), one.extra.get("webhook", ""))])}<pre class="code">{escape(text)}</pre></article>'
+
+
+_FRAMES = {
+    "email": _email, "sms": _chat, "whatsapp": _chat, "messenger": _chat, "push": _push, "voice": _call, "task": _task, "letter": _print,
+    "qr": _print, "webhook": _code,
+}  # fmt: skip
+
+
+def _foot(one: Handed, house: House) -> str:
+    rows = [(t("Message", "Message"), one.message), (t("Purpose", "Finalité"), one.purpose), ("Reply-To", one.reply_to or ""),
+            ("List-Unsubscribe", one.extra.get("unsubscribe", "")), ("List-Id", one.extra.get("list_id", "")), (t("Touch", "Envoi"), one.touch)]  # fmt: skip
+    said = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows if value)
+    return (
+        f'<footer class="foot"><details><summary>{escape(t("Behind this message", "Derrière ce message"))}</summary><dl>{said}</dl></details>'
+        f"<span>{escape(t('Nothing was sent.', 'Rien n’a été envoyé.'))} <code>omni touch show {one.touch[:8]}</code></span></footer>"
+    )
+
+
+def _due(one: Handed, house: House) -> str:
+    due = one.extra.get("due")
+    if not due:
+        return ""
+    local = house.local(datetime.fromisoformat(due.replace("Z", "+00:00")))
+    return f"{day_name(local.date())} {local:%H:%M}"
+
+
+def _meta(about: Iterable[tuple[str, str]]) -> str:
+    said = "".join(f"<span>{escape(name)}<b>{escape(value)}</b></span>" for name, value in about if value)
+    return f'<div class="meta">{said}</div>' if said else ""
+
+
+def _linked(text: str) -> str:
+    """Escaped text with its addresses underlined; they lead nowhere."""
+    found, end = [], 0
+    for link in _LINK.finditer(text):
+        found += [escape(text[end : link.start()]), f"<u>{escape(link[0])}</u>"]
+        end = link.end()
+    return "".join((*found, escape(text[end:])))
+
+
+def prose(markdown: str) -> str:
+    """The little Markdown of task cards as HTML: headings, lists, tables, bold, code; everything else as it stands."""
+    found: list[str] = []
+    for kind, group in groupby((line.rstrip() for line in markdown.splitlines()), key=_kind_of_line):
+        lines = [line.strip() for line in group]
+        match kind:
+            case "#":
+                found += [f"<h{2 if line.startswith('# ') else 3}>{_inline(line.lstrip('# '))}</h{2 if line.startswith('# ') else 3}>" for line in lines]
+            case "-":
+                found.append(f"<ul>{''.join(f'<li>{_inline(line[2:])}</li>' for line in lines)}</ul>")
+            case "|":
+                rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+                rows = [row for row in rows if any(row) and not all(set(cell) <= {"-", ":"} for cell in row)]
+                found.append(f"<table>{''.join('<tr>' + ''.join(f'<td>{_inline(cell)}</td>' for cell in row) + '</tr>' for row in rows)}</table>")
+            case "p":
+                found.append(f"<p>{'<br>'.join(_inline(line) for line in lines)}</p>")
+    return "".join(found)
+
+
+def _kind_of_line(line: str) -> str:
+    text = line.strip()
+    return "" if not text else "#" if re.match(r"#{1,4} ", text) else "-" if re.match(r"[-*] ", text) else "|" if text.startswith("|") else "p"
+
+
+def _inline(text: str) -> str:
+    safe = escape(text)
+    safe = re.sub(r"`([^`]+)`", r"<code>\1</code>", safe)
+    return re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", safe)
+
+
+# --- the index ------------------------------------------------------------------------------------------------------
+def index_pages(entries: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]], house: House) -> dict[str, str]:
+    """`index.html`, a page for each day that does not fit on it, and the style: name → text. A touch is listed once."""
+    listed = sorted({e["touch"]: e for e in entries}.values(), key=_order)
+    days = {day: list(group) for day, group in groupby(listed, key=lambda e: _day(e, house))}
+    shown, older = _fitting(days)
+    found = {"_/outbox.css": style(), "index.html": _index(shown, older, days, runs, house, up="")}
+    for day in older:
+        found[f"days/{day}.html"] = _index({day: days[day]}, [], days, runs, house, up="../")
+    return found
+
+
+def style() -> str:
+    return resources.files("omnicli.providers").joinpath("sandbox.css").read_text(encoding="utf-8")
+
+
+def _order(e: Mapping[str, Any]) -> tuple[Any, ...]:
+    return e["at"], e.get("campaign", ""), e.get("step", ""), fold(e.get("name", "")), e["contact"], e["touch"]
+
+
+def _day(e: Mapping[str, Any], house: House) -> date:
+    return house.local(clock.from_ms(e["at"])).date()
+
+
+def _fitting(days: Mapping[date, Sequence[Any]]) -> tuple[dict[date, Sequence[Any]], list[date]]:
+    """The newest days that the index lists (the newest always), and those before them."""
+    shown: dict[date, Sequence[Any]] = {}
+    for day in sorted(days, reverse=True):
+        if shown and sum(map(len, shown.values())) + len(days[day]) > INDEX_MOST:
+            break
+        shown[day] = days[day]
+    return shown, sorted(set(days) - set(shown), reverse=True)
+
+
+def _index(
+    shown: Mapping[date, Sequence[Mapping[str, Any]]], older: Sequence[date], days: Mapping[date, Sequence[Any]],
+    runs: Sequence[Mapping[str, Any]], house: House, *, up: str,
+) -> str:  # fmt: skip
+    listed = [e for day in sorted(shown) for e in shown[day]]
+    newest = max(shown, default=None)
+    first = shown[newest][0]["file"] if newest else ""
+    reader = f'<iframe class="reader" name="reader" title="{escape(t("The message", "Le message"))}" src="{escape(up + first, quote=True)}"></iframe>'
+    filters = _filters(listed) if listed else ""
+    empty = f'<p class="empty">{escape(t("Nothing has been sent yet.", "Rien n’est encore parti."))}</p>'
+    body = (
+        f'<svg width="0" height="0" style="position:absolute" aria-hidden="true">{_symbols()}</svg>'
+        f'<div class="index"><main>{_masthead(shown, days, runs, house, up)}{filters}'
+        f'<div class="list">{_hours(shown, house, up) + _people(listed, house, up) if listed else empty}{_older(older, up)}</div></main>{reader}</div>'
+    )
+    return _page(f"{house.name} · {t('Outbox', 'Boîte d’envoi')}", body, house, up=up, script=_INDEX_SCRIPT.replace("SEARCH", t("Find a person", "Trouver une personne")))
+
+
+def _masthead(shown: Mapping[date, Any], days: Mapping[date, Sequence[Any]], runs: Sequence[Mapping[str, Any]], house: House, up: str) -> str:
+    run = runs[-1] if runs else None
+    said = ""
+    if run is not None:
+        local, total = house.local(clock.from_ms(run["at"])), sum(run["counts"].values())
+        tally = "".join(
+            f'<li class="{escape(channel)}">{_use(channel)}<span><b class="n">{_n(count)}</b> {escape(channel_name(channel))}</span></li>'
+            for channel, count in sorted(run["counts"].items(), key=lambda item: -item[1])
+        )
+        words = t("{n} message", "{n} message", n=_n(total)) if total == 1 else t("{n} messages", "{n} messages", n=_n(total))
+        said = (
+            f'<div class="run">{escape(t("Last run", "Dernier passage"))}: {escape(day_name(local.date(), long=True))}, {local:%H:%M} — <strong>{escape(words)}</strong>'
+            f'<ul class="tally">{tally}</ul></div>'
+        )
+        if run["written"] < total:
+            rest = t("The first {n} stand here; any other is printed by", "Les {n} premiers sont ici ; les autres s’affichent par", n=_n(run["written"]))
+            said += f'<p class="note">{escape(rest)} <code>omni touch show</code></p>'
+    home = f'<a class="back" href="../index.html">‹ {escape(t("Outbox", "Boîte d’envoi"))}</a>' if up else ""
+    return (
+        f'<header class="masthead">{home}<div class="eyebrow"><b>{escape(t("Sandbox", "Bac à sable"))}</b>'
+        f"<span>{escape(t('Nothing was sent to anybody.', 'Rien n’a été envoyé à personne.'))}</span></div><h1>{escape(house.name)}</h1>{said}{_calendar(shown, days, up)}</header>"
+    )
+
+
+def _calendar(shown: Mapping[date, Any], days: Mapping[date, Sequence[Any]], up: str) -> str:
+    """How much left on each of the last 45 days; a bar leads to its day."""
+    if len(days) < 2:
+        return ""
+    last = max(days)
+    start = max(min(days), last - timedelta(days=44))
+    most = max(len(entries) for entries in days.values())
+    bars = []
+    for n in range((last - start).days + 1):
+        day = start + timedelta(days=n)
+        count = len(days.get(day, ()))
+        label = f"{day_name(day)}: {_n(count)}"
+        inside = f'<i style="--h:{round(100 * count / most)}%"></i>{day.day}' if count else f'<i style="--h:0%;opacity:.35"></i>{day.day}'
+        place = f"#d{day}" if day in shown else f"{up}days/{day}.html" if not up or day not in shown else f"#d{day}"
+        link = f'<a href="{place}" title="{escape(label)}">{inside}</a>' if count else f'<a title="{escape(label)}">{inside}</a>'
+        bars.append(f"<li{' class=now' if day == last and not up else ''}>{link}</li>")
+    return f'<ol class="calendar" aria-label="{escape(t("Messages a day", "Messages par jour"))}">{"".join(bars)}</ol>'
+
+
+def _filters(listed: Sequence[Mapping[str, Any]]) -> str:
+    counts: dict[str, int] = {}
+    for e in listed:
+        counts[e["channel"]] = counts.get(e["channel"], 0) + 1
+    chips = [f'<label><input class="sr" type="radio" name="channel" id="f-all" checked>{escape(t("All", "Tout"))} <span class="n">{_n(len(listed))}</span></label>']
+    chips += [
+        f'<label class="{escape(c)}"><input class="sr" type="radio" name="channel" id="f-{escape(c)}">{_use(c)}{escape(channel_name(c))} <span class="n">{_n(counts[c])}</span></label>'
+        for c in sorted(counts, key=lambda c: -counts[c])
+    ]
+    rules = "".join(
+        f"body:has(#f-{c}:checked) .m:not(.{c}),body:has(#f-{c}:checked) :is(.day,.hour,.person):not(:has(.{c})){{display:none}}"
+        for c in counts if c in ICONS
+    )  # fmt: skip
+    return (
+        f"<style>{rules}</style>"
+        f'<form class="filters" autocomplete="off"><fieldset class="switch"><legend class="sr">{escape(t("Order", "Ordre"))}</legend>'
+        f'<label><input class="sr" type="radio" name="order" id="by-hour" checked>{escape(t("By hour", "Par heure"))}</label>'
+        f'<label><input class="sr" type="radio" name="order" id="by-person">{escape(t("By person", "Par personne"))}</label></fieldset>'
+        f'<fieldset class="chips"><legend class="sr">{escape(t("Channel", "Canal"))}</legend>{"".join(chips)}</fieldset></form>'
+    )
+
+
+def _hours(shown: Mapping[date, Sequence[Mapping[str, Any]]], house: House, up: str) -> str:
+    found = []
+    for day in sorted(shown, reverse=True):
+        hours = []
+        for hour, group in groupby(shown[day], key=lambda e: f"{house.local(clock.from_ms(e['at'])):%H:%M}"):
+            rows = list(group)
+            hours.append(f'<section class="hour"><h3>{hour} <span class="n">{_n(len(rows))}</span></h3>{"".join(_row(e, up) for e in rows)}</section>')
+        found.append(
+            f'<section class="day" id="d{day}"><h2>{escape(day_name(day, long=True))} <span class="n">{_n(len(shown[day]))}</span></h2>{"".join(hours)}</section>'
+        )
+    return f'<div class="hours">{"".join(found)}</div>'
+
+
+def _people(listed: Sequence[Mapping[str, Any]], house: House, up: str) -> str:
+    by: dict[str, list[Mapping[str, Any]]] = {}
+    for e in listed:
+        by.setdefault(e["contact"], []).append(e)
+    found = []
+    for contact, theirs in sorted(by.items(), key=lambda item: (fold(item[1][-1].get("name", "")), item[0])):
+        name = theirs[-1].get("name", contact)
+        trail = "".join(f'<span class="{escape(e["channel"])}">{_use(e["channel"])}</span>' for e in theirs[:8])
+        rows = "".join(_row(e, up, when=f"{short_day(house.local(clock.from_ms(e['at'])))}") for e in theirs)
+        words = t("{n} message", "{n} message", n=len(theirs)) if len(theirs) == 1 else t("{n} messages", "{n} messages", n=len(theirs))
+        found.append(
+            f'<details class="person"><summary><span class="face">{escape(initials(name))}</span><span class="who">{escape(name)}'
+            f'<small>{escape(contact)} · {escape(words)}</small></span><span class="trail">{trail}</span></summary>{rows}</details>'
+        )
+    return f'<div class="people">{"".join(found)}</div>'
+
+
+def _row(e: Mapping[str, Any], up: str, *, when: str = "") -> str:
+    """One message of the list. Two links lie over it: into the reader on a desk, to the page itself in the hand."""
+    name, file = e.get("name", e["contact"]), escape(up + e["file"], quote=True)
+    preview = f"<span>{escape(e['preview'])}</span>" if e.get("preview") else ""
+    about = " · ".join(filter(None, (" › ".join(filter(None, (e.get("campaign"), e.get("step")))), e.get("persona"))))
+    label = escape(f"{name}: {e.get('line', '')}", quote=True)
+    return (
+        f'<article class="m {escape(e["channel"])}">{_use(e["channel"])}<p class="who">{escape(name)}{_small(e["contact"], name)}</p><time>{escape(when)}</time>'
+        f'<p class="line">{escape(e.get("line", ""))}{preview}</p><p class="from">{escape(about)}</p>'
+        f'<a class="desk" target="reader" href="{file}" aria-label="{label}"></a><a class="hand" href="{file}" aria-label="{label}"></a></article>'
+    )
+
+
+def _older(older: Sequence[date], up: str) -> str:
+    if not older:
+        return ""
+    links = "".join(f'<a href="{up}days/{day}.html">{escape(day_name(day))}</a>' for day in older)
+    return f'<nav class="older">{escape(t("Earlier days", "Jours précédents"))}: {links}</nav>'
+
+
+# --- small pieces ---------------------------------------------------------------------------------------------------
+def _page(title: str, body: str, house: House, *, up: str, script: str) -> str:
+    return (
+        f'<!doctype html><html lang="{language()}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="robots" content="noindex"><meta name="referrer" content="no-referrer">'
+        f'<title>{escape(title)}</title><link rel="stylesheet" href="{up}_/outbox.css"><style>:root{{--brand:{house.primary};--accent:{house.accent}}}</style></head>'
+        f"<body>{body}<script>{script}</script></body></html>"
+    )
+
+
+def _symbols() -> str:
+    return "".join(f'<symbol id="i-{name}" viewBox="0 0 24 24">{shape}</symbol>' for name, shape in ICONS.items())
+
+
+def _use(channel: str) -> str:
+    return f'<svg class="i" aria-hidden="true"><use href="#i-{channel if channel in ICONS else "webhook"}"/></svg>'
+
+
+def _icon(channel: str) -> str:
+    return f'<svg class="i" viewBox="0 0 24 24" aria-hidden="true">{ICONS.get(channel, ICONS["webhook"])}</svg>'
+
+
+def _small(contact: str, name: str) -> str:
+    return f" <small>{escape(contact)}</small>" if contact != name else ""
+
+
+def _n(count: int) -> str:
+    return f"{count:,}".replace(",", "\u202f" if language() == "fr" else ",")
+
+
+def initials(name: str) -> str:
+    """`Maison Lune` → `ML`; one word gives its first two letters."""
+    words = [word for word in re.split(r"[\s.'’-]+", name) if word and word[0].isalnum()]
+    if not words:
+        return name[:2].upper()
+    return (words[0][:2] if len(words) == 1 else words[0][0] + words[-1][0]).upper()
+
+
+@lru_cache(maxsize=4096)
+def _day_name(day: date, long: bool, spoken: str) -> str:
+    from babel.dates import format_skeleton
+
+    text = format_skeleton("yMMMMEEEEd" if long else "MMMEd", day, locale=spoken)
+    return text[:1].upper() + text[1:]
+
+
+def day_name(day: date, *, long: bool = False) -> str:
+    """`Tue 5 Jan`, or long `Tuesday 5 January 2027`, in the language in use."""
+    return _day_name(day, long, "fr" if language() == "fr" else "en_GB")
+
+
+def short_day(local: datetime) -> str:
+    return f"{day_name(local.date())}, {local:%H:%M}"
+
+
+#: Frames as high as what is in them, and no way back where the page stands in the reader.
+_FRAME_SCRIPT = (
+    "if(self!==top)document.documentElement.classList.add('framed');"
+    "for(const f of document.querySelectorAll('iframe')){const fit=()=>{try{const d=f.contentDocument;if(!d||!d.body)return;"
+    "f.style.height='0';f.style.height=Math.max(120,d.documentElement.scrollHeight,d.body.scrollHeight)+'px'}catch(e){}};"
+    "f.addEventListener('load',fit);if(f.contentDocument&&f.contentDocument.readyState==='complete')fit();"
+    "addEventListener('resize',fit);addEventListener('change',()=>setTimeout(fit,280))}"
+)
+#: A search field, the arrow keys, and a mark on the message in the reader.
+_INDEX_SCRIPT = (
+    "const form=document.querySelector('.filters');if(form){const s=document.createElement('input');s.type='search';s.className='search';"
+    "s.placeholder='SEARCH';s.setAttribute('aria-label','SEARCH');form.append(s);const plain=x=>x.normalize('NFD').replace(/[\\u0300-\\u036f]/g,'').toLowerCase();"
+    "const rows=[...document.querySelectorAll('.hours .m,.person')].map(e=>[e,plain((e.querySelector('.who')||e).textContent+' '+(e.querySelector('.line')||{textContent:''}).textContent)]);"
+    "s.addEventListener('input',()=>{const q=plain(s.value.trim());for(const[e,x]of rows)e.hidden=q&&!x.includes(q);"
+    "for(const g of document.querySelectorAll('.hour,.day'))g.hidden=!g.querySelector('.m:not([hidden])')});form.addEventListener('submit',e=>e.preventDefault())}"
+    "const on=a=>{document.querySelectorAll('.m.on').forEach(e=>e.classList.remove('on'));a.closest('.m').classList.add('on')};"
+    "document.addEventListener('click',e=>{const a=e.target.closest('.m>a.desk');if(a)on(a)});"
+    "document.addEventListener('keydown',e=>{if(e.target.type==='search'||!['j','k','ArrowDown','ArrowUp'].includes(e.key))return;"
+    "const all=[...document.querySelectorAll('.m>a.desk')].filter(a=>a.offsetParent);if(!all.length)return;const at=all.findIndex(a=>a.closest('.m').classList.contains('on'));"
+    "const a=all[Math.max(0,Math.min(all.length-1,at+(e.key==='j'||e.key==='ArrowDown'?1:-1)))];a.click();a.focus();a.scrollIntoView({block:'nearest'});e.preventDefault()});"
+    "const f=document.querySelector('.day .m');if(f)f.classList.add('on');"
+)
