@@ -181,7 +181,7 @@ class _Reader(HTMLParser):
             href, start = self.links.pop()
             said = "".join(self.out[start:]).strip()
             if href and not href.startswith("#") and said != href:
-                self.out.append(f": {href}" if said else href)
+                self.out.append(f": {href} " if said else f"{href} ")
         if tag in ("td", "th"):
             self.out.append(" ")
         if tag in self.BLOCKS and tag not in ("br", "hr", "tr", "li"):

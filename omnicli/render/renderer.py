@@ -258,8 +258,11 @@ class Renderer:
 
     def _turn(self, sheet: _Sheet, job: RenderJob, facts: ResolvedFacts) -> None:
         sheet.reader.turn_to(job.contact, facts, bytes.fromhex(job.touch), job.zone, job.at)
-        if job.extra or sheet.extra.values_:
-            sheet.extra.values_ = {name: _extra(value, sheet.reader) for name, value in job.extra.items()}
+        if job.extra or len(sheet.extra.values_) > 1:
+            sheet.extra.values_ = {
+                "size": sheet.extra.values_["size"],
+                **{name: _extra(text, sheet.reader) for name, text in job.extra.items()},
+            }
 
     def resolve(self, job: RenderJob) -> ResolvedFacts:
         """The job's facts, when the caller has not resolved them."""
@@ -579,15 +582,14 @@ class Renderer:
         self, job: RenderJob, reader: Reader, persona: Persona | None, words: Mapping[str, str]
     ) -> tuple[dict[str, Any], Fields]:
         recorder = self.recorder
-        extra = Fields("touch", {})
+        extra = Fields("touch", {"size": Constant(self._size(job.channel))})
         marketing = job.purpose == "marketing"
         variables: dict[str, Any] = {
             "say": self._say(job, reader, words), "facts": reader.facts_view,
             "contact": ContactView(frozenset(reader.kinds), recorder), "brand": self._brand(reader),
             "persona": _persona(persona, reader), "language": Constant(job.language), "now": Today(recorder), "touch": extra,
             "message": Fields("message", {"name": Constant(job.message), "purpose": Constant(job.purpose)}),
-            "campaign": Fields("campaign", {"name": Constant(job.campaign.campaign), "title": Constant(reader.folded(job.campaign.title or job.campaign.campaign))}),
-            "channel": self._channel(job.channel), "stop": Constant(reader.folded(self._stop(job))),
+            "stop": Constant(reader.folded(self._stop(job))),
             "direction": Constant("rtl" if reader.locale.text_direction == "right-to-left" else "ltr"),
         }  # fmt: skip
         for purpose in ("unsubscribe", "preferences", "web_version"):
@@ -625,14 +627,10 @@ class Renderer:
             del values["logo"]  # a file of the project: nobody's mail program could fetch it
         return Fields("brand", values)
 
-    def _channel(self, channel: str) -> Fields:
+    def _size(self, channel: str) -> str:
+        """How large a code is printed, in millimetres."""
         settings = self.project.channels.get(channel)
-        values: dict[str, Any] = {"name": Constant(channel)}
-        if settings is not None and settings.size is not None:
-            values["size"] = Constant(f"{settings.size.metres * 1000:g}mm")
-        if settings is not None and settings.from_ is not None:
-            values["sender"] = Constant(settings.from_)
-        return Fields("channel", values)
+        return f"{settings.size.metres * 1000:g}mm" if settings is not None and settings.size is not None else "30mm"
 
     def _stop(self, job: RenderJob) -> str:
         """The STOP words of a marketing SMS (rules FR-04, SM-07); nothing elsewhere."""

@@ -1,0 +1,330 @@
+"""omni message: what is said, by which channels and in which languages, and exactly what a person would receive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from omnicli.cli.frame import session
+from omnicli.cli.options import AsOf, opt
+from omnicli.errors import OmniError
+from omnicli.texts import t
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rich.console import Console
+
+    from omnicli.campaignfile import Loaded
+    from omnicli.cli.frame import Session
+    from omnicli.model.campaign import Campaign
+    from omnicli.model.project import Project
+    from omnicli.render.renderer import RenderJob
+    from omnicli.render.samples import Sample
+
+app = typer.Typer(
+    help=t("omni message render offre-bienvenue --channel sms: exactly what would be sent. Facts and words.",
+           "omni message render offre-bienvenue --channel sms : exactement ce qui partirait. Faits et mots."),
+    no_args_is_help=True,
+)  # fmt: skip
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help=t("a message, or campaign/message", "un message, ou campagne/message"), show_default=False
+    ),
+]
+Channel = Annotated[str | None, opt("--channel", "only this channel", "ce canal seulement", metavar="C")]
+Contact = Annotated[
+    str,
+    opt(
+        "--contact",
+        "a contact's id, or typical, longest, empty, foreign",
+        "l'id d'un contact, ou typical, longest, empty, foreign",
+        metavar="ID",
+    ),
+]
+Language = Annotated[str | None, opt("--language", "only this language", "cette langue seulement", metavar="L")]
+Persona = Annotated[str | None, opt("--persona", "as this persona reads it", "telle que ce persona la lit", metavar="P")]
+Html = Annotated[bool, opt("--html", "the page itself (one channel, one language)", "la page elle-même (un canal, une langue)")]
+Trace = Annotated[bool, opt("--trace", "where each value comes from", "d'où vient chaque valeur")]
+
+
+@app.command("list")
+def list_() -> None:
+    """omni message list: messages with their facts, channels and languages, and where words are missing."""
+    from omnicli.render.renderer import Renderer
+    from omnicli.render.samples import channels
+
+    s = session()
+    loaded = s.loaded()
+    project = _project(loaded)
+    renderer = Renderer(loaded.root, project)
+    rows: list[dict[str, Any]] = []
+    for campaign in loaded.campaigns.values():
+        for name, message in campaign.messages.items():
+            taken = channels(project, campaign, name)
+            lacking = _lacking(renderer, project, campaign, name, taken)
+            rows.append({"campaign": campaign.campaign, "message": name, "facts": list(message.facts), "channels": list(taken),
+                         "languages": list(message.say), "missing": lacking})  # fmt: skip
+
+    def draw(console: Console) -> None:
+        from omnicli.cli.rows import lay
+
+        head = [
+            t("campaign", "campagne"),
+            t("message", "message"),
+            t("channels", "canaux"),
+            t("languages", "langues"),
+            t("facts", "faits"),
+        ]
+        lay(console, [head, *([r["campaign"], r["message"], " ".join(r["channels"]), " ".join(r["languages"]), " ".join(r["facts"])] for r in rows)],
+            shrink=4)  # fmt: skip
+        for row in rows:
+            for lack in row["missing"]:
+                console.print(f"{row['campaign']}/{row['message']}: {lack['channel']} × {lack['language']}: {lack['reason']}")
+
+    s.finish({"messages": rows}, show=draw)
+
+
+def _lacking(renderer: Any, project: Project, campaign: Campaign, name: str, taken: tuple[str, ...]) -> list[dict[str, str]]:
+    """The combinations that could not be written: no template, or a slot that is missing."""
+    from omnicli.render.samples import languages, personas
+
+    registers = dict.fromkeys(persona.tone.address for persona in personas(project, campaign).values()) or {None: None}
+    found: list[dict[str, str]] = []
+    for channel in taken:
+        for language in languages(project, campaign):
+            for register in registers:
+                reason = renderer.usable(campaign.messages[name], channel, language, register, campaign=campaign.campaign)
+                if reason:
+                    found.append(
+                        {"channel": channel, "language": f"{language}/{register}" if register else language, "reason": reason}
+                    )
+    return found
+
+
+@app.command()
+def render(
+    name: Name, channel: Channel = None, contact: Contact = "typical", language: Language = None, persona: Persona = None,
+    html: Html = False, trace: Trace = False, as_of: AsOf = None,
+) -> None:  # fmt: skip
+    """omni message render offre-bienvenue --channel email --contact longest: exactly what would be sent."""
+    from omnicli.render.renderer import Renderer
+    from omnicli.render.views import CannotRender
+
+    s = session()
+    loaded = s.loaded()
+    project = _project(loaded)
+    campaign, message = _the_message(loaded, name)
+    if errors := loaded.errors(campaign.campaign):
+        raise OmniError(t("{file} has {n} errors: nothing can be rendered", "{file} a {n} erreurs : rien ne peut être rendu",
+                          file=loaded.file_of(campaign.campaign), n=len(errors)), hint="omni lint", code="findings", exit=1)  # fmt: skip
+    known = contact in ("typical", "longest", "empty", "foreign")
+    if not known:
+        s.store(create=False)
+    now = s.now(as_of)
+    person = _sample(project, contact, now) if known else _person(s, campaign, contact, now)
+    renderer = Renderer(loaded.root, project, live=s.live)
+    found: list[dict[str, Any]] = []
+    for job in _jobs(project, campaign, message, person, now, channel=channel, language=language, persona=persona):
+        try:
+            found.append(_shown(renderer, job, trace=trace))
+        except CannotRender as error:
+            found.append(
+                {
+                    "channel": job.channel,
+                    "language": job.language,
+                    "persona": job.persona,
+                    "reason": error.reason,
+                    "detail": error.detail,
+                }
+            )
+    if html:
+        _print_page(s, found)
+    result = {"campaign": campaign.campaign, "message": message, "contact": contact, "renderings": found}
+    s.finish(
+        result, show=lambda console: _draw(console, found, trace=trace), exit=1 if any("reason" in one for one in found) else 0
+    )
+
+
+def _project(loaded: Loaded) -> Project:
+    if loaded.project is None:
+        raise OmniError(t("omni.yaml cannot be read", "omni.yaml est illisible"), hint="omni lint", code="no-project")
+    return loaded.project
+
+
+def _the_message(loaded: Loaded, name: str) -> tuple[Campaign, str]:
+    """The campaign and message that a name means; `campaign/message` where two campaigns have it."""
+    from omnicli.text import did_you_mean
+
+    where, _, message = name.rpartition("/")
+    holders = [c for c in loaded.campaigns.values() if message in c.messages and where in ("", c.campaign)]
+    if len(holders) == 1:
+        return holders[0], message
+    if holders:
+        choices = ", ".join(f"{c.campaign}/{message}" for c in holders)
+        raise OmniError(t("'{name}' is in several campaigns: {choices}", "« {name} » est dans plusieurs campagnes : {choices}", name=name, choices=choices),
+                        code="usage")  # fmt: skip
+    known = [message for c in loaded.campaigns.values() for message in c.messages]
+    raise OmniError(t("no message '{name}'.", "pas de message « {name} ».", name=name) + did_you_mean(message, known),
+                    hint="omni message list", code="no-message")  # fmt: skip
+
+
+def _sample(project: Project, name: str, now: datetime) -> Sample:
+    from omnicli.render.samples import sample
+
+    return sample(project, name, now=now)
+
+
+def _person(s: Session, campaign: Campaign, id: str, now: datetime) -> Sample:
+    """The contact of the store, with the persona that this campaign would see in them."""
+    from omnicli.people.consent import the_contact
+    from omnicli.render.samples import Sample
+    from omnicli.store import audience
+
+    loaded = s.loaded()
+    project = _project(loaded)
+    with s.store(create=False).read() as connection:
+        number = the_contact(connection, id)
+        life = audience.life(connection, project, number)
+        persona = _persona_of(connection, loaded, campaign, number, now)
+    known = {"id": life.person.id, "country": life.person.country, "time_zone": life.person.time_zone, "place": life.place,
+             "preferred_channel": life.preferred_channel}  # fmt: skip
+    zone = _zone_of(project, life.person.country, life.person.time_zone)
+    return Sample(life.person.id, {**life.attributes, **known}, zone, life.person.language, persona)
+
+
+def _zone_of(project: Project, country: str | None, time_zone: str | None) -> str:
+    """The working zone (language 2.2)."""
+    from omnicli.engine.calendar import zone_table
+
+    return time_zone or next(iter(zone_table().get(country or "", ())), project.time_zone)
+
+
+def _persona_of(connection: Any, loaded: Loaded, campaign: Campaign, number: int, now: datetime) -> str | None:
+    """The first persona whose condition is true of this contact now."""
+    import sqlalchemy as sa
+
+    from omnicli.condition.sql import Compiler
+    from omnicli.model.vocabulary import vocabulary
+    from omnicli.render.samples import personas
+    from omnicli.store import tables as tb
+
+    project = _project(loaded)
+    compiler = Compiler(vocabulary(project, campaign, loaded.campaigns), campaign=campaign.campaign)
+    for name, persona in personas(project, campaign).items():
+        if persona.match is None:
+            return name
+        who = sa.select(tb.contact.c.id).where(tb.contact.c.id.in_(compiler.selection(persona.match)), tb.contact.c.id == number)
+        if connection.execute(who, compiler.parameters(now)).scalar() is not None:
+            return name
+    return None
+
+
+def _jobs(
+    project: Project,
+    campaign: Campaign,
+    message: str,
+    person: Sample,
+    now: datetime,
+    *,
+    channel: str | None,
+    language: str | None,
+    persona: str | None,
+) -> list[RenderJob]:
+    """One job a channel and language asked for; a contact of the store reads in their own language."""
+    from omnicli.channels import MEDIA
+    from omnicli.render.samples import channels, job_for, languages, personas
+    from omnicli.text import did_you_mean
+
+    known = personas(project, campaign)
+    for what, word, of in ((t("channel", "canal"), channel, tuple(c for c in project.channels if c in MEDIA)), (t("language", "langue"), language, languages(project, campaign)),
+                           ("persona", persona, tuple(known))):  # fmt: skip
+        if word is not None and word not in of:
+            raise OmniError(t("no {what} '{word}' here (known: {known}).", "pas de {what} « {word} » ici (connus : {known}).", what=what, word=word, known=", ".join(of))
+                            + did_you_mean(word, of), code="usage")  # fmt: skip
+    own = person.language if person.language in languages(project, campaign) else None
+    spoken = (
+        (language,)
+        if language
+        else (own,)
+        if own
+        else languages(project, campaign)[:1]
+        if person.persona
+        else languages(project, campaign)
+    )
+    read_as = persona or person.persona or next((name for name, p in known.items() if p.match is None), next(iter(known), None))
+    return [
+        job_for(project, campaign, message, channel=one, language=tongue, persona=read_as, person=person, now=now)
+        for one in ((channel,) if channel else channels(project, campaign, message))
+        for tongue in spoken
+    ]
+
+
+def _shown(renderer: Any, job: RenderJob, *, trace: bool) -> dict[str, Any]:
+    from omnicli.channels.sms import count_sms
+
+    rendered = renderer.render(job)
+    found: dict[str, Any] = {
+        "channel": job.channel, "language": job.language, "persona": job.persona, "parts": dict(rendered.parts), "links": list(rendered.links),
+    }  # fmt: skip
+    if job.channel == "sms":
+        count = count_sms(rendered.parts["body"])
+        found["sms"] = {"encoding": count.encoding, "parts": count.parts, "units": count.units}
+    if trace:
+        skeleton = renderer.skeleton(rendered.skeleton)
+        found["trace"] = [{"part": part, "value": rendered.values[n], "from": _origin(skeleton, n)}
+                          for part, pieces in skeleton.parts.items() for n in pieces if isinstance(n, int)]  # fmt: skip
+    return found
+
+
+def _origin(skeleton: Any, n: int) -> str:
+    """`fact price (short)`, `contact first_name`, `link 0` …"""
+    first = skeleton.twins.get(n, (n, ""))[0]
+    origin = skeleton.origins[first] if first < len(skeleton.origins) else None
+    if not origin:
+        return "value"
+    form = f" ({origin[2]})" if origin[0] in ("fact", "contact") and len(origin) > 2 and origin[2] else ""
+    return f"{origin[0]} {origin[1]}{form}" if len(origin) > 1 else str(origin[0])
+
+
+def _print_page(s: Session, found: list[dict[str, Any]]) -> None:
+    """The HTML of the one rendering, byte for byte, on stdout."""
+    pages = [one["parts"].get("html") or one["parts"].get("card") for one in found if "parts" in one]
+    pages = [page for page in pages if page]
+    if len(pages) != 1:
+        raise OmniError(t("--html shows one page: choose --channel and --language", "--html montre une page : choisissez --channel et --language"),
+                        code="usage")  # fmt: skip
+    if not s.json:
+        typer.echo(pages[0])
+        s.close()
+        raise typer.Exit(0)
+
+
+def _draw(console: Console, found: list[dict[str, Any]], *, trace: bool) -> None:
+    from rich.text import Text
+
+    from omnicli.render.finish import to_text
+    from omnicli.text import printable
+
+    for one in found:
+        head = " × ".join(filter(None, (one["channel"], one["language"], one["persona"])))
+        if "sms" in one:
+            parts = one["sms"]["parts"]
+            head += t(" · {encoding}, {n} part(s), {units} characters", " · {encoding}, {n} partie(s), {units} caractères",
+                      encoding=one["sms"]["encoding"], n=parts, units=one["sms"]["units"])  # fmt: skip
+        console.print(Text(f"── {head} " + "─" * max(3, 72 - len(head)), style="bold"))
+        if "reason" in one:
+            console.print(Text(f"{one['reason']}: {printable(one['detail'])}", style="red"))
+            continue
+        parts = {part: text for part, text in one["parts"].items() if not (part == "html" and "text" in one["parts"])}
+        for part, text in parts.items():
+            shown = to_text(text) if part in ("html", "card") else text
+            if len(parts) > 1:
+                console.print(Text(part, style="dim"))
+            console.print(Text("\n".join(printable(line) for line in shown.splitlines())))
+        for mark in one.get("trace", ()) if trace else ():
+            console.print(Text(f"  {mark['part']}: {printable(mark['value'])[:60]}  ← {mark['from']}", style="dim"))
+        console.print()
