@@ -169,10 +169,10 @@ def _chat(one: Handed, parts: Mapping[str, str], local: datetime, house: House) 
     stamp = f'<span class="stamp">{local:%H:%M}{" ✓✓" if one.channel == "whatsapp" else ""}</span>'
     inside = stamp if one.channel in ("whatsapp", "messenger") else ""
     return (
-        f'<div class="phone {escape(one.channel)}"><div class="status"><b>{local:%H:%M}</b><span>▪▪▪</span></div>'
+        f'<div class="phone {escape(one.channel)}"><div class="status"><b>{local:%H:%M}</b><span class="bars"></span></div>'
         f'<div class="peer"><span class="face">{escape(initials(house.name))}</span><span>{escape(peer)}</span></div>'
         f'<div class="talk"><span class="stamp">{escape(day_name(local.date()))}</span>'
-        f'<div class="bubble">{_linked(body)}{inside}</div></div></div>' + (_sms_count(body) if one.channel == "sms" else "")
+        f'<div class="bubble">{_chatted(body) if one.channel == "whatsapp" else _linked(body)}{inside}</div></div></div>' + (_sms_count(body) if one.channel == "sms" else "")
     )
 
 
@@ -260,6 +260,15 @@ def _linked(text: str) -> str:
         found += [escape(text[end : link.start()]), f"<u>{escape(link[0])}</u>"]
         end = link.end()
     return "".join((*found, escape(text[end:])))
+
+
+def _chatted(text: str) -> str:
+    """WhatsApp's own marks: *bold*, _italic_, ~struck~."""
+    found = _linked(text)
+    for mark, tag in (("*", "b"), ("_", "i"), ("~", "s")):
+        m = re.escape(mark)
+        found = re.sub(rf"(?<![\w/{m}]){m}(?=\S)([^{m}\n]+?)(?<=\S){m}(?![\w/{m}])", rf"<{tag}>\1</{tag}>", found)
+    return found
 
 
 def prose(markdown: str) -> str:
@@ -430,7 +439,7 @@ def _people(listed: Sequence[Mapping[str, Any]], house: House, up: str) -> str:
     for contact, theirs in sorted(by.items(), key=lambda item: (fold(item[1][-1].get("name", "")), item[0])):
         name = theirs[-1].get("name", contact)
         trail = "".join(f'<span class="{escape(e["channel"])}">{_use(e["channel"])}</span>' for e in theirs[:8])
-        rows = "".join(_row(e, up, when=f"{short_day(house.local(clock.from_ms(e['at'])))}") for e in theirs)
+        rows = "".join(_row(e, up, when=short_day(house.local(clock.from_ms(e["at"]))), who=channel_name(e["channel"])) for e in theirs)
         words = t("{n} message", "{n} message", n=len(theirs)) if len(theirs) == 1 else t("{n} messages", "{n} messages", n=len(theirs))
         found.append(
             f'<details class="person"><summary><span class="face">{escape(initials(name))}</span><span class="who">{escape(name)}'
@@ -439,14 +448,14 @@ def _people(listed: Sequence[Mapping[str, Any]], house: House, up: str) -> str:
     return f'<div class="people">{"".join(found)}</div>'
 
 
-def _row(e: Mapping[str, Any], up: str, *, when: str = "") -> str:
+def _row(e: Mapping[str, Any], up: str, *, when: str = "", who: str = "") -> str:
     """One message of the list. Two links lie over it: into the reader on a desk, to the page itself in the hand."""
     name, file = e.get("name", e["contact"]), escape(up + e["file"], quote=True)
     preview = f"<span>{escape(e['preview'])}</span>" if e.get("preview") else ""
     about = " · ".join(filter(None, (" › ".join(filter(None, (e.get("campaign"), e.get("step")))), e.get("persona"))))
     label = escape(f"{name}: {e.get('line', '')}", quote=True)
     return (
-        f'<article class="m {escape(e["channel"])}">{_use(e["channel"])}<p class="who">{escape(name)}{_small(e["contact"], name)}</p><time>{escape(when)}</time>'
+        f'<article class="m {escape(e["channel"])}">{_use(e["channel"])}<p class="who">{escape(who) if who else escape(name) + _small(e["contact"], name)}</p><time>{escape(when)}</time>'
         f'<p class="line">{escape(e.get("line", ""))}{preview}</p><p class="from">{escape(about)}</p>'
         f'<a class="desk" target="reader" href="{file}" aria-label="{label}"></a><a class="hand" href="{file}" aria-label="{label}"></a></article>'
     )
@@ -525,7 +534,7 @@ _FRAME_SCRIPT = (
 #: A search field, the arrow keys, and a mark on the message in the reader.
 _INDEX_SCRIPT = (
     "const form=document.querySelector('.filters');if(form){const s=document.createElement('input');s.type='search';s.className='search';"
-    "s.placeholder='SEARCH';s.setAttribute('aria-label','SEARCH');form.append(s);const plain=x=>x.normalize('NFD').replace(/[\\u0300-\\u036f]/g,'').toLowerCase();"
+    "s.placeholder='SEARCH';s.setAttribute('aria-label','SEARCH');form.firstElementChild.after(s);const plain=x=>x.normalize('NFD').replace(/[\\u0300-\\u036f]/g,'').toLowerCase();"
     "const rows=[...document.querySelectorAll('.hours .m,.person')].map(e=>[e,plain((e.querySelector('.who')||e).textContent+' '+(e.querySelector('.line')||{textContent:''}).textContent)]);"
     "s.addEventListener('input',()=>{const q=plain(s.value.trim());for(const[e,x]of rows)e.hidden=q&&!x.includes(q);"
     "for(const g of document.querySelectorAll('.hour,.day'))g.hidden=!g.querySelector('.m:not([hidden])')});form.addEventListener('submit',e=>e.preventDefault())}"
