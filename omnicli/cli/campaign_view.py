@@ -209,7 +209,7 @@ def show_portrait(console: Console, p: Portrait, now: datetime) -> None:
     console.print()
     rows.lay(console, list(_frame(p)), shrink=1, indent=1)
     console.print()
-    rows.lay(console, [_row(line, p) for line in _tree(c.flow, "flow", "")], shrink=0, right=(1,), indent=1)
+    rows.lay(console, [_row(line, p) for line in _tree(c.flow, "flow", "")], shrink=1, right=(0,), indent=1, ragged=True)
     gone = p.overview.passage.ended or {}
     if gone:
         reasons = " · ".join(f"{reason} {number(n)}" for reason, n in sorted(gone.items(), key=lambda kv: (-kv[1], kv[0])))
@@ -316,10 +316,14 @@ def describe(step: AnyStep) -> str:
 
 def _row(line: _Line, p: Portrait) -> list[Cell]:
     if line.step is None:
-        return [(line.lead + line.text, "cyan"), "", ""]
+        return ["", (line.lead + line.text, "cyan"), ""]
     named = f"{line.id}  " if not line.id.startswith("flow.") else ""
     here = p.at.get(line.id, 0)
-    return [line.lead + named + line.text, (number(here) if here else "", "bold"), (_touched(p.touches.get(line.id, {})), "dim")]
+    return [
+        (number(here) if here else "", "bold"),
+        line.lead + named + line.text,
+        (_touched(p.touches.get(line.id, {})), "green"),
+    ]
 
 
 def _touched(touches: Mapping[tuple[str, str], int]) -> str:

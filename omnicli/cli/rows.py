@@ -29,38 +29,41 @@ _MONTHS = (
 
 
 def lay(
-    console: Console, rows: Sequence[Sequence[Cell]], *, right: Sequence[int] = (), shrink: int | None = None, indent: int = 0
-) -> None:
-    """Print rows in columns two spaces apart; `right` are flush right, `shrink` gives way where the terminal is narrow."""
+    console: Console, rows: Sequence[Sequence[Cell]], *, right: Sequence[int] = (), shrink: int | None = None, indent: int = 0,
+    ragged: bool = False,
+) -> None:  # fmt: skip
+    """Print rows in columns two spaces apart; `right` are flush right, `shrink` gives way where the terminal is narrow: the
+    same for all rows, or, when `ragged`, in each row as much as that row needs. In a pipe it is never cut."""
     if not rows:
         return
     columns = max(len(row) for row in rows)
     widths = [max((width(_text(row[i])) for row in rows if i < len(row)), default=0) for i in range(columns)]
-    if console.is_terminal and shrink is not None:
-        over = indent + sum(widths) + 2 * (columns - 1) - console.width
-        if over > 0:
-            widths[shrink] = max(widths[shrink] - over, 8)
+    most = console.width - indent if console.is_terminal else 100_000
+    if shrink is not None and not ragged:
+        widths[shrink] = max(min(widths[shrink], widths[shrink] + most - sum(widths) - 2 * (columns - 1)), 8)
+        if not console.is_terminal:
+            ragged = True
     for row in rows:
-        console.print(_line(row, widths, set(right), indent), soft_wrap=True)
+        console.print(_line(row, widths, set(right), indent, shrink if ragged else None, most), soft_wrap=True)
 
 
-def _line(row: Sequence[Cell], widths: Sequence[int], right: set[int], indent: int) -> Text:
+def _line(row: Sequence[Cell], widths: Sequence[int], right: set[int], indent: int, ragged: int | None, most: int) -> Text:
     from rich.text import Text
 
+    last = max((i for i, cell in enumerate(row) if _text(cell)), default=-1)
     line = Text(" " * indent)
-    for i, cell in enumerate(row):
-        text = cut(_text(cell), widths[i])
-        gap = " " * (widths[i] - width(text))
-        last = all(not _text(c) for c in row[i + 1 :])
-        if i in right:
-            line.append(gap)
-            line.append(text, _style(cell))
+    for i, cell in enumerate(row[: last + 1]):
+        if i == ragged:
+            others = sum(width(_text(c)) if n > i else widths[n] for n, c in enumerate(row[: last + 1]) if n != i)
+            text = cut(_text(cell), max(most - others - 2 * last, 8))
         else:
-            line.append(text, _style(cell))
-            line.append("" if last else gap)
-        if last:
-            break
-        line.append("  ")
+            text = cut(_text(cell), widths[i])
+        gap = " " * max(widths[i] - width(text), 0)
+        line.append(gap if i in right else "")
+        line.append(text, _style(cell))
+        if i < last:
+            line.append("" if i in right or i == ragged else gap)
+            line.append("  ")
     return line
 
 

@@ -110,7 +110,7 @@ def show(
     moved = [
         t("{n} entered", "{n} entrées", n=number(came)) if came else "",
         t("{n} responses folded", "{n} réponses prises en compte", n=number(report.folded)) if report.folded else "",
-        t("{n} decisions", "{n} décisions", n=number(report.decided)) if report.decided else "",
+        t("{n} moved on", "{n} ont avancé", n=number(report.decided)) if report.decided and not report.accepted else "",
     ]
     if any(moved):
         console.print(" · ".join(m for m in moved if m), soft_wrap=True)

@@ -13,6 +13,8 @@ from omnicli.errors import Exit
 from omnicli.texts import t
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from rich.console import Console, RenderableType
 
     from omnicli.campaignfile import Loaded
@@ -43,7 +45,7 @@ def status(watch: Watch = False, positions: Positions = False, exit_code: Code10
     found = _look(loaded, store, now, live=s.live)
     code = Exit.SOMETHING_TO_DO if exit_code and (found["due_people"] or found["due_touches"]) else Exit.FINE
     overviews = found.pop("overviews")
-    s.finish(found, exit=code, show=lambda console: _show(console, found, overviews, now))
+    s.finish(found, exit=code, show=lambda console: _show(console, found, overviews, now, zone=_zone(loaded)))
 
 
 def _look(loaded: Loaded, store: Store, now: datetime, *, live: bool) -> dict[str, Any]:
@@ -129,12 +131,18 @@ def _positions(store: Store) -> list[dict[str, Any]]:
 
 
 # --- drawing --------------------------------------------------------------------------------------------------------
-def _show(console: Console, found: dict[str, Any], overviews: list[Overview], now: datetime) -> None:
+def _zone(loaded: Loaded) -> ZoneInfo:
+    from zoneinfo import ZoneInfo
+
+    assert loaded.project is not None
+    return ZoneInfo(loaded.project.time_zone)
+
+
+def _show(console: Console, found: dict[str, Any], overviews: list[Overview], now: datetime, *, zone: ZoneInfo) -> None:
     from rich.text import Text
 
-    from omnicli import clock
     from omnicli.cli import campaign_view as view
-    from omnicli.cli.rows import ago, number
+    from omnicli.cli.rows import ago, moment, number
 
     console.print(
         Text(found["project"], "bold").append(t("  {n} people", "  {n} personnes", n=number(found["contacts"])), "not bold")
@@ -153,7 +161,7 @@ def _show(console: Console, found: dict[str, Any], overviews: list[Overview], no
     ended, ahead = found["last_run"], found["next"]
     if ended is not None:
         last = t("Last run {d} ago", "Dernière exécution il y a {d}", d=ago(ended, now))
-        tail = "" if ahead is None else t(", next due {at}", ", prochaine échéance {at}", at=clock.iso(ahead) if ahead > now else t("now", "maintenant"))  # fmt: skip
+        tail = "" if ahead is None else t(", next due {at}", ", prochaine échéance {at}", at=moment(ahead, zone) if ahead > now else t("now", "maintenant"))  # fmt: skip
         console.print(Text(last + tail, "dim"), soft_wrap=True)
     for alert in found["alerts"]:
         console.print(Text("! ", "bold red").append(alert, "not bold"), soft_wrap=True)
@@ -176,7 +184,7 @@ def _watch(s: Session, loaded: Loaded, store: Store) -> None:
         found = _look(loaded, store, now, live=s.live)
         overviews = found.pop("overviews")
         with console.capture() as captured:
-            _show(console, found, overviews, now)
+            _show(console, found, overviews, now, zone=_zone(loaded))
         return Text.from_ansi(captured.get())
 
     try:
