@@ -24,6 +24,8 @@ do_it campaign start bienvenue --since 2026-12-29 --as-of "2027-01-04 11:30"
 do_it campaign start panier-abandonne --since 2027-01-04 --as-of "2027-01-04 11:30"
 do_it campaign start reconquete --as-of "2027-01-04 11:30"
 
+do_it campaign run bienvenue panier-abandonne reconquete --as-of "2027-01-04 11:30"
+
 say "4. Who would get what, why, at what cost, and who is held back: nothing is sent by looking"
 do_it campaign plan bienvenue --as-of "2027-01-05 10:00"
 

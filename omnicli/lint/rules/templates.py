@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from omnicli.lint.ground import Chapter, Ground, Path_, rename
@@ -25,8 +26,9 @@ BRAND = ("name", "legal_name", "address", "privacy", "logo", "colours", "font")
 PERSONA = ("name", "title", "needs", "problems", "interests", "levers", "channels")
 
 
+@lru_cache(maxsize=256)
 def _tree(ground: Ground, file: str) -> tuple[nodes.Template | None, Finding | None]:
-    """The syntax tree of a template, or the finding about why there is none (J001, J006)."""
+    """The syntax tree of a template, or the finding about why there is none (J001, J006); read once a lint."""
     from jinja2 import TemplateSyntaxError
     from jinja2.exceptions import SecurityError
 
@@ -214,12 +216,12 @@ def persona_logic(ground: Ground) -> Iterator[Finding]:
     from jinja2 import nodes
 
     for file, tree in _templates(ground):
-        for condition in tree.find_all((nodes.If, nodes.CondExpr)):
+        for condition in (*tree.find_all(nodes.If), *tree.find_all(nodes.CondExpr)):
             for compare in (
                 condition.test.find_all(nodes.Compare) if not isinstance(condition.test, nodes.Compare) else [condition.test]
             ):
                 if any(name.name == "persona" for name in compare.find_all(nodes.Name)):
-                    place = _line(ground, file, condition.lineno, "persona")
+                    place = _line(ground, file, line, "persona")
                     text = t(
                         "'if persona …': put the words into say or tone", "« if persona … » : mettez les mots dans say ou tone"
                     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from omnicli.lint.ground import Chapter, Ground, Path_, rename
@@ -20,7 +21,8 @@ from omnicli.texts import t
 WEEK = 7 * 1440
 
 
-def quiet_week(windows: tuple[lit.Window, ...]) -> bytearray:
+@lru_cache(maxsize=256)
+def quiet_week(windows: tuple[lit.Window, ...]) -> bytes:
     """One week in minutes from Monday 00:00: 1 where the windows allow nothing (holidays left out)."""
     week = bytearray(WEEK)
     for window in windows:
@@ -29,10 +31,11 @@ def quiet_week(windows: tuple[lit.Window, ...]) -> bytearray:
         for day in window.days or range(7):
             start = day * 1440 + (window.start.minutes if window.start else 0)
             end = day * 1440 + (window.end.minutes if window.end else 1440)
-            length = (end - start) if end > start else end + 1440 - start
-            for minute in range(start, start + length):
-                week[minute % WEEK] = 1
-    return week
+            end = end if end > start else end + 1440
+            week[start : min(end, WEEK)] = b"\x01" * (min(end, WEEK) - start)
+            if end > WEEK:
+                week[: end - WEEK] = b"\x01" * (end - WEEK)
+    return bytes(week)
 
 
 def windows_of(ground: Ground, chapter: Chapter, channel: str) -> tuple[lit.Window, ...]:
@@ -45,7 +48,7 @@ def windows_of(ground: Ground, chapter: Chapter, channel: str) -> tuple[lit.Wind
     return found
 
 
-def _opening(week: bytearray, minute: int) -> int | None:
+def _opening(week: bytes, minute: int) -> int | None:
     for step in range(WEEK):
         if not week[(minute + step) % WEEK]:
             return (minute + step) % WEEK
@@ -344,15 +347,13 @@ def delay_too_short(ground: Ground) -> Iterator[Finding]:
                 yield ground.finding("T012", ground.place(file, path), text, path=path)
 
 
+@lru_cache(maxsize=256)
 def longest_silence(windows: tuple[lit.Window, ...]) -> int:
     """Minutes of the longest run without a free one in an ordinary week; with `holidays`, a Monday off is added."""
-    week = quiet_week(windows)
+    week = bytearray(quiet_week(windows))
     if any(window.holidays for window in windows):
         week[0:1440] = b"\x01" * 1440
     if all(week):
         return 0
-    best = run = 0
-    for minute in range(2 * WEEK):
-        run = run + 1 if week[minute % WEEK] else 0
-        best = max(best, run)
+    best = max(len(run) for run in bytes(week + week).split(b"\x00"))
     return best
