@@ -78,6 +78,40 @@ def test_windows_mean_what_they_say(quiet: str, asked: str, expected: str) -> No
     assert leaves(a_calendar(quiet), asked) == expected
 
 
+@pytest.mark.parametrize(
+    ("zone", "quiet", "asked", "free"),
+    [
+        # Paris, 28 March 2027: 02:00 becomes 03:00 (01:00Z)
+        ("Europe/Paris", "22:00-02:30", "2027-03-28 00:59", "2027-03-28 01:00"),  # the window ends where the gap begins
+        ("Europe/Paris", "02:30-08:00", "2027-03-28 01:00", "2027-03-28 06:00"),
+        ("Europe/Paris", "02:30-08:00", "2027-03-28 00:59", "2027-03-28 00:59"),
+        # Paris, 31 October 2027: 03:00 becomes 02:00 (01:00Z); 02:15 is quiet both times, 02:45 is not
+        ("Europe/Paris", "22:00-02:30", "2027-10-30 23:00", "2027-10-31 00:30"),
+        ("Europe/Paris", "22:00-02:30", "2027-10-31 00:45", "2027-10-31 00:45"),
+        ("Europe/Paris", "22:00-02:30", "2027-10-31 01:15", "2027-10-31 01:30"),
+        ("Europe/Paris", "02:30-08:00", "2027-10-31 00:45", "2027-10-31 01:00"),
+        ("Europe/Paris", "02:30-08:00", "2027-10-31 01:45", "2027-10-31 07:00"),
+        # Lord Howe, 3 October 2027: 02:00 becomes 02:30 (2 October 15:30Z); 4 April: 02:00 becomes 01:30 (3 April 15:00Z)
+        ("Australia/Lord_Howe", "22:00-02:15", "2027-10-02 15:00", "2027-10-02 15:30"),
+        ("Australia/Lord_Howe", "02:15-08:00", "2027-10-02 15:30", "2027-10-02 21:00"),
+        ("Australia/Lord_Howe", "22:00-01:45", "2027-04-03 15:10", "2027-04-03 15:15"),
+        ("Australia/Lord_Howe", "22:00-01:45", "2027-04-03 14:50", "2027-04-03 14:50"),
+        # Troll, 28 March 2027: 01:00 becomes 03:00 (01:00Z); 31 October: 03:00 becomes 01:00 (01:00Z)
+        ("Antarctica/Troll", "22:00-02:00", "2027-03-28 00:59", "2027-03-28 01:00"),
+        ("Antarctica/Troll", "02:00-08:00", "2027-03-28 01:00", "2027-03-28 06:00"),
+        ("Antarctica/Troll", "22:00-02:00", "2027-10-31 01:30", "2027-10-31 02:00"),
+        # Cairo, 30 April 2027: midnight becomes 01:00 (29 April 22:00Z): the day begins at 01:00
+        ("Africa/Cairo", "friday", "2027-04-29 21:59", "2027-04-29 21:59"),
+        ("Africa/Cairo", "friday", "2027-04-29 22:00", "2027-04-30 21:00"),
+    ],
+)
+def test_where_clocks_change_the_wall_clock_decides(zone: str, quiet: str, asked: str, free: str) -> None:
+    """`asked` and `free` in UTC."""
+    start = datetime.fromisoformat(asked).replace(tzinfo=UTC)
+    found = a_calendar(quiet).free(start, channel="email", country="FR", time_zone=zone, until=start + timedelta(days=2))
+    assert found.at == datetime.fromisoformat(free).replace(tzinfo=UTC)
+
+
 def test_holidays_are_those_of_the_contacts_country_and_region() -> None:
     cal = a_calendar("holidays", countries=("FR", "BE"))
     assert leaves(cal, "2027-07-21 10:00", country="BE", zone="Europe/Brussels").startswith("2027-07-22 00:00")
@@ -95,6 +129,8 @@ def test_holidays_are_those_of_the_contacts_country_and_region() -> None:
         ("08:00", "2027-01-04 08:00", "never (quiet_hours)"),  # a time that is always quiet
         ("02:30", "2027-03-27 02:30", "never (quiet_hours)"),
         ("10:00", "2027-03-27 20:00", "2027-03-30 10:00 (quiet_hours)"),
+        ("09:00", "2027-01-03 09:00", "2027-01-04 09:00 (quiet_hours)"),  # at the very opening
+        ("19:59", "2027-01-03 19:59", "2027-01-04 19:59 (quiet_hours)"),
     ],
 )
 def test_a_touch_with_a_time_of_day_waits_for_that_time(at: str, asked: str, expected: str) -> None:
@@ -261,7 +297,7 @@ def test_zones_that_are_never_free_together_open_never() -> None:
 @pytest.mark.parametrize(
     ("texts", "minutes"),
     [((), 10080), (("20:00-09:00",), 4620), (("20:00-09:00", "sunday"), 3960), (("monday-sunday",), 0), (("12:00-00:00", "00:00-12:00"), 0),
-     (("sunday 20:00-09:00",), 10080 - 780), (("holidays",), 10080)],
+     (("sunday 20:00-09:00",), 10080 - 780), (("sunday 20:00-09:00", "monday 00:00-09:00"), 10080 - 780), (("holidays",), 10080)],
 )  # fmt: skip
 def test_free_minutes_of_a_week(texts: tuple[str, ...], minutes: int) -> None:
     assert calendar.free_minutes(windows(*texts)) == minutes
