@@ -6,69 +6,23 @@ depends on it. Rules and wording: docs/language 6, docs/lint families A and R.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 
 from omnicli.condition import meaning as m
 from omnicli.condition import syntax as s
+from omnicli.condition.notes import Unknown, Uses, described, meant
 from omnicli.condition.problem import ConditionError, Problem
-from omnicli.model.literals import MINOR_DIGITS, Duration
+from omnicli.condition.terms import ORDERED, PERMISSIONS, Terms, only_fields
+from omnicli.model.literals import Duration
 from omnicli.model.vocabulary import Kind, Vocabulary
-from omnicli.text import fold, nearest
+from omnicli.text import nearest
 from omnicli.texts import t
 
 #: Most predicates of a condition with its segments and personas written out (SQLite's expression depth is 1,000).
 MOST_WRITTEN_OUT = 800
 MOST_AGGREGATES = 4
-
-#: Built-in events that answer a touch: `since enter` means those of this pass only (6.4).
-ANSWERS = frozenset(
-    (
-        "delivered", "opened", "clicked", "replied", "scanned", "answered", "voicemail", "no_answer", "refused", "callback",
-        "done", "bounced", "failed", "complained", "unsubscribed",
-    )
-)  # fmt: skip
-_NUMBER, _TIME, _YES_NO = Kind("number"), Kind("time"), Kind("yes or no")
-_ORDERED = frozenset({"number", "percent", "distance", "duration", "money"})
-_TEXTS = frozenset({"text", "code"})
-_PERMISSIONS = ("consent", "address", "suppressed", "reachable")
-
-
-@dataclass(frozen=True, slots=True)
-class Uses:
-    """What a condition speaks of, its segments' and personas' own words included. `leaves_out`: attributes asked with `!=`
-    or `not in`, whose missing values make it false. `finest`: the shortest duration or unit of time in it."""
-
-    attributes: frozenset[str] = frozenset()
-    events: frozenset[str] = frozenset()
-    segments: frozenset[str] = frozenset()
-    personas: frozenset[str] = frozenset()
-    messages: frozenset[str] = frozenset()
-    steps: frozenset[str] = frozenset()
-    campaigns: frozenset[str] = frozenset()
-    channels: frozenset[str] = frozenset()
-    enrolled: frozenset[str] = frozenset()
-    leaves_out: frozenset[str] = frozenset()
-    speaks_of_time: bool = False
-    speaks_of_enter: bool = False
-    finest: Duration | None = None
-    aggregates: int = 0
-
-    def with_(self, other: Uses) -> Uses:
-        """Both together."""
-        finest = min((d for d in (self.finest, other.finest) if d), key=lambda d: d.about, default=None)
-        return Uses(
-            **{name: getattr(self, name) | getattr(other, name) for name in _SETS},
-            speaks_of_time=self.speaks_of_time or other.speaks_of_time,
-            speaks_of_enter=self.speaks_of_enter or other.speaks_of_enter,
-            finest=finest,
-            aggregates=self.aggregates + other.aggregates,
-        )
-
-
-_SETS = ("attributes", "events", "segments", "personas", "messages", "steps", "campaigns", "channels", "enrolled", "leaves_out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,24 +60,13 @@ def check_event(text: str, vocabulary: Vocabulary) -> Checked:
     return checker.event(node)
 
 
-class _Unknown(Exception):
-    """A predicate that cannot be asked; its problem is already noted."""
-
-
 @dataclass
-class _Checker:
-    """One text under check. `path` is the chain of segments and personas that led to it."""
+class _Checker(Terms):
+    """The whole of one text. `known` keeps what segments and personas were found to mean."""
 
-    text: str
-    names: Vocabulary
-    flow: bool
-    path: tuple[str, ...]
-    problems: list[Problem] = field(default_factory=list)
-    uses: Uses = field(default_factory=Uses)
-    written_out: int = 0
     known: dict[str, tuple[m.Meaning, int, Uses] | None] = field(default_factory=dict)
+    too_much: bool = False
 
-    # --- the whole -------------------------------------------------------------------------------------------------
     def whole(self, node: s.Node) -> Checked:
         tree = self.node(node, None)
         self._mixed(node)
@@ -157,7 +100,7 @@ class _Checker:
                     "",
                 )
             term = self._event_term(node.path, node.of, node.where, None, node.at)
-        except _Unknown:
+        except Unknown:
             pass
         checked = self._answer(m.Happened(term) if term else None)
         return replace(checked, term=term if checked.tree is not None else None)
@@ -167,24 +110,6 @@ class _Checker:
         broken = tree is None or any(p.error for p in problems)
         return Checked(None if broken else tree, problems, self.uses)
 
-    def note(self, code: str, at: s.Span, message: str, fix: str | None = None) -> None:
-        self.problems.append(Problem(code, at[0] + 1, at[1] - at[0], message, fix))
-
-    def failed(self, code: str, at: s.Span, message: str, fix: str | None = None) -> _Unknown:
-        """Notes the problem and gives what to raise."""
-        self.note(code, at, message, fix)
-        return _Unknown()
-
-    def use(self, **names: Iterable[str]) -> None:
-        self.uses = self.uses.with_(Uses(**{key: frozenset(value) for key, value in names.items()}))  # type: ignore[arg-type]
-
-    def time(self, length: Duration | None) -> None:
-        self.uses = self.uses.with_(Uses(speaks_of_time=True, finest=length))
-
-    def source(self, at: s.Span) -> str:
-        return self.text[at[0] : at[1]]
-
-    # --- shapes ----------------------------------------------------------------------------------------------------
     def node(self, node: s.Node, event: str | None) -> m.Meaning | None:
         """What the node asks; None when a part of it is unknown. `event`: inside its `where ( … )`."""
         match node:
@@ -202,7 +127,7 @@ class _Checker:
         self.written_out += 1
         try:
             return self._predicate(node, event)
-        except _Unknown:
+        except Unknown:
             return None
 
     def _predicate(self, node: s.Node, event: str | None) -> m.Meaning:
@@ -211,7 +136,7 @@ class _Checker:
                 return m.Constant(True)
             case s.Named():
                 if event:
-                    raise self.failed("A002", node.at, _only_fields(event))
+                    raise self.failed("A002", node.at, only_fields(event))
                 return self._named(node)
             case s.Comparison():
                 return self._comparison(node, event)
@@ -228,120 +153,6 @@ class _Checker:
                 return self._bare(node, event)
         raise AssertionError(node)
 
-    # --- names -----------------------------------------------------------------------------------------------------
-    def left(self, term: s.Term, event: str | None) -> m.Left:
-        if isinstance(term, s.Aggregate):
-            if event:
-                raise self.failed("A002", term.at, _only_fields(event))
-            return self._measure(term)
-        self._no_word_of_the_language(term)
-        return self._field(term, event) if event else self._attribute(term)
-
-    def _no_word_of_the_language(self, path: s.Path) -> None:
-        for word in path.words:
-            if word.text.lower() in s.WORDS:
-                raise self.failed(
-                    "A001",
-                    word.at,
-                    t(
-                        "'{word}' is a word of the language and cannot be a name",
-                        "« {word} » est un mot du langage, pas un nom",
-                        word=word.text,
-                    ),
-                )
-
-    def _field(self, path: s.Path, event: str) -> m.Field:
-        fields = self.names.events[event]
-        if path.text == "at":
-            return m.Field("at", _TIME)
-        if path.text in fields:
-            return m.Field(path.text, fields[path.text])
-        known = (*fields, "at")
-        if path.words[0].text == "contact" or path.text in self.names.attributes:
-            raise self.failed("A002", path.at, _only_fields(event))
-        close = nearest(path.text, known)
-        raise self.failed(
-            "R005",
-            path.at,
-            t(
-                "'{event}' has no field '{name}' (known: {known})",
-                "« {event} » n'a pas de champ « {name} » (connus : {known})",
-                event=event,
-                name=path.text,
-                known=_some(known),
-            )
-            + _meant(close),
-            close,
-        )
-
-    def _attribute(self, path: s.Path) -> m.Left:
-        first, *rest = (word.text for word in path.words)
-        if first in _PERMISSIONS and rest:
-            return self._permission(path, first)
-        if first == "contact" and rest:
-            return self._known_attribute(".".join(rest), (path.words[1].at[0], path.at[1]))
-        if first in self.names.events and first not in self.names.attributes:
-            self._event_as_attribute(path, first, rest)
-        return self._known_attribute(path.text, path.at)
-
-    def _event_as_attribute(self, path: s.Path, event: str, rest: list[str]) -> None:
-        if rest:
-            said = t(
-                "'{event}' is an event: write sum({path}), max({path}) or last({path})",
-                "« {event} » est un événement : écrire sum({path}), max({path}) ou last({path})",
-                event=event,
-                path=path.text,
-            )
-        else:
-            said = t(
-                "'{event}' is an event: write count({event}), or '{event}' alone",
-                "« {event} » est un événement : écrire count({event}), ou « {event} » seul",
-                event=event,
-            )
-        raise self.failed("A002", path.at, said)
-
-    def _permission(self, path: s.Path, what: str) -> m.Permission:
-        channel = ".".join(word.text for word in path.words[1:])
-        at = (path.words[1].at[0], path.at[1])
-        if channel not in self.names.channels:
-            close = nearest(channel, self.names.channels)
-            raise self.failed(
-                "R003",
-                at,
-                t("channel '{name}' is not set up", "le canal « {name} » n'est pas déclaré", name=channel) + _meant(close),
-                close,
-            )
-        self.use(channels=[channel])
-        return m.Permission(what, channel, _YES_NO)
-
-    def _known_attribute(self, name: str, at: s.Span) -> m.Attribute:
-        kind = self.names.attributes.get(name)
-        if kind is None:
-            close = nearest(name, self.names.attributes)
-            known = "" if close else t(" (known: {known})", " (connus : {known})", known=_some(self.names.attributes))
-            raise self.failed(
-                "R005",
-                at,
-                t("contacts have no attribute '{name}'", "les contacts n'ont pas d'attribut « {name} »", name=name)
-                + known
-                + _meant(close),
-                close,
-            )
-        assert kind is not None
-        if kind.sensitive:
-            self.note(
-                "L010",
-                at,
-                t(
-                    "'{name}' is sensitive; no condition may use it",
-                    "« {name} » est sensible ; aucune condition ne peut s'en servir",
-                    name=name,
-                ),
-            )
-        self.use(attributes=[name])
-        return m.Attribute(name, kind)
-
-    # --- segments, personas, campaigns -----------------------------------------------------------------------------
     def _named(self, node: s.Named) -> m.Meaning:
         name, at = node.name.text, node.name.at
         if node.kind == "enrolled":
@@ -353,7 +164,7 @@ class _Checker:
             raise self.failed(
                 "R004",
                 at,
-                t("no {what} called '{name}'", "aucun {what} nommé « {name} »", what=what, name=name) + _meant(close),
+                t("no {what} called '{name}'", "aucun {what} nommé « {name} »", what=what, name=name) + meant(close),
                 close,
             )
         if node.kind == "segment":
@@ -373,7 +184,7 @@ class _Checker:
             raise self.failed(
                 "R010",
                 at,
-                t("no campaign called '{name}'", "aucune campagne nommée « {name} »", name=name) + _meant(close),
+                t("no campaign called '{name}'", "aucune campagne nommée « {name} »", name=name) + meant(close),
                 close,
             )
         self.use(enrolled=[name])
@@ -399,27 +210,32 @@ class _Checker:
                     chain=shown,
                 ),
             )
+        if len(self.path) >= s.MOST_LEVELS:
+            raise self._too_much(at)
         if label not in self.known:
             self.known[label] = self._expand(text, label, at)
         found = self.known[label]
         if found is None:
-            raise _Unknown
+            raise Unknown
         tree, size, uses = found
         self.uses = self.uses.with_(uses)
         self.written_out += size
-        if self.written_out > MOST_WRITTEN_OUT or len(self.path) > s.MOST_LEVELS:
-            raise self.failed(
-                "A001",
-                at,
-                t(
-                    "with its segments written out this asks more than {n} questions",
-                    "segments compris, cela pose plus de {n} questions",
-                    n=MOST_WRITTEN_OUT,
-                ),
-            )
+        if self.written_out > MOST_WRITTEN_OUT:
+            raise self._too_much(at)
         return tree
 
+    def _too_much(self, at: s.Span) -> Unknown:
+        self.too_much = True
+        said = t(
+            "with its segments written out this asks more than {n} questions",
+            "segments compris, cela pose plus de {n} questions",
+            n=MOST_WRITTEN_OUT,
+        )
+        return self.failed("A001", at, said)
+
     def _expand(self, text: str, label: str, at: s.Span) -> tuple[m.Meaning, int, Uses] | None:
+        """Its meaning, its predicates, what it speaks of; None when it cannot be asked, which is told at its own place: only
+        circles and sizes, which show where things are used, are told here."""
         try:
             node = s.parse(text)
         except ConditionError:
@@ -427,136 +243,25 @@ class _Checker:
         inner = _Checker(text, self.names, flow=False, path=(*self.path, label), known=self.known)
         tree = inner.node(node, None)
         for problem in inner.problems:
-            if problem.code == "A008" or (problem.code == "A001" and inner.written_out > MOST_WRITTEN_OUT):
-                self.note(problem.code, at, problem.message)
+            if problem.code == "A008":
+                self.note("A008", at, problem.message)
+        if inner.too_much:
+            self.known[label] = None
+            raise self._too_much(at)
         if tree is None or any(problem.error for problem in inner.problems):
             return None
         return tree, inner.written_out, inner.uses
-
-    # --- events ----------------------------------------------------------------------------------------------------
-    def _event_term(
-        self, path: s.Path, of: s.Word | None, where: s.Node | None, since: m.Since | None, at: s.Span
-    ) -> m.EventTerm:
-        self._no_word_of_the_language(path)
-        name = path.text
-        if name not in self.names.events:
-            flags = [a for a, kind in self.names.attributes.items() if kind.name == "yes or no"]
-            close = nearest(name, [*self.names.events, *flags]) or _stem(name, self.names.events)
-            raise self.failed(
-                "R009",
-                path.at,
-                t(
-                    "no event or yes/no attribute called '{name}'",
-                    "aucun événement ni attribut oui/non nommé « {name} »",
-                    name=name,
-                )
-                + _meant(close),
-                close,
-            )
-        self.use(events=[name])
-        touched = self._touched(of) if of is not None else None
-        asked = None
-        if where is not None:
-            asked = self.node(where, name)
-            if asked is None:
-                raise _Unknown
-        ours = touched is None or self.names.campaign is None or touched.campaign == self.names.campaign
-        return m.EventTerm(name, touched, asked, since, of_pass=name in ANSWERS and ours)
-
-    def _touched(self, of: s.Word) -> m.Touched:
-        name, names = of.text, self.names
-        if name.lower() in s.WORDS:
-            raise self.failed("A001", of.at, t("'{word}' does not fit here", "« {word} » n'a pas sa place ici", word=name))
-        campaign, slash, message = name.partition("/")
-        if slash:
-            if campaign not in names.campaigns:
-                close = nearest(campaign, names.campaigns)
-                raise self.failed(
-                    "R010",
-                    (of.at[0], of.at[0] + len(campaign)),
-                    t("no campaign called '{name}'", "aucune campagne nommée « {name} »", name=campaign) + _meant(close),
-                    close,
-                )
-            if message not in names.campaigns[campaign]:
-                close = nearest(message, names.campaigns[campaign])
-                raise self.failed(
-                    "R001",
-                    (of.at[0] + len(campaign) + 1, of.at[1]),
-                    t(
-                        "campaign '{campaign}' has no message '{name}'",
-                        "la campagne « {campaign} » n'a pas de message « {name} »",
-                        campaign=campaign,
-                        name=message,
-                    )
-                    + _meant(close),
-                    close,
-                )
-            self.use(messages=[name], campaigns=[campaign])
-            return m.Touched(campaign, message=message)
-        if names.campaign and name in names.messages:
-            self.use(messages=[name])
-            return m.Touched(names.campaign, message=name)
-        if names.campaign and name in names.steps:
-            self.use(steps=[name])
-            return m.Touched(names.campaign, step=name)
-        if name in names.campaigns or name == names.campaign:
-            self.use(campaigns=[name])
-            return m.Touched(name)
-        close = nearest(name, [*names.messages, *names.steps, *names.campaigns])
-        raise self.failed(
-            "R001",
-            of.at,
-            t("no message or step called '{name}'", "aucun message ni étape nommé « {name} »", name=name) + _meant(close),
-            close,
-        )
-
-    def _since(self, window: s.Span_ | None, *, default: str) -> m.Since:
-        if window is None:
-            if default == "enter":
-                self.uses = self.uses.with_(Uses(speaks_of_enter=True))
-            return m.Since(default)
-        match window.kind:
-            case "within":
-                assert window.length is not None
-                length = self.duration(window.length)
-                self.time(length)
-                return m.Since("within", length)
-            case "next":
-                raise self.failed(
-                    "A002",
-                    window.at,
-                    t(
-                        "'within next' is asked of dates; events lie in the past",
-                        "« within next » se demande à une date ; un événement est passé",
-                    ),
-                )
-            case "enter":
-                self._entered(window.at)
-        return m.Since(window.kind)
-
-    def _entered(self, at: s.Span) -> None:
-        if not self.flow:
-            raise self.failed(
-                "A007",
-                at,
-                t(
-                    "'{words}' has no meaning here: nobody has entered yet",
-                    "« {words} » n'a pas de sens ici : personne n'est encore entré",
-                    words=self.source(at),
-                ),
-            )
-        self.uses = self.uses.with_(Uses(speaks_of_enter=True))
 
     def _bare(self, node: s.Occurrence, event: str | None) -> m.Meaning:
         """`clicked …`, a bare yes-or-no, or a date with `within`."""
         path, name = node.path, node.path.text
         plain = node.of is None and node.where is None
         is_event = not event and name in self.names.events
-        if not is_event and (event or plain or path.words[0].text in ("contact", *_PERMISSIONS) or name in self.names.attributes):
+        if not is_event and (event or plain or path.words[0].text in ("contact", *PERMISSIONS) or name in self.names.attributes):
             known = (
                 event
                 or name in self.names.attributes
-                or (len(path.words) > 1 and path.words[0].text in ("contact", *_PERMISSIONS))
+                or (len(path.words) > 1 and path.words[0].text in ("contact", *PERMISSIONS))
             )
             if known:
                 return self._bare_attribute(node, self.left(path, event))
@@ -617,65 +322,6 @@ class _Checker:
         self.time(length)
         return m.Near(left, window.kind == "next", length)
 
-    def _measure(self, node: s.Aggregate) -> m.Measure:
-        """`count sum min max first last`: the event, the field it is of, and the type of the answer."""
-        words = node.path.words
-        self._no_word_of_the_language(node.path)
-        self.uses = self.uses.with_(Uses(aggregates=1))
-        event = s.Path(words[:1], words[0].at)
-        fn = node.function
-        default = "enter" if self.flow and fn not in ("first", "last") else "ever"
-        since = self._since(node.window, default=default) if words[0].text in self.names.events else None
-        term = self._event_term(event, node.of, node.where, since, node.at)
-        field_ = None
-        if len(words) > 1:
-            field_ = self._field(s.Path(words[1:], (words[1].at[0], node.path.at[1])), term.name)
-        return m.Measure(fn, term, field_, self._measured(node, term, field_))
-
-    def _measured(self, node: s.Aggregate, term: m.EventTerm, field_: m.Field | None) -> Kind:
-        fn, at = node.function, node.path.at
-        kind = field_.kind if field_ else None
-        if fn == "count":
-            if field_:
-                raise self.failed(
-                    "A002",
-                    at,
-                    t(
-                        "count counts events: write count({event})",
-                        "count compte des événements : écrire count({event})",
-                        event=term.name,
-                    ),
-                    term.name,
-                )
-            return _NUMBER
-        if kind is None:
-            if fn in ("first", "last"):
-                return _TIME
-            good = [f"{term.name}.{name}" for name, k in self.names.events[term.name].items() if k.name in _ORDERED]
-            said = t(
-                "{fn} of what? name a field: {fn}({path})",
-                "{fn} de quoi ? nommer un champ : {fn}({path})",
-                fn=fn,
-                path=(good or [f"{term.name}.…"])[0],
-            )
-            raise self.failed("A002", at, said, good[0] if len(good) == 1 else None)
-        assert kind is not None
-        wanted = _ORDERED if fn == "sum" else _ORDERED | {"date", "time"}
-        if fn in ("sum", "min", "max") and kind.name not in wanted:
-            raise self.failed(
-                "A002",
-                at,
-                t(
-                    "{path} is {kind}: {fn} wants a figure",
-                    "{path} est {kind} : {fn} demande un nombre",
-                    path=node.path.text,
-                    kind=described(kind),
-                    fn=fn,
-                ),
-            )
-        return kind
-
-    # --- comparisons -----------------------------------------------------------------------------------------------
     def _comparison(self, node: s.Comparison, event: str | None) -> m.Meaning:
         left = self.left(node.left, event)
         kind, op = left.kind, node.operator
@@ -737,7 +383,7 @@ class _Checker:
                 name=name,
                 kind=described(left.kind),
             )
-        elif kind in _ORDERED and op in ("contains", "starts with"):
+        elif kind in ORDERED and op in ("contains", "starts with"):
             said = t(
                 "{name} is {kind}: compare it with = or <",
                 "{name} est {kind} : le comparer avec = ou <",
@@ -753,7 +399,7 @@ class _Checker:
         """`city = contact.home_city`: both of one type."""
         assert node.value.path is not None
         if event:
-            raise self.failed("A002", node.value.at, _only_fields(event))
+            raise self.failed("A002", node.value.at, only_fields(event))
         right = self._attribute(node.value.path)
         if (right.kind.name, right.kind.currency) != (left.kind.name, left.kind.currency) and {
             right.kind.name,
@@ -825,170 +471,14 @@ class _Checker:
                 )
             try:
                 values.append(self.value(value, left, name))
-            except _Unknown:
+            except Unknown:
                 continue
         if len(values) < len(node.values):
-            raise _Unknown
+            raise Unknown
         if isinstance(left, m.Attribute) and node.negated:
             self.use(leaves_out=[left.name])
         return m.OneOf(left, tuple(dict.fromkeys(values)), node.negated)
 
-    # --- values ----------------------------------------------------------------------------------------------------
-    def value(self, value: s.Value, left: m.Left, name: str) -> m.Stored:
-        """The value as the store keeps it, or the problem that it has beside this term."""
-        kind = left.kind
-        if value.kind == "word" and value.text.lower() in s.WORDS:
-            raise self.failed(
-                "A001",
-                value.at,
-                t(
-                    "'{word}' is a word of the language: quote it",
-                    "« {word} » est un mot du langage : le mettre entre guillemets",
-                    word=value.text,
-                ),
-                f'"{value.text}"',
-            )
-        match kind.name:
-            case "text" | "code" | "list":
-                return self._text(value, kind, name)
-            case "choice":
-                return self._choice(value, kind, name)
-            case "number" if value.kind == "number":
-                return self._figure(value)
-            case "percent" if value.kind == "percent":
-                return self._figure(value)
-            case "money":
-                return self._money(value, kind, name)
-            case "distance" if value.kind == "distance":
-                return _plain(Decimal(value.text) * (1000 if value.unit == "km" else 1))
-            case "duration" if value.kind == "length":
-                assert value.length is not None
-                return int(self.duration(value.length).about.total_seconds()) // 60
-        raise self._wrong_type(value, kind, name)
-
-    def _wrong_type(self, value: s.Value, kind: Kind, name: str) -> _Unknown:
-        fix = None
-        said = t(
-            "{name} is {kind}; {value} is {other}",
-            "{name} est {kind} ; {value} est {other}",
-            name=name,
-            kind=described(kind),
-            value=f"'{value.text}'" if value.kind in ("word", "text") else self.source(value.at),
-            other=_written(value),
-        )
-        if value.kind == "word" and value.text in self.names.attributes:
-            fix = f"contact.{value.text}"
-            said += t("; the attribute is {fix}", " ; l'attribut s'écrit {fix}", fix=fix)
-        elif kind.name == "percent" and value.kind == "number":
-            fix = f"{value.text} %"
-            said = t("{name} is a percentage: write {fix}", "{name} est un pourcentage : écrire {fix}", name=name, fix=fix)
-        elif kind.name == "distance" and value.kind == "number":
-            said = t(
-                "{name} is a distance: write {value} km or {value} m",
-                "{name} est une distance : écrire {value} km ou {value} m",
-                name=name,
-                value=value.text,
-            )
-        elif kind.name == "duration" and value.kind == "number":
-            said = t(
-                "{name} is a duration: write {value} days",
-                "{name} est une durée : écrire {value} days",
-                name=name,
-                value=value.text,
-            )
-        return self.failed("A002", value.at, said, fix)
-
-    def _text(self, value: s.Value, kind: Kind, name: str) -> str:
-        if value.kind not in ("text", "word", "number", "date", "datetime"):
-            raise self._wrong_type(value, kind, name)
-        if value.kind == "word" and value.text in self.names.attributes and self.names.attributes[value.text].name == kind.name:
-            self.note(
-                "A014",
-                value.at,
-                t(
-                    "'{name}' is read as a text; the attribute is contact.{name}",
-                    "« {name} » est lu comme un texte ; l'attribut est contact.{name}",
-                    name=value.text,
-                ),
-                f"contact.{value.text}",
-            )
-        return value.text if kind.name == "code" else fold(value.text)
-
-    def _choice(self, value: s.Value, kind: Kind, name: str) -> str:
-        if value.kind in ("text", "word", "number"):
-            for choice in kind.choices:
-                if choice == value.text or fold(choice) == fold(value.text):
-                    return choice
-            close = nearest(value.text, kind.choices)
-            raise self.failed(
-                "A002",
-                value.at,
-                t(
-                    "'{value}' is not one of {choices}",
-                    "« {value} » ne fait pas partie de {choices}",
-                    value=value.text,
-                    choices=_some(kind.choices),
-                )
-                + _meant(close, join=";"),
-                close,
-            )
-        raise self._wrong_type(value, kind, name)
-
-    def _money(self, value: s.Value, kind: Kind, name: str) -> int:
-        if value.kind == "number":
-            raise self.failed(
-                "S005",
-                value.at,
-                t(
-                    "which currency? write {value} {currency}",
-                    "quelle devise ? écrire {value} {currency}",
-                    value=value.text,
-                    currency=kind.currency or "EUR",
-                ),
-                f"{value.text} {kind.currency or 'EUR'}",
-            )
-        if value.kind != "money":
-            raise self._wrong_type(value, kind, name)
-        if value.unit != kind.currency:
-            raise self.failed(
-                "A002",
-                value.at,
-                t("{name} is in {currency}", "{name} est en {currency}", name=name, currency=kind.currency or "?"),
-            )
-        self._figure(value)
-        minor = Decimal(value.text).scaleb(MINOR_DIGITS.get(value.unit, 2))
-        if minor != minor.to_integral_value():
-            digits = MINOR_DIGITS.get(value.unit, 2)
-            raise self.failed(
-                "A002", value.at, t("{currency} has {n} decimals", "{currency} a {n} décimales", currency=value.unit, n=digits)
-            )
-        return int(minor)
-
-    def _figure(self, value: s.Value) -> int | float:
-        if len(value.text.strip("-").replace(".", "")) > 15:
-            raise self.failed("A002", value.at, t("a number has at most 15 digits", "un nombre a au plus 15 chiffres"))
-        return _plain(Decimal(value.text))
-
-    def duration(self, length: s.Length) -> Duration:
-        """A whole number above 0, and not beyond two hundred years."""
-        if not length.count.isdigit() or int(length.count) < 1 or len(length.count) > 9:
-            raise self.failed(
-                "A001",
-                length.at,
-                t(
-                    "a duration is a whole number above 0, such as '3 days'",
-                    "une durée est un nombre entier positif, comme « 3 days »",
-                ),
-            )
-        found = Duration(int(length.count), length.unit)
-        if (
-            int(length.count) * {"minute": 1, "hour": 60, "day": 1440, "week": 10080, "month": 43200, "year": 525600}[length.unit]
-            > 200 * 525600
-        ):
-            raise self.failed("A001", length.at, t("a duration is at most 200 years", "une durée est d'au plus 200 ans"))
-        return found
-
-    # --- instants --------------------------------------------------------------------------------------------------
     def _day(self, value: s.Value, left: m.Left, event: str | None) -> m.Point:
         match value.kind:
             case "today":
@@ -1005,15 +495,6 @@ class _Checker:
                 )
         name = self.text[: value.at[0]].rstrip("= \t\r\n").rsplit(" ", 1)[-1]
         raise self._wrong_type(value, left.kind, name)
-
-    def _calendar(self, text: str, at: s.Span) -> str:
-        try:
-            found = date.fromisoformat(text)
-        except ValueError:
-            found = date.min
-        if not 1900 <= found.year <= 9000:
-            raise self.failed("A001", at, t("there is no day {day}", "il n'y a pas de jour {day}", day=text))
-        return text
 
     def _ordering(self, node: s.Ordering, event: str | None) -> m.Meaning:
         left = self.left(node.left, event)
@@ -1128,7 +609,6 @@ class _Checker:
             )
         return m.Point("beside", length=length, side=node.side, origin=origin)
 
-    # --- warnings --------------------------------------------------------------------------------------------------
     def _mixed(self, node: s.Node) -> None:
         """A009: `and` beside `or` without parentheses; the fix puts them around each `and`."""
         for part in s.walk(node):
@@ -1162,83 +642,10 @@ _OPERATORS: Mapping[str, frozenset[str]] = {
     "yes or no": frozenset({"=", "!="}),
     "date": frozenset({"="}),
     "time": frozenset({"="}),
-    **{kind: frozenset({"=", "!=", "<", "<=", ">", ">="}) for kind in _ORDERED},
+    **{kind: frozenset({"=", "!=", "<", "<=", ">", ">="}) for kind in ORDERED},
 }
-
-
-def described(kind: Kind) -> str:
-    """The type in words: `a number`."""
-    match kind.name:
-        case "text":
-            return t("a text", "un texte")
-        case "code":
-            return t("a code", "un code")
-        case "choice":
-            return t("a choice of words", "un choix de mots")
-        case "list":
-            return t("a list", "une liste")
-        case "number":
-            return t("a number", "un nombre")
-        case "percent":
-            return t("a percentage", "un pourcentage")
-        case "money":
-            return t("an amount in {currency}", "un montant en {currency}", currency=kind.currency or "?")
-        case "distance":
-            return t("a distance", "une distance")
-        case "duration":
-            return t("a duration", "une durée")
-        case "date":
-            return t("a date", "une date")
-        case "time":
-            return t("an instant", "un instant")
-    return t("a yes or no", "un oui ou non")
-
-
-def _written(value: s.Value) -> str:
-    match value.kind:
-        case "text" | "word":
-            return t("a text", "un texte")
-        case "number":
-            return t("a number", "un nombre")
-        case "percent":
-            return t("a percentage", "un pourcentage")
-        case "money":
-            return t("an amount of money", "un montant")
-        case "distance":
-            return t("a distance", "une distance")
-        case "length":
-            return t("a duration", "une durée")
-    return t("a date", "une date")
-
-
-def _only_fields(event: str) -> str:
-    return t(
-        "inside where ( … ) stand only fields of '{event}', and 'at'",
-        "dans where ( … ) ne se tiennent que les champs de « {event} », et « at »",
-        event=event,
-    )
-
-
-def _meant(close: str | None, *, join: str = ".") -> str:
-    if not close:
-        return ""
-    return t("; did you mean '{close}'?", " ; vouliez-vous dire « {close} » ?", close=close)
-
-
-def _some(names: Iterable[str], most: int = 12) -> str:
-    listed = list(names)
-    return ", ".join(listed[:most]) + (", …" if len(listed) > most else "")
-
-
-def _stem(name: str, events: Iterable[str]) -> str | None:
-    """`click`, `buy-click`: the event whose name begins so (`clicked`)."""
-    return next((event for event in events if len(name) > 2 and event.startswith(name)), None)
 
 
 def _before(personas: Mapping[str, str | None], name: str) -> list[str]:
     listed = list(personas)
     return listed[: listed.index(name)]
-
-
-def _plain(value: Decimal) -> int | float:
-    return int(value) if value == value.to_integral_value() else float(value)

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from hypothesis import strategies as st
 
 from omnicli.model.vocabulary import BUILT_IN_KINDS, RESPONSE_FIELDS, Kind, Vocabulary
@@ -87,14 +88,30 @@ NOWS = (
     datetime(2026, 11, 20, 12, 0, tzinfo=UTC),
 )
 CITIES = ("Orléans", "orleans", "Lyon", "SAINT-Étienne", "L’Haÿ les Roses", "Œting")
-DURATIONS = ((1, "minute"), (3, "hour"), (36, "hour"), (1, "day"), (2, "day"), (7, "day"), (30, "day"), (2, "week"), (1, "month"), (1, "year"))
+DURATIONS = (
+    (1, "minute"),
+    (3, "hour"),
+    (36, "hour"),
+    (1, "day"),
+    (2, "day"),
+    (7, "day"),
+    (30, "day"),
+    (2, "week"),
+    (1, "month"),
+    (1, "year"),
+)
 
 
 def base(seed: int) -> Base:
     """Fourteen people, half of every value missing, instants on and beside every boundary that a condition can draw."""
     dice = random.Random(seed)
     now = NOWS[seed % len(NOWS)]
-    instants = [edge + shift for n, unit in DURATIONS for edge in (step(now, n, unit, -1), step(now, n, unit, 1)) for shift in (-MS, 0 * MS, MS)]
+    instants = [
+        edge + shift
+        for n, unit in DURATIONS
+        for edge in (step(now, n, unit, -1), step(now, n, unit, 1))
+        for shift in (-MS, 0 * MS, MS)
+    ]
     instants += [midnight(day(now) + timedelta(days=n)) + shift for n in (-1, 0, 1, 2) for shift in (-MS, 0 * MS, MS)]
     instants += [now - MS, now, now + MS]
     days = sorted({day(instant) for instant in instants})
@@ -138,7 +155,9 @@ def _event(dice: random.Random, at: datetime, days: Sequence[date]) -> Event:
         values = {"form": dice.choice(CITIES)}
     else:
         values = {"keyword": dice.choice(("oui", "Stop", "1")), "link": dice.choice(("A1", "b2"))}
-        campaign, message, step_ = dice.choice(((None, None, None), ("bienvenue", "offre", "j0"), ("bienvenue", "guide", "j3"), ("panier", "rappel", "r1")))
+        campaign, message, step_ = dice.choice(
+            ((None, None, None), ("bienvenue", "offre", "j0"), ("bienvenue", "guide", "j3"), ("panier", "rappel", "r1"))
+        )
         found = Event(name, at, {}, campaign, message, step_, dice.choice(("email", "sms", None)),
                       of_pass=campaign == "bienvenue" and dice.random() < 0.7, machine=found.machine)  # fmt: skip
     found.fields = {key: value for key, value in values.items() if dice.random() < 0.75}
@@ -258,16 +277,23 @@ def texts(draw: st.DrawFn, name: str, words: Sequence[str], get: Get, *, exact: 
     kinds = ["=", "!=", "in", "not in"] + ([] if words is SOURCES else ["contains", "starts with"])
     match draw(st.sampled_from(kinds)):
         case "=" | "!=" as op:
-            return Said(f'{name} {op} "{word}"', lambda row, ctx: (v := get(row, ctx)) is not None and (alike(v) == alike(word)) == (op == "="))
+            return Said(
+                f'{name} {op} "{word}"',
+                lambda row, ctx: (v := get(row, ctx)) is not None and (alike(v) == alike(word)) == (op == "="),
+            )
         case "in" | "not in" as op:
             more = draw(st.sampled_from(words))
             return Said(f'{name} {op} ("{word}", "{more}")',
                         lambda row, ctx: (v := get(row, ctx)) is not None and (alike(v) in (alike(word), alike(more))) == (op == "in"))  # fmt: skip
         case "contains":
             part = word[1:4].strip()
-            return Said(f'{name} contains "{part}"', lambda row, ctx: (v := get(row, ctx)) is not None and alike(part) in alike(v))
+            return Said(
+                f'{name} contains "{part}"', lambda row, ctx: (v := get(row, ctx)) is not None and alike(part) in alike(v)
+            )
     part = word[:3]
-    return Said(f'{name} starts with "{part}"', lambda row, ctx: (v := get(row, ctx)) is not None and alike(v).startswith(alike(part)))
+    return Said(
+        f'{name} starts with "{part}"', lambda row, ctx: (v := get(row, ctx)) is not None and alike(v).startswith(alike(part))
+    )
 
 
 def presence(name: str, get: Get) -> st.SearchStrategy[Said]:
@@ -300,7 +326,11 @@ def dates(draw: st.DrawFn, name: str, get: Get, others: Sequence[tuple[str, Get]
     """Calendar days: before, after, within, within next, `=`."""
     n, unit = draw(st.sampled_from(DURATIONS))
     side = draw(st.sampled_from(("before", "after")))
-    shape = draw(st.sampled_from(("today", "now", "ago", "from now", "literal", "=", "= today", "within", "within next", "other", "beside")))
+    shape = draw(
+        st.sampled_from(
+            ("today", "now", "ago", "from now", "literal", "=", "= today", "within", "within next", "other", "beside")
+        )
+    )
     if shape in ("other", "beside") and not others:
         shape = "today"
 
@@ -315,7 +345,9 @@ def dates(draw: st.DrawFn, name: str, get: Get, others: Sequence[tuple[str, Get]
         case "today" | "now":
             return against(shape, lambda row, ctx: day(ctx.now))
         case "ago" | "from now":
-            return against(f"{written(n, unit)} {shape}", lambda row, ctx: day(step(ctx.now, n, unit, -1 if shape == "ago" else 1)))
+            return against(
+                f"{written(n, unit)} {shape}", lambda row, ctx: day(step(ctx.now, n, unit, -1 if shape == "ago" else 1))
+            )
         case "literal" | "=":
             fixed = draw(st.sampled_from((date(2027, 3, 28), date(2026, 10, 26), date(2028, 3, 31), date(2026, 11, 20))))
             if shape == "literal":
@@ -342,7 +374,9 @@ def instants(draw: st.DrawFn, name: str, get: Get, others: Sequence[tuple[str, G
     """Instants: the same questions; a plain day on the right is the whole day."""
     n, unit = draw(st.sampled_from(DURATIONS))
     side = draw(st.sampled_from(("before", "after")))
-    shape = draw(st.sampled_from(("today", "now", "ago", "from now", "day", "wall", "=", "within", "within next", "other", "beside")))
+    shape = draw(
+        st.sampled_from(("today", "now", "ago", "from now", "day", "wall", "=", "within", "within next", "other", "beside"))
+    )
     if shape in ("other", "beside") and not others:
         shape = "ago"
 
@@ -363,6 +397,7 @@ def instants(draw: st.DrawFn, name: str, get: Get, others: Sequence[tuple[str, G
         case "now":
             return against(shape, lambda row, ctx: (ctx.now, ctx.now))
         case "ago" | "from now":
+
             def there(ctx: Ctx) -> datetime:
                 return step(ctx.now, n, unit, -1 if shape == "ago" else 1)
 
@@ -411,7 +446,10 @@ FIELDS = {"purchase": ("value", "category", "quantity", "due", "gift", "road"), 
 def fields(event: str) -> st.SearchStrategy[Said]:
     """One question about the payload, inside `where ( … )`."""
     at = payload("at")
-    firsts = [(f"first({other})", _aggregate(lambda ctx, other=other: _seen(ctx, other), "first", None)) for other in ("clicked", "purchase")]
+    firsts = [
+        (f"first({other})", _aggregate(lambda ctx, other=other: _seen(ctx, other), "first", None))
+        for other in ("clicked", "purchase")
+    ]
     choices: list[st.SearchStrategy[Said]] = [instants("at", at, firsts)]
     for name in FIELDS[event]:
         get, kind = payload(name), VOCABULARY.events[event][name]
@@ -438,7 +476,9 @@ def _seen(ctx: Ctx, name: str) -> list[Event]:
 
 
 @st.composite
-def terms(draw: st.DrawFn, *, flow: bool, windows: Sequence[str], default: str) -> tuple[str, str, str, Callable[[Ctx], list[Event]]]:
+def terms(
+    draw: st.DrawFn, *, flow: bool, windows: Sequence[str], default: str
+) -> tuple[str, str, str, Callable[[Ctx], list[Event]]]:
     """(event, the rest of the term, the window in words, the events it stands for)."""
     name = draw(st.sampled_from(("purchase", "signup", "clicked", "replied")))
     rest, tests, ours = "", [], True
@@ -508,7 +548,9 @@ def aggregates(draw: st.DrawFn, *, flow: bool) -> Said:
         return draw(st.one_of(instants(said, get, others), presence(said, get)))
     if name != "purchase":
         return Said("everyone", lambda person, ctx: True)
-    field_, kind = draw(st.sampled_from((("value", "money"), ("quantity", "number"), *([("due", "date")] if function != "sum" else []))))
+    field_, kind = draw(
+        st.sampled_from((("value", "money"), ("quantity", "number"), *([("due", "date")] if function != "sum" else [])))
+    )
     said, get = f"{function}({name}.{field_}{rest}{tail})", _aggregate(rows, function, payload(field_))
     if kind == "date":
         return draw(st.one_of(dates(said, get), presence(said, get)))
@@ -533,13 +575,18 @@ def _address(channel: str) -> Get:
 def _suppressed(channel: str) -> Get:
     def get(person: Person, ctx: Ctx) -> bool:
         reach = person.reach.get(channel)
-        return reach is not None and (reach["bad"] is not None or (reach["bar"] is not None and (reach["bar_until"] is None or ctx.now < reach["bar_until"])))
+        return reach is not None and (
+            reach["bad"] is not None
+            or (reach["bar"] is not None and (reach["bar_until"] is None or ctx.now < reach["bar_until"]))
+        )
 
     return get
 
 
 def _reachable(channel: str) -> Get:
-    return lambda person, ctx: bool(_address(channel)(person, ctx)) and _consent(channel)(person, ctx) is True and not _suppressed(channel)(person, ctx)
+    return lambda person, ctx: (
+        bool(_address(channel)(person, ctx)) and _consent(channel)(person, ctx) is True and not _suppressed(channel)(person, ctx)
+    )
 
 
 def permissions() -> st.SearchStrategy[Said]:
@@ -575,9 +622,12 @@ def names() -> st.SearchStrategy[Said]:
         Said("segment sans-ville", lambda person, ctx: person.attributes.get("city") is None and not _nouveaux(person, ctx)),
     )  # fmt: skip
     personas = tuple(
-        Said(f"persona {name}", lambda person, ctx, name=name: (person.persona if ctx.flow else _persona_now(person)) == name) for name in PERSONAS
+        Said(f"persona {name}", lambda person, ctx, name=name: (person.persona if ctx.flow else _persona_now(person)) == name)
+        for name in PERSONAS
     )
-    enrolled = tuple(Said(f"enrolled {name}", lambda person, ctx, name=name: person.open_in == name) for name in ("bienvenue", "panier"))
+    enrolled = tuple(
+        Said(f"enrolled {name}", lambda person, ctx, name=name: person.open_in == name) for name in ("bienvenue", "panier")
+    )
     return st.sampled_from((*segments, *personas, *enrolled))
 
 
@@ -601,10 +651,9 @@ def attributes() -> st.SearchStrategy[Said]:
             lambda word: Said(f'interests contains "{word}"', lambda p, c: plain(word) in [plain(w) for w in p.attributes.get("interests", ())])
         ),
     ]  # fmt: skip
-    for name in ("orders", "visits", "rate", "basket", "store_distance", "stay"):
-        found.append(figures(name, VOCABULARY.attributes[name].name, attribute(name)))
-    for name in ("city", "interests", "orders", "renewal", "seen", "vip", "source", "created"):
-        found.append(presence(name, attribute(name)))
+    known = VOCABULARY.attributes
+    found += [figures(n, known[n].name, attribute(n)) for n in ("orders", "visits", "rate", "basket", "store_distance", "stay")]
+    found += [presence(n, attribute(n)) for n in ("city", "interests", "orders", "renewal", "seen", "vip", "source", "created")]
     return st.one_of(found)
 
 
@@ -642,3 +691,13 @@ def _joined(part: st.SearchStrategy[Said]) -> st.SearchStrategy[Said]:
             lambda row, ctx: p[0].true(row, ctx) or (p[1].true(row, ctx) and not p[2].true(row, ctx)),
         )),
     )  # fmt: skip
+
+
+# --- into a store ----------------------------------------------------------------------------------------------------
+def ms(instant: datetime) -> int:
+    return round((instant - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
+
+
+def insert(connection: sa.Connection, table: str, values: dict[str, Any]) -> None:
+    marks = ", ".join("?" for _ in values)
+    connection.exec_driver_sql(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))

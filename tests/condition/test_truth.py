@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from plain_people import VOCABULARY, Base, Ctx, Event, Person, Said, base, conditions, plain
+from plain_people import VOCABULARY, Base, Ctx, Event, Person, Said, base, conditions, insert, ms, plain
 
 from omnicli.condition.check import check
 from omnicli.condition.explain import explain
@@ -48,10 +47,6 @@ def folded(kind: Kind, value: Any) -> str | None:
     return "\x1f" + "".join(plain(word) + "\x1f" for word in value) if kind.name == "list" else plain(value)
 
 
-def ms(instant: datetime) -> int:
-    return round((instant - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
-
-
 @lru_cache(maxsize=SEEDS)
 def stored_base(seed: int) -> tuple[Base, sa.Engine]:
     """The people of the seed in a real store in memory."""
@@ -59,23 +54,28 @@ def stored_base(seed: int) -> tuple[Base, sa.Engine]:
     engine = sa.create_engine("sqlite+pysqlite://", poolclass=sa.StaticPool)
     with engine.begin() as connection:
         tables.metadata.create_all(connection)
-        declared = {n: k for n, k in VOCABULARY.attributes.items() if n not in ("id", "language", "country", "time_zone", "preferred_channel", "place", "created")}
+        declared = {
+            n: k
+            for n, k in VOCABULARY.attributes.items()
+            if n not in ("id", "language", "country", "time_zone", "preferred_channel", "place", "created")
+        }
         for name, kind in declared.items():
-            connection.exec_driver_sql(f"ALTER TABLE contact ADD COLUMN a_{name.replace('-', '_')} {STORAGE.get(kind.name, 'TEXT')}")
+            connection.exec_driver_sql(
+                f"ALTER TABLE contact ADD COLUMN a_{name.replace('-', '_')} {STORAGE.get(kind.name, 'TEXT')}"
+            )
             connection.exec_driver_sql(f"ALTER TABLE contact ADD COLUMN f_{name.replace('-', '_')} TEXT")
         fields = {n: k for event in VOCABULARY.events.values() for n, k in event.items() if n not in OWN}
         for name, kind in fields.items():
             connection.exec_driver_sql(f"ALTER TABLE event ADD COLUMN p_{name} {STORAGE.get(kind.name, 'TEXT')}")
-        connection.exec_driver_sql("INSERT INTO campaign (id, name, state) VALUES (1, 'bienvenue', 'running'), (2, 'panier', 'running')")
-        connection.exec_driver_sql("INSERT INTO campaign_version (id, campaign_id, number, hash, tree, applied_at) VALUES (1, 1, 1, 'a', '{}', 0), (2, 2, 1, 'b', '{}', 0)")
+        connection.exec_driver_sql(
+            "INSERT INTO campaign (id, name, state) VALUES (1, 'bienvenue', 'running'), (2, 'panier', 'running')"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO campaign_version (id, campaign_id, number, hash, tree, applied_at) VALUES (1, 1, 1, 'a', '{}', 0), (2, 2, 1, 'b', '{}', 0)"
+        )
         for person in people.people:
             keep(connection, person, declared)
     return people, engine
-
-
-def insert(connection: sa.Connection, table: str, values: dict[str, Any]) -> None:
-    marks = ", ".join("?" for _ in values)
-    connection.exec_driver_sql(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
 
 
 def keep(connection: sa.Connection, person: Person, declared: dict[str, Kind]) -> None:
@@ -139,7 +139,9 @@ def flowing(seed: int, text: str) -> set[int]:
     truth = compiler.predicate(text, where="flow").label("truth")
     contact, enrollment = tables.contact, tables.enrollment
     query = (
-        sa.select(contact.c.id, truth).select_from(contact.join(enrollment, enrollment.c.contact_id == contact.c.id)).where(enrollment.c.id < 1000)
+        sa.select(contact.c.id, truth)
+        .select_from(contact.join(enrollment, enrollment.c.contact_id == contact.c.id))
+        .where(enrollment.c.id < 1000)
     )
     with engine.connect() as connection:
         rows = connection.execute(query, compiler.parameters(people.now)).all()
@@ -156,7 +158,7 @@ def _closed() -> Iterator[None]:
     stored_base.cache_clear()
 
 
-THOROUGH = settings(max_examples=350, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+THOROUGH = settings(max_examples=220, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
 
 
 @THOROUGH
@@ -173,7 +175,7 @@ def test_a_condition_in_the_flow_is_true_or_false_as_plain_python_says(said: Sai
     assert flowing(seed, said.text) == judged(stored_base(seed)[0], said, flow=True), said.text
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
 @given(said=conditions(flow=True))
 def test_a_condition_written_out_means_the_same(said: Said) -> None:
     full = " and ".join(f"({clause.full})" for clause in explain(said.text, VOCABULARY, where="flow"))
