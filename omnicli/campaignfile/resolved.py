@@ -107,7 +107,7 @@ def _conditions_of(step: Step) -> list[str | None]:
 def _ordered(value: Any, name: str = "", *, inside: str = "") -> Any:
     """Keys sorted wherever their order says nothing: not in `personas`, and not in `for` and `split` of the flow."""
     if isinstance(value, list):
-        return [_ordered(one, inside=inside) for one in value]
+        return [_ordered(one, inside=inside or name) for one in value]
     if not isinstance(value, dict):
         return value
     counts = (name == "personas" and not inside) or (name in ("for", "split") and inside == "flow")
