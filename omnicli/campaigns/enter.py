@@ -108,24 +108,21 @@ class _Door:
         terms = [self._occurrences(term) for term in self.way.when]
         with self.store.read() as connection:
             top = connection.execute(sa.select(sa.func.coalesce(sa.func.max(tb.event.c.id), 0))).scalar_one()
-            if top <= last:
+            waiting = self._waiting(connection)
+            if top <= last and not waiting:
                 return
             found: dict[int, tuple[int, int]] = {}
             for query, parameters in terms:
                 bound = {**parameters, "last_event": last, "top_event": top, "since_start": self.since, "now_ms": ms}
                 for event_id, contact_id, at in connection.execute(query, bound):
                     found[event_id] = contact_id, at
-        order = sorted((at, event_id, contact_id) for event_id, (contact_id, at) in found.items())
-        waiting = {int(k) for k in self._waiting()}
-        if waiting:
-            with self.store.read() as connection:
+            if waiting:
                 e = tb.event.c
-                for event_id, contact_id, at in connection.execute(
-                    sa.select(e.id, e.contact_id, e.at).where(e.id.in_(sorted(waiting)))
-                ):
-                    order.append((at, event_id, contact_id))
-            order.sort()
-        rest = self._admit([Candidate(contact_id, at, event_id) for at, event_id, contact_id in order])
+                again = sa.select(e.id, e.contact_id, e.at).where(e.id.in_(waiting))
+                found.update({row[0]: (row[1], row[2]) for row in connection.execute(again)})
+            uids = self._uids(connection, {contact_id for contact_id, _ in found.values()})
+        order = sorted((at, uids.get(contact_id, b""), event_id, contact_id) for event_id, (contact_id, at) in found.items())
+        rest = self._admit([Candidate(contact_id, at, event_id) for at, _, event_id, contact_id in order])
         with self.store.write() as connection:
             connection.execute(sa.update(tb.campaign).where(tb.campaign.c.id == self.row.id).values(last_event_id=top))
             self._wait(connection, [c.event_id for c in rest if c.event_id is not None])
@@ -155,7 +152,8 @@ class _Door:
             return
         with self.store.read() as connection:
             candidates = list(self._anniversaries(connection, moment, after))
-        rest = self._admit(sorted(candidates, key=lambda c: (c.at, c.contact_id)))
+            uids = self._uids(connection, {c.contact_id for c in candidates})
+        rest = self._admit(sorted(candidates, key=lambda c: (c.at, uids[c.contact_id])))
         looked = self.now if not rest else clock.from_ms(rest[0].at - 1)
         self._looked(looked)
 
@@ -278,14 +276,26 @@ class _Door:
     def _waiting_key(self) -> str:
         return f"waiting:{self.house.name}"
 
-    def _waiting(self) -> list[int]:
+    def _waiting(self, connection: sa.Connection) -> list[int]:
         """Event ids that a limit made wait; `[-1]` when people of a condition wait."""
-        with self.store.read() as connection:
-            text = setting.get(connection, self._waiting_key)
+        text = setting.get(connection, self._waiting_key) if self.way.limit is not None else None
         return list(json.loads(text)) if text else []
 
     def _unfinished(self) -> bool:
-        return self.way.limit is not None and bool(self._waiting())
+        if self.way.limit is None:
+            return False
+        with self.store.read() as connection:
+            return bool(self._waiting(connection))
+
+    def _uids(self, connection: sa.Connection, ids: Iterable[int]) -> dict[int, bytes]:
+        """What orders people who come at one instant: never the integer id, which says in what order a store was filled."""
+        found: dict[int, bytes] = {}
+        wanted = sorted(ids)
+        for start in range(0, len(wanted), BATCH):
+            c = tb.contact.c
+            query = sa.select(c.id, c.uid).where(c.id.in_(wanted[start : start + BATCH]))
+            found.update({row[0]: row[1] for row in connection.execute(query)})
+        return found
 
     def _wait(self, connection: sa.Connection, ids: Sequence[int]) -> None:
         if self.way.limit is not None:

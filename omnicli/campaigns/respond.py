@@ -328,9 +328,10 @@ class _Fold:
 
     # --- permissions --------------------------------------------------------------------------------------------
     def _opt_outs(self, heard: Sequence[Heard]) -> None:
-        """Unsubscribing, STOP, complaints, refusals and dead addresses bar; START undoes a STOP that is older than it."""
+        """Unsubscribing, STOP, complaints, refusals and dead addresses bar; START undoes a STOP before it, and nothing else."""
         bars: list[consents.Bar] = []
         dead: set[int] = set()
+        said: set[tuple[int, str]] = set()
         for h in heard:
             if h.response.machine:
                 continue
@@ -341,13 +342,13 @@ class _Fold:
                 bars += self._bars(h, "complained", [h.channel or "email"])
             elif name == "refused":
                 bars += self._bars(h, "refused", ["voice"], until=h.at + REFUSED_FOR)
-            elif name == "replied" and _bare(str(h.response.payload.get("text", ""))) in STOP and not self._started_after(h):
-                bars += self._bars(h, "stop", [h.channel] if h.channel else [])
-            elif name == "replied" and _bare(str(h.response.payload.get("text", ""))) in START:
-                bars = self._start(h, bars)
+            elif name == "replied" and h.channel is not None and _bare(_text(h.response.payload)) in STOP | START:
+                said.add((h.contact_id, h.channel))
             elif name == "bounced" and h.channel is not None and str(h.response.payload.get("kind", "hard")) != "soft":
                 consents.mark_bad(self.connection, h.contact_id, h.channel, "bounced")
                 dead.add(h.contact_id)
+        for contact_id, channel in sorted(said):
+            bars += self._keywords(contact_id, channel)
         if bars:
             self.done.opted_out += len(consents.suppress(self.connection, bars, now=self.now))
         if dead:
@@ -370,27 +371,31 @@ class _Fold:
             )
         return found
 
-    def _start(self, h: Heard, bars: list[consents.Bar]) -> list[consents.Bar]:
-        """START: bars of this batch for an older STOP fall away, and those that stand are lifted."""
-        if h.channel is None:
-            return bars
-        mine = consents.bars_of(self.connection, h.contact_id, h.channel, "stop", at=h.at)
-        marks = {bar.norm_hmac for bar in mine}
-        s = tb.suppression.c
-        standing = sa.select(s.norm_hmac).where(
-            s.channel == h.channel, s.norm_hmac.in_(sorted(marks)), s.reason == "stop", s.at <= clock.to_ms(h.at)
-        )
-        older = set(self.connection.execute(standing).scalars())
-        consents.lift(self.connection, [bar for bar in mine if bar.norm_hmac in older], now=self.now)
-        return [bar for bar in bars if not (bar.reason == "stop" and bar.channel == h.channel and bar.norm_hmac in marks)]
-
-    def _started_after(self, h: Heard) -> bool:
-        """Whether this person said START on the channel after this STOP, in what the ledger knows by now."""
+    def _keywords(self, contact_id: int, channel: str) -> list[consents.Bar]:
+        """The bar that all STOPs and STARTs of this person on the channel leave: the first STOP since the last START."""
+        stopped: datetime | None = None
         e = tb.event.c
-        keywords: sa.ColumnElement[str] = sa.literal_column("event.p_keyword", sa.Text())
-        query = sa.select(e.id).where(e.contact_id == h.contact_id, e.name == "replied", e.at > clock.to_ms(h.at), e.channel == h.channel,
-                                      keywords.in_(sorted(START)))  # fmt: skip
-        return self.connection.execute(query.limit(1)).first() is not None
+        query = sa.select(e.at, e.payload).where(e.contact_id == contact_id, e.name == "replied", e.channel == channel, e.machine == 0)
+        for at, payload in self.connection.execute(query.order_by(e.at, e.payload)):
+            word = _bare(_text(json.loads(payload or "{}")))
+            if word in START:
+                stopped = None
+            elif word in STOP and stopped is None:
+                stopped = clock.from_ms(at)
+        mine = consents.bars_of(self.connection, contact_id, channel, "stop", at=stopped or self.now, source="keyword")
+        consents.lift(self.connection, mine, now=self.now)
+        return mine if stopped is not None else self._others(contact_id, channel)
+
+    def _others(self, contact_id: int, channel: str) -> list[consents.Bar]:
+        """Bars that a STOP may have stood before, which START does not undo."""
+        e = tb.event.c
+        found: list[consents.Bar] = []
+        query = sa.select(e.name, sa.func.min(e.at)).where(
+            e.contact_id == contact_id, e.name.in_(("complained", "unsubscribed")), e.channel == channel, e.machine == 0
+        )
+        for name, at in self.connection.execute(query.group_by(e.name).order_by(e.name)):
+            found += consents.bars_of(self.connection, contact_id, channel, name, at=clock.from_ms(at), source="ledger")
+        return found
 
     # --- cases --------------------------------------------------------------------------------------------------
     def _cases(self, heard: Sequence[Heard]) -> None:
@@ -461,6 +466,10 @@ def _payload(response: Response) -> dict[str, Any]:
     if response.name == "replied" and payload.get("text") and not payload.get("keyword"):
         payload["keyword"] = keyword(str(payload["text"]))
     return payload
+
+
+def _text(payload: Mapping[str, Any]) -> str:
+    return str(payload.get("text") or "")
 
 
 def _latest(sent: Sequence[Touched], response: Response, at: int) -> Touched | None:
