@@ -5,6 +5,7 @@ The same function prints and proves: the forms that a check allows are those tha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -123,9 +124,11 @@ def _date(value: str, form: str, locale: Locale, medium: Medium, places: Mapping
                 else format_date(day, "short", locale)
             )
         case "weekday":
-            known = next((name for name in ("MMMMEEEEd", "MMMEd", "MEd") if name in locale.datetime_skeletons), None)
-            text = str(format_skeleton(known, day, locale=locale)) if known else format_date(day, "full", locale)
-            return text
+            known = locale.datetime_skeletons.get("MMMEd")
+            if known is None:
+                return format_date(day, "full", locale)
+            spelled_out = re.sub("M{3,4}", "MMMM", re.sub("E+", "EEEE", known.pattern))
+            return format_date(day, spelled_out, locale)
     return format_date(day, form, locale)
 
 
