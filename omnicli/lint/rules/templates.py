@@ -216,16 +216,14 @@ def persona_logic(ground: Ground) -> Iterator[Finding]:
     from jinja2 import nodes
 
     for file, tree in _templates(ground):
-        for condition in (*tree.find_all(nodes.If), *tree.find_all(nodes.CondExpr)):
-            for compare in (
-                condition.test.find_all(nodes.Compare) if not isinstance(condition.test, nodes.Compare) else [condition.test]
-            ):
-                if any(name.name == "persona" for name in compare.find_all(nodes.Name)):
-                    place = _line(ground, file, line, "persona")
-                    text = t(
-                        "'if persona …': put the words into say or tone", "« if persona … » : mettez les mots dans say ou tone"
-                    )
-                    yield ground.finding("J004", place, text)
+        tests = [(n.test, n.lineno) for n in tree.find_all(nodes.If)] + [
+            (n.test, n.lineno) for n in tree.find_all(nodes.CondExpr)
+        ]
+        for test, line in tests:
+            compares = [test] if isinstance(test, nodes.Compare) else list(test.find_all(nodes.Compare))
+            if any(name.name == "persona" for compare in compares for name in compare.find_all(nodes.Name)):
+                text = t("'if persona …': put the words into say or tone", "« if persona … » : mettez les mots dans say ou tone")
+                yield ground.finding("J004", _line(ground, file, line, "persona"), text)
 
 
 @rule("J005")
