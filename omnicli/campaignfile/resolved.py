@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from omnicli.model.campaign import Campaign, ExitRule, Send, Step, WaitStep
@@ -43,8 +44,9 @@ def resolve(campaign: Campaign, project: Project) -> Resolved:
     return Resolved(tree, hashlib.sha256(tree.encode()).hexdigest())
 
 
+@lru_cache(maxsize=256)
 def revive(tree: str) -> Campaign:
-    """The campaign of a tree, shared segments and personas merged in; its title is its name."""
+    """The campaign of a tree, shared segments and personas merged in; its title is its name. Kept: every tick asks again."""
     data = json.loads(tree)
     return Campaign.model_validate({"title": data["campaign"], **data}, by_alias=True, by_name=False)
 

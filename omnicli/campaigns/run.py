@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
@@ -221,24 +221,20 @@ def run(
             raise Interrupted
 
     if not live:
-        with store.write() as connection:
-            setting.advance_clock(connection, now)
-    own = providers is None and not rehearsed
-    carried = nowhere(loaded) if rehearsed else _build_providers(loaded, live=real) if providers is None else providers
+        _live_until(store, now)
+    tools = _Tools(loaded, real, nowhere(loaded) if rehearsed else providers, renderer)
+    before = outcomes(store, names, now)
     try:
-        shown = renderer or _build_renderer(loaded, live=real)
-        work = _Work(
-            store, loaded, report, shown, carried, step, decides_live=live, sends_live=real, only=only, late_after=late_after
-        )
+        work = _Work(store, loaded, report, tools, step, live, real, only, late_after)
         work.until_rest(max)
         report.approval = _awaiting_approval(store, names) if live else ()
         report.finished = life.finish(store, loaded, _rows(store, names), now=now)
     except Interrupted:
         report.interrupted = True
     finally:
-        if own:
-            _close(carried)
-    _ended(store, now)
+        tools.close()
+    report.outcomes = outcomes(store, names, now) - before
+    _ended(store, now, report)
     return report
 
 
@@ -256,6 +252,35 @@ def rehearse(
     return report
 
 
+@dataclass
+class _Tools:
+    """What renders and who carries, made when first needed: most ticks need neither. What was made here is closed here."""
+
+    loaded: Loaded
+    live: bool
+    given: Mapping[str, Provider] | None
+    shown: Renderer | None
+    made: Mapping[str, Provider] | None = None
+
+    @property
+    def renderer(self) -> Renderer:
+        if self.shown is None:
+            self.shown = _build_renderer(self.loaded, live=self.live)
+        return self.shown
+
+    @property
+    def providers(self) -> Mapping[str, Provider]:
+        if self.given is not None:
+            return self.given
+        if self.made is None:
+            self.made = _build_providers(self.loaded, live=self.live)
+        return self.made
+
+    def close(self) -> None:
+        if self.made is not None:
+            _close(self.made)
+
+
 @dataclass(frozen=True, slots=True)
 class _Work:
     """One run's tools: what decides, what renders, who carries. `decides_live` asks for approvals; `sends_live` is false in
@@ -264,8 +289,7 @@ class _Work:
     store: Store
     loaded: Loaded
     report: RunReport
-    renderer: Renderer
-    providers: Mapping[str, Provider]
+    tools: _Tools
     step: Callable[[int], None]
     decides_live: bool
     sends_live: bool
@@ -303,8 +327,10 @@ class _Work:
                 if count:
                     report.entered[name] = report.entered.get(name, 0) + count
         self.step(0)
-        turned = turn(self.store, self.loaded, now=report.now, campaigns=report.names, usable=self.renderer.usable, tally=tally,
-                      live=self.decides_live)  # fmt: skip
+        if not _somebody_due(self.store, report.now):
+            return
+        turned = turn(self.store, self.loaded, now=report.now, campaigns=report.names, usable=self.tools.renderer.usable,
+                      tally=tally, live=self.decides_live)  # fmt: skip
         report.decided += turned.decided
         self.step(0)
 
@@ -312,11 +338,38 @@ class _Work:
         """One round of delivery; True when a touch was settled, so that somebody's next step may be due now."""
         from omnicli.campaigns.dispatch import dispatch
 
-        sent = dispatch(self.store, self.loaded, self.renderer, self.providers, now=self.report.now, live=self.sends_live,
+        if not _something_to_send(self.store, self.report.now):
+            self.report.doubtful = _doubts(self.store, self.report.names)
+            return False
+        sent = dispatch(self.store, self.loaded, self.tools.renderer, self.tools.providers, now=self.report.now, live=self.sends_live,
                         campaigns=self.report.names, only=self.only, max=left, late_after=self.late_after,
                         progress=self.step)  # fmt: skip
         self.report.add(sent)
         return bool(sent.accepted + sent.rejected + sent.skipped + sent.render_failed)
+
+
+def _somebody_due(store: Store, now: datetime) -> bool:
+    """One look at an index: a tick with nothing due costs no more, however many people are in flight."""
+    e = tb.enrollment.c
+    due = sa.select(e.id).where(e.due_at.is_not(None), e.state == "open", e.due_at <= clock.to_ms(now)).limit(1)
+    with store.read() as connection:
+        return connection.execute(due).first() is not None
+
+
+def _something_to_send(store: Store, now: datetime) -> bool:
+    """A touch that is due, or one that somebody left behind with its lease."""
+    x = tb.touch.c
+    due = sa.select(x.id).where(x.send_state.in_(("planned", "retry")), x.due_at <= clock.to_ms(now)).limit(1)
+    left = sa.select(x.id).where(x.send_state.in_(("claimed", "sending"))).limit(1)
+    open_ = sa.select(x.id).where(x.send_state == "unknown").limit(1)
+    with store.read() as connection:
+        return any(connection.execute(query).first() is not None for query in (due, left, open_))
+
+
+def _doubts(store: Store, names: Sequence[str]) -> int:
+    with store.read() as connection:
+        ids = [row.id for row in campaigns.known(connection) if row.name in set(names)]
+        return sum(count for count, _ in campaigns.doubtful(connection, ids).values())
 
 
 def outcomes(store: Store, names: Sequence[str], now: datetime) -> Counter[tuple[str, str]]:
@@ -368,9 +421,22 @@ def last_end(store: Store) -> datetime | None:
     return clock.from_ms(int(found)) if found else None
 
 
-def _ended(store: Store, now: datetime) -> None:
+def _ended(store: Store, now: datetime, report: RunReport) -> None:
+    """Remember that a run ended; an idle one right after another is not worth a commit."""
+    before = last_end(store)
+    if before is not None and not report.happened and timedelta() <= now - before < timedelta(minutes=1):
+        return
     with store.write() as connection:
         setting.put(connection, LAST_END, str(clock.to_ms(now)))
+
+
+def _live_until(store: Store, now: datetime) -> None:
+    """The sandbox's clock stands at `now`."""
+    with store.read() as connection:
+        lived = setting.clock_of(connection)
+    if lived is None or lived < now:
+        with store.write() as connection:
+            setting.advance_clock(connection, now)
 
 
 def _late_after(store: Store, loaded: Loaded, now: datetime) -> datetime | None:
