@@ -110,7 +110,9 @@ def test_what_was_missed_is_made_up_once() -> None:
     ("every", "times"),
     [("day 02:30", 365), ("sunday 02:30", 52), ("day 28 of month 02:30", 12), ("day 00:00", 365), ("day 23:59", 365)],
 )
-@pytest.mark.parametrize("zone", ["Europe/Paris", "Australia/Lord_Howe", "Antarctica/Troll", "Africa/Cairo", "America/Nuuk", "Pacific/Chatham"])
+@pytest.mark.parametrize(
+    "zone", ["Europe/Paris", "Australia/Lord_Howe", "Antarctica/Troll", "Africa/Cairo", "America/Nuuk", "Pacific/Chatham"]
+)
 def test_ticks_of_any_length_see_the_same_occurrences(every: str, times: int, zone: str) -> None:
     tz, schedule = ZoneInfo(zone), Every.parse(every)
     start, end = at("2027-01-01"), at("2028-01-01")
