@@ -120,8 +120,8 @@ event = _table(
     C("id", ID, primary_key=True), C("contact_id", INT, _fk("contact.id"), nullable=False), C("name", TEXT, nullable=False),
     C("at", INT, nullable=False), C("enrollment_id", INT, _fk("enrollment.id")), C("campaign", TEXT), C("message", TEXT), C("step", TEXT),
     C("channel", TEXT), C("machine", INT, nullable=False, server_default="0"), C("payload", TEXT), C("received_at", INT, nullable=False),
-    sa.Index("ix_event_contact_id_name_at", "contact_id", "name", "at"),
-    sa.Index("ix_event_name_at_contact_id", "name", "at", "contact_id"),
+    sa.Index("ix_event_contact_id_name_at", "contact_id", "name", "at", "machine"),  # machine: so that conditions read the index alone
+    sa.Index("ix_event_name_at_contact_id", "name", "at", "contact_id", "machine"),
     sa.Index("ix_event_name_id", "name", "id"),
     sa.Index("ix_event_enrollment_id", "enrollment_id", "name", "at", sqlite_where=sa.text("enrollment_id IS NOT NULL"),
              postgresql_where=sa.text("enrollment_id IS NOT NULL")),

@@ -98,8 +98,22 @@ def keep(connection: sa.Connection, person: Person, declared: dict[str, Kind]) -
             "id": 1000 + person.id, "key": b"o%d" % person.id, "contact_id": person.id, "campaign_id": campaign, "version_id": campaign,
             "pass": 2, "entered_at": 0, "language": "fr", "since": 0, "state": "open",
         })  # fmt: skip
+    for channel, reach in person.reach.items():
+        keep_reach(connection, person.id, channel, reach)
     for event in person.events:
         keep_event(connection, person, event)
+
+
+def keep_reach(connection: sa.Connection, person: int, channel: str, reach: dict[str, Any]) -> None:
+    address, granted, until, bad, _, _ = reach_row(reach)
+    if address:
+        insert(connection, "address", {"contact_id": person, "channel": channel, "value": "x", "norm": "x", "bad": bad})
+    if granted is not None:
+        insert(
+            connection,
+            "consent",
+            {"contact_id": person, "channel": channel, "purpose": "marketing", "granted": granted, "at": 0, "until": until},
+        )
 
 
 def reach_row(reach: dict[str, Any]) -> list[Any]:
