@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Path_ = tuple[str | int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chapter:
     """One campaign of the project with its file, its flow and the names that its conditions may use."""
 

@@ -7,6 +7,8 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from omnicli.engine.calendar import Calendar
+from omnicli.engine.guard import merge_guardrails
 from omnicli.lint.ground import Chapter, Ground, Path_, rename
 from omnicli.lint.rule import rule
 from omnicli.lint.rules.flow import _all_bodies, _lists
@@ -15,6 +17,7 @@ from omnicli.model import literals as lit
 from omnicli.model.campaign import Send, Steps, WaitStep
 from omnicli.model.finding import Finding
 from omnicli.model.literals import WEEKDAYS
+from omnicli.packs import load
 from omnicli.text import did_you_mean, nearest
 from omnicli.texts import t
 
@@ -73,20 +76,38 @@ def send_in_quiet_hours(ground: Ground) -> Iterator[Finding]:
                     yield ground.finding("T001", ground.place(chapter.file, (*path, "at")), text, path=(*path, "at"))
 
 
+def _never_free(ground: Ground, chapter: Chapter, channel: str) -> str | None:
+    """Whom this channel never reaches, packs and the strict intersection of the project's countries included, or None.
+
+    Holidays are left out: a week without one must have a free minute.
+    """
+    calendar = _calendar(ground, chapter)
+    week = (ground.now, ground.now + timedelta(days=7))
+    purpose = chapter.campaign.purpose
+    for country in (*ground.project.countries, None):
+        if not calendar.free_time(*week, channel=channel, purpose=purpose, country=country):
+            return country or t("people without a country", "qui n'a pas de pays")
+    return None
+
+
+@lru_cache(maxsize=256)
+def _calendar(ground: Ground, chapter: Chapter) -> Calendar:
+    packs = load(ground.project.countries, ground.now.date())
+    guarding = merge_guardrails(ground.project, chapter.campaign, packs)
+    zone = ground.project.time_zone if ground.project.time_zone in available_timezones() else "UTC"
+    return Calendar.of(zone, ground.project.countries, guarding.quiet, packs, lambda *_: frozenset(), own=guarding.quiet_own)
+
+
 @rule("T002")
 def no_slot(ground: Ground) -> Iterator[Finding]:
     for chapter in ground.chapters:
         for path, step in every_send(chapter.campaign):
             for channel in channels_of(step, chapter, ground.project):
-                if all(quiet_week(windows_of(ground, chapter, channel))):
-                    text = t(
-                        "quiet hours leave no moment to send by {c}",
-                        "les heures calmes ne laissent aucun moment pour {c}",
-                        c=channel,
-                    )
-                    yield ground.finding(
-                        "T002", ground.place(chapter.file, (*path, "send"), key=True), text, path=(*path, "send")
-                    )
+                if who := _never_free(ground, chapter, channel):
+                    text = t("quiet hours leave no moment to send by {c} to {who}", "les heures calmes ne laissent aucun moment pour {c} vers {who}",
+                             c=channel, who=who)  # fmt: skip
+                    where = (*path, "send")
+                    yield ground.finding("T002", ground.place(chapter.file, where, key=True), text, path=where)
                     break
             if step.at.kind == "weekday" and step.at.weekday is not None:
                 channel = next(iter(channels_of(step, chapter, ground.project)), "email")
