@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -99,12 +100,10 @@ class Houses(Mapping[int, House]):
         return self
 
     def tree(self, version_id: int) -> Campaign:
-        """The campaign as it stood when that version was applied."""
-        from omnicli.campaignfile import revive
-
+        """The campaign as it stood when that version was applied; one object a content and process."""
         if version_id not in self._trees:
             text = self._connection.execute(sa.select(tb.campaign_version.c.tree).where(tb.campaign_version.c.id == version_id))
-            self._trees[version_id] = revive(text.scalar_one())
+            self._trees[version_id] = _revived(text.scalar_one())
         return self._trees[version_id]
 
     def compiler(self, version_id: int) -> Compiler:
@@ -132,6 +131,13 @@ def houses(connection: sa.Connection, loaded: Loaded, *, now: datetime, usable: 
            approved: Collection[str] = ()) -> Houses:  # fmt: skip
     """The houses of all versions in the store, lazily: `houses(…)[version_id]`."""
     return Houses(connection, loaded, now=now, usable=usable, live=live, approved=approved)
+
+
+@lru_cache(maxsize=256)
+def _revived(tree: str) -> Campaign:
+    from omnicli.campaignfile import revive
+
+    return revive(tree)
 
 
 def personas_of(campaign: Campaign, project: Project) -> Mapping[str, Persona]:

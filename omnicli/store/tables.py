@@ -169,7 +169,7 @@ enrollment = _table(
     sa.UniqueConstraint("contact_id", "campaign_id", "pass"),
     sa.Index("uq_enrollment_open", "contact_id", "campaign_id", unique=True, sqlite_where=sa.text("state = 'open'"),
              postgresql_where=sa.text("state = 'open'")),
-    sa.Index("ix_enrollment_due", "due_at", "key", "version_id", "step", sqlite_where=sa.text("due_at IS NOT NULL AND state = 'open'"),
+    sa.Index("ix_enrollment_due", "due_at", "key", "version_id", "step", "state", sqlite_where=sa.text("due_at IS NOT NULL AND state = 'open'"),
              postgresql_where=sa.text("due_at IS NOT NULL AND state = 'open'")),
     sa.Index("ix_enrollment_campaign", "campaign_id", "state", "step"),
     sa.Index("ix_enrollment_touch", "touch_id", sqlite_where=sa.text("touch_id IS NOT NULL"), postgresql_where=sa.text("touch_id IS NOT NULL")),

@@ -78,6 +78,20 @@ def paris(text: str) -> datetime:
     return clock.read_instant(text, "Europe/Paris")
 
 
+_STORES: dict[str, bytes] = {}
+
+
+def _prepared(omni: str, project: Any) -> bytes:
+    """An empty store of this project, made once: a copy in memory is quick."""
+    if omni not in _STORES:
+        store = Store.memory()
+        prepare(store, project)
+        with store.writer.connect() as connection:
+            _STORES[omni] = connection.connection.driver_connection.serialize()
+        store.close()
+    return _STORES[omni]
+
+
 class Stage:
     """One project on disk, one store, and verbs that read like the product."""
 
@@ -89,7 +103,11 @@ class Stage:
             self.write(text)
         self.loaded: Loaded = self.load()
         self.store = Store.sqlite(folder / "sandbox.db") if file else Store.memory()
-        prepare(self.store, self.loaded.project)
+        if file:
+            prepare(self.store, self.loaded.project)
+        else:
+            with self.store.writer.connect() as connection:
+                connection.connection.driver_connection.deserialize(_prepared(omni, self.loaded.project))
         self.now = paris(at)
         self.serial = itertools.count(1)
         for name in self.loaded.campaigns:

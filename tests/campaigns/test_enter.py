@@ -10,7 +10,9 @@ from stage import Stage, a_campaign, paris
 FLOW = "- {wait: 1 day, id: w}"
 
 
-def a_stage(folder: Path, enter: str, *, flow: str = FLOW, extra: str = "", at: str = "2027-01-04 08:00", omni: str | None = None) -> Stage:
+def a_stage(
+    folder: Path, enter: str, *, flow: str = FLOW, extra: str = "", at: str = "2027-01-04 08:00", omni: str | None = None
+) -> Stage:
     more = {"omni": omni} if omni else {}
     return Stage(folder, a_campaign(flow, enter=enter, extra=extra), at=at, **more)
 
@@ -218,13 +220,19 @@ def test_a_tenth_is_held_out_by_the_hash_of_names_whatever_the_order_of_coming(t
     for n in range(300):
         stage.person(f"p{n}")
     assert len(comers(stage, "2027-01-04 09:00")) == 300
-    out = {row[0] for row in stage.rows("SELECT c.source_id FROM enrollment e JOIN contact c ON c.id = e.contact_id WHERE held_out = 1")}
+    out = {
+        row[0]
+        for row in stage.rows("SELECT c.source_id FROM enrollment e JOIN contact c ON c.id = e.contact_id WHERE held_out = 1")
+    }
     assert 15 < len(out) < 50
     other = a_stage(tmp_path / "b", "{at: 2027-01-04 09:00}", extra="holdout: 20 %")
     for n in reversed(range(300)):
         other.person(f"p{n}")
     comers(other, "2027-01-04 09:00")
-    assert out < {row[0] for row in other.rows("SELECT c.source_id FROM enrollment e JOIN contact c ON c.id = e.contact_id WHERE held_out = 1")}
+    assert out < {
+        row[0]
+        for row in other.rows("SELECT c.source_id FROM enrollment e JOIN contact c ON c.id = e.contact_id WHERE held_out = 1")
+    }
 
 
 def test_the_projects_own_holdout_keeps_people_from_marketing_only(tmp_path: Path) -> None:

@@ -34,11 +34,15 @@ def stage(tmp_path: Path) -> Stage:
 
 
 def event(stage: Stage, name: str) -> tuple:
-    return stage.row("SELECT campaign, message, step, channel, enrollment_id IS NOT NULL FROM event WHERE name = :name", name=name)
+    return stage.row(
+        "SELECT campaign, message, step, channel, enrollment_id IS NOT NULL FROM event WHERE name = :name", name=name
+    )
 
 
 # --- whose, and which touch -------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("said", [{}, {"channel": "email"}, {"campaign": "bienvenue"}, {"campaign": "bienvenue", "step": "j0"}, {"message": "offre"}])
+@pytest.mark.parametrize(
+    "said", [{}, {"channel": "email"}, {"campaign": "bienvenue"}, {"campaign": "bienvenue", "step": "j0"}, {"message": "offre"}]
+)
 def test_an_answer_is_matched_to_the_touch_it_answers(stage: Stage, said: dict) -> None:
     stage.says("lea", "clicked", at="2027-01-04 09:00", **said)
     stage.run("2027-01-04 09:01")
@@ -130,7 +134,12 @@ HEARD = [
 def test_any_order_and_any_repeats_give_the_same_state(tmp_path: Path, seed: int) -> None:
     results = []
     for name, shuffled in (("a", False), ("b", True)):
-        stage = Stage(tmp_path / name, a_campaign("- {send: offre, id: j0, by: email}\n- {wait: 2 days, id: w}", extra="goal: {when: purchase, value: value}"))
+        stage = Stage(
+            tmp_path / name,
+            a_campaign(
+                "- {send: offre, id: j0, by: email}\n- {wait: 2 days, id: w}", extra="goal: {when: purchase, value: value}"
+            ),
+        )
         stage.person("lea", consent=("email", "sms"))
         stage.says("lea", "signup", id="s")
         stage.run()
@@ -204,7 +213,13 @@ def test_a_complaint_opens_a_case_with_deadlines_in_the_teams_hours_and_holds_ma
     folded = stage.run("2027-01-05 17:51")
     assert folded == []
     first = int(paris("2027-01-06 09:20").timestamp() * 1000)
-    assert stage.row("SELECT kind, team, state, first_due, text FROM inbox_case") == ("complaint", "conseil", "open", first, "Bougie cassée")
+    assert stage.row("SELECT kind, team, state, first_due, text FROM inbox_case") == (
+        "complaint",
+        "conseil",
+        "open",
+        first,
+        "Bougie cassée",
+    )
     assert stage.run("2027-01-07 08:00") == []
     assert stage.passes() == ["lea bienvenue at j3 held complaint_open"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from stage import Stage, paris
 
-OMNI = r'''
+OMNI = r"""
 # yaml-language-server: $schema=.omni/schema/project.json
 project: maison-lune
 languages: [fr, en]                       # the first one is the default
@@ -90,9 +90,9 @@ personas:
     title: Tous les autres
     channels: [email, sms]
     tone: {address: vous, emoji: 1, exclamation: 1}
-'''
+"""
 
-BIENVENUE = r'''
+BIENVENUE = r"""
 # yaml-language-server: $schema=../.omni/schema/campaign.json
 campaign: bienvenue
 title: Bienvenue chez Maison Lune
@@ -232,7 +232,7 @@ flow:
     by: email
     at: 2 days before offre-bienvenue.deadline at 10:00
     if: not clicked offre-bienvenue
-'''
+"""
 
 
 @pytest.fixture
@@ -243,7 +243,14 @@ def stage(tmp_path: Path) -> Stage:
 
 
 def lea(stage: Stage, name: str = "lea", **changes: object) -> None:
-    values: dict = {"consent": ("email", "sms"), "first_name": "Léa", "age": 24, "source": "instagram", "orders": 0, "store_distance": "3 km"}
+    values: dict = {
+        "consent": ("email", "sms"),
+        "first_name": "Léa",
+        "age": 24,
+        "source": "instagram",
+        "orders": 0,
+        "store_distance": "3 km",
+    }
     stage.person(name, **{**values, **changes})
     stage.says(name, "signup")
 
@@ -383,5 +390,10 @@ def test_everything_that_was_decided_is_written_down(stage: Stage) -> None:
     stage.run("2027-01-05 10:00")
     stage.run("2027-01-08 10:00")
     told = [(line["step"], line["rule"], line["answer"]) for line in stage.why(who)]
-    assert told[:4] == [("", "enter when", "entered"), ("j0", "at", "next 10:00"), ("j0", "send", "email"), ("reponse-j0", "wait", "up to 3 days")]
+    assert told[:4] == [
+        ("", "enter when", "entered"),
+        ("j0", "at", "next 10:00"),
+        ("j0", "send", "email"),
+        ("reponse-j0", "wait", "up to 3 days"),
+    ]
     assert ("test-rappel", "split", "sms") in told
