@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import parseaddr
@@ -181,6 +181,7 @@ class Presses:
         self._presses: dict[int, Press] = {}
         self._archived: dict[str, int] = {}
         self._calls: dict[str, _CallSkeleton] = {}
+        self._said: dict[str, _Said] = {}
 
     def learn(self, connection: sa.Connection) -> None:
         """The houses of this round, built as they are asked for, over the connection at hand."""
@@ -243,12 +244,11 @@ class Presses:
         return [p for p in found if p is not None]
 
     def _prepared(self, press: Press, touch: Claimed, rendered: Rendered, facts: str | None) -> Prepared:
-        skeleton = self.renderer.skeleton(rendered.skeleton)
-        tokens = set(skeleton.tokens)
-        said = _SEPARATOR.join([value for n, value in enumerate(rendered.values) if n not in tokens]) if tokens else _SEPARATOR.join(rendered.values)
+        said = self._said.get(rendered.skeleton)
+        if said is None:
+            said = self._said[rendered.skeleton] = _Said.of(self.renderer.skeleton(rendered.skeleton))
         return Prepared(
-            touch, press, rendered, rendered.skeleton, skeleton.pack(rendered.values), self._address_hash(touch),
-            hashlib.sha256(f"{rendered.skeleton}{_SEPARATOR}{said}".encode("utf-8", "surrogatepass")).digest()[:16],
+            touch, press, rendered, rendered.skeleton, said.pack(rendered.values), self._address_hash(touch), said.hash(rendered.values),
             press.house.prices.get(touch.channel, 0) * max(rendered.sms_parts, 1), facts,
         )  # fmt: skip
 
@@ -298,6 +298,26 @@ class Presses:
         if not own or not own.startswith("https://"):
             return ""
         return f"{own}/{links.PATHS['unsubscribe']}/{links.token(self.renderer.signing, 'unsubscribe', touch.key)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a skeleton says: a hash of its constant text, whatever campaign it belongs to, and which values are words."""
+
+    digest: str
+    words: tuple[int, ...]
+    pack: Callable[[Sequence[str]], bytes]
+
+    @classmethod
+    def of(cls, skeleton: Any) -> _Said:
+        tokens = frozenset(skeleton.tokens)
+        text = json.dumps({name: list(pieces) for name, pieces in sorted(skeleton.parts.items())}).encode("utf-8", "surrogatepass")
+        return cls(hashlib.sha256(text).hexdigest(), tuple(n for n in range(skeleton.size) if n not in tokens), skeleton.pack)
+
+    def hash(self, values: Sequence[str]) -> bytes:
+        """16 bytes that two bodies share when they differ in nothing but the tokens of their links."""
+        text = _SEPARATOR.join((self.digest, *(values[n] for n in self.words)))
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
 class _CallSkeleton:
