@@ -222,7 +222,7 @@ def run(
 
     if not live:
         _live_until(store, now)
-    tools = _Tools(loaded, real, nowhere(loaded) if rehearsed else providers, renderer)
+    tools = _Tools(loaded, store, real, nowhere(loaded) if rehearsed else providers, renderer)
     before = outcomes(store, names, now)
     try:
         work = _Work(store, loaded, report, tools, step, live, real, only, late_after)
@@ -257,6 +257,7 @@ class _Tools:
     """What renders and who carries, made when first needed: most ticks need neither. What was made here is closed here."""
 
     loaded: Loaded
+    store: Store
     live: bool
     given: Mapping[str, Provider] | None
     shown: Renderer | None
@@ -265,7 +266,7 @@ class _Tools:
     @property
     def renderer(self) -> Renderer:
         if self.shown is None:
-            self.shown = _build_renderer(self.loaded, live=self.live)
+            self.shown = _build_renderer(self.loaded, self.store, live=self.live)
         return self.shown
 
     @property
@@ -406,11 +407,21 @@ def _close(providers: Mapping[str, Provider]) -> None:
     close(providers)
 
 
-def _build_renderer(loaded: Loaded, *, live: bool) -> Renderer:
+def _build_renderer(loaded: Loaded, store: Store, *, live: bool) -> Renderer:
+    """The renderer; in live its tokens are made with a key of the store's own, since the sandbox's can be guessed."""
+    import hashlib
+
+    from omnicli.render.links import Signing
     from omnicli.render.renderer import Renderer
+    from omnicli.store.consents import pepper
 
     assert loaded.project is not None
-    return Renderer(loaded.root, loaded.project, live=live)
+    if not live:
+        return Renderer(loaded.root, loaded.project)
+    secret = pepper(loaded.project.project, store.path)
+    return Renderer(
+        loaded.root, loaded.project, live=True, signing=Signing(hashlib.blake2b(secret, person=b"omni links").digest())
+    )
 
 
 # --- lateness and approval ------------------------------------------------------------------------------------------

@@ -373,19 +373,20 @@ def _advance(s: Session, store: Store, now: datetime) -> None:
 def fit(s: Session, loaded: Loaded, names: Sequence[str], now: datetime) -> None:
     """Refuse campaigns with an error-level finding (exit 1), showing the findings."""
     from omnicli.campaigns import life
-    from omnicli.lint.run import lint
+    from omnicli.lint.run import RANK, lint
 
     for name in names:
         if name not in loaded.campaigns and not loaded.errors(name):
             life.authored(loaded, name)
     report = lint(loaded, now=now, files=["omni.yaml", *(f"campaigns/{name}.yaml" for name in names)])
-    if not report.worst():
+    level = RANK["warning" if report.profile == "production" else "error"]
+    errors = [f for f in report.findings if RANK[f.severity] <= level]
+    if not errors:
         return
     from omnicli.lint import report as telling
 
     if s.json:
-        s.finish({"findings": [telling.as_json(f) for f in report.findings]}, exit=Exit.FINDINGS)
-    errors = [f for f in report.findings if f.severity == "error"] or list(report.findings)
+        s.finish({"findings": [telling.as_json(f) for f in errors]}, exit=Exit.FINDINGS)
     telling.show_full(_replaced(report, errors), s.console(stderr=True))
     raise life.Unfit(", ".join(names), errors)
 

@@ -83,9 +83,11 @@ def run(every: Every = "10s") -> None:
     s.loaded()
     s.store()  # refused now, not at the first tick
     s.close()
-    s.talk(t("Ticking every {every} for {root} ({env}). Ctrl-C or SIGTERM ends it after the batch in hand.",
-             "Un top toutes les {every} pour {root} ({env}). Ctrl-C ou SIGTERM : fin après le lot en cours.",
-             every=every, root=root, env=s.environment))  # fmt: skip
+
+    def begun() -> None:
+        s.talk(t("Ticking every {every} for {root} ({env}). Ctrl-C or SIGTERM ends it after the batch in hand.",
+                 "Un top toutes les {every} pour {root} ({env}). Ctrl-C ou SIGTERM : fin après le lot en cours.",
+                 every=every, root=root, env=s.environment))  # fmt: skip
 
     def tell(line: str) -> None:
         if not s.options.quiet:
@@ -94,7 +96,7 @@ def run(every: Every = "10s") -> None:
     def alarm(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    code = Metronome(root, s.live, pause, tell, alarm).run()
+    code = Metronome(root, s.live, pause, tell, alarm, begun).run()
     s.talk(t("Stopped.", "Arrêté."))
     raise typer.Exit(code)
 
@@ -293,13 +295,13 @@ def _timers(store: Store, now: datetime, limit: int) -> list[dict[str, Any]]:
     e, x, c = tb.enrollment.c, tb.touch.c, tb.campaign.c
     minute = 60_000
     timer = (
-        sa.select((e.due_at / minute).label("m"), c.name, e.step, sa.func.count())
+        sa.select((e.due_at // minute).label("m"), c.name, e.step, sa.func.count())
         .join(tb.campaign, c.id == e.campaign_id)
         .where(c.state == "running", e.state == "open", e.due_at.is_not(None))
         .group_by("m", c.name, e.step).order_by("m").limit(limit)
     )  # fmt: skip
     leaving = (
-        sa.select((x.due_at / minute).label("m"), c.name, x.step, sa.func.count())
+        sa.select((x.due_at // minute).label("m"), c.name, x.step, sa.func.count())
         .join(tb.enrollment, e.id == x.enrollment_id)
         .join(tb.campaign, c.id == e.campaign_id)
         .where(c.state == "running", x.send_state.in_(("planned", "retry")))

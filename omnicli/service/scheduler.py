@@ -139,6 +139,7 @@ class Metronome:
     every: timedelta
     tell: Callable[[str], None]
     alarm: Callable[[str], None]
+    begun: Callable[[], None] = lambda: None
     exit: int = Exit.FINE
     guard: ClockGuard = field(default_factory=ClockGuard)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -149,10 +150,11 @@ class Metronome:
 
     def run(self) -> int:
         """Tick until told to stop; the exit code. Must be called from the main thread (it takes the signals)."""
+        before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
+        self.begun()
         from apscheduler.schedulers.background import BackgroundScheduler
         from apscheduler.triggers.interval import IntervalTrigger
 
-        before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         metronome = BackgroundScheduler(timezone=UTC)
         metronome.add_job(self.beat, IntervalTrigger(seconds=self.every.total_seconds(), timezone=UTC), next_run_time=clock.now(),
