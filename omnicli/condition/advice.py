@@ -48,6 +48,7 @@ _SPELLINGS = {
     "≥": ">=",
     "≤": "<=",
 }
+_AGGREGATES = ("count", "sum", "min", "max", "first", "last")
 _PREDICATE = {"everyone", "segment", "persona", "enrolled"}
 _QUOTES = "«»“”„‘’‹›`"
 
@@ -216,6 +217,33 @@ def _decimals(text: str, at: int, word: str, wanted: set[str]) -> Problem | None
     return None
 
 
+_JOINS = {"et": "and", "und": "and", "an": "and", "ad": "and", "ou": "or", "oder": "or", "sinon": "or"}
+
+
+def _joins(text: str, at: int, word: str, wanted: set[str]) -> Problem | None:
+    """`a et b`, `a ou b`."""
+    if not {"_AND", "_OR"} <= wanted:
+        return None
+    before, start = _word_before(text, at)
+    for found, place in ((word, at), (before, start)):
+        if right := _JOINS.get(found.lower()):
+            return _problem(place, place + len(found), t("write '{right}'", "écrire « {right} »", right=right), right)
+    return None
+
+
+def _functions(text: str, at: int, word: str, wanted: set[str]) -> Problem | None:
+    """`avg(purchase.value)`."""
+    before, start = _word_before(text, at)
+    if word != "(" or not before or before.lower() in WORDS or text[start + len(before) : at].strip():
+        return None
+    right = nearest(before, _AGGREGATES)
+    if right is None and "DOT" not in wanted:
+        return None
+    listed = ", ".join(_AGGREGATES)
+    said = t("there is no '{word}'; there are {listed}", "« {word} » n'existe pas ; il y a {listed}", word=before, listed=listed)
+    return _problem(start, start + len(before), said, right)
+
+
 def _units(text: str, at: int, word: str, wanted: set[str]) -> Problem | None:
     """`3 dyas`, `3d`, `3 jours`, `50 eur`, `50 €`, `10 kms`."""
     if "UNIT" not in wanted or not re.search(r"\d\s*$", text[:at]):
@@ -343,6 +371,8 @@ _LOOKS: tuple[Callable[[str, int, str, set[str]], Problem | None], ...] = (
     _quotes,
     _symbols,
     _decimals,
+    _joins,
+    _functions,
     _units,
     _dates,
     _sql,

@@ -178,16 +178,17 @@ class Terms(Values):
             raise self.failed("A001", of.at, t("'{word}' does not fit here", "« {word} » n'a pas sa place ici", word=name))
         campaign, slash, message = name.partition("/")
         if slash:
-            if campaign not in names.campaigns:
-                close = nearest(campaign, names.campaigns)
+            known = {**names.campaigns, **({names.campaign: names.messages} if names.campaign else {})}
+            if campaign not in known:
+                close = nearest(campaign, known)
                 raise self.failed(
                     "R010",
                     (of.at[0], of.at[0] + len(campaign)),
                     t("no campaign called '{name}'", "aucune campagne nommée « {name} »", name=campaign) + meant(close),
                     close,
                 )
-            if message not in names.campaigns[campaign]:
-                close = nearest(message, names.campaigns[campaign])
+            if message not in known[campaign]:
+                close = nearest(message, known[campaign])
                 raise self.failed(
                     "R001",
                     (of.at[0] + len(campaign) + 1, of.at[1]),

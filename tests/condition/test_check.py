@@ -127,7 +127,8 @@ def test_a_persona_that_asks_for_a_later_one_is_a_circle_too() -> None:
         ("segment nouvaux", "segment nouveaux"), ("persona camile", "persona camille"), ("enrolled panir", "enrolled panier"),
         ("clicked panier/rapel", "clicked panier/rappel"), ("consent.emial", "consent.email"),
         ("purchase where (valeu > 3 EUR)", "purchase where (value > 3 EUR)"), ("orders = 1 500", "orders = 1500"),
-        ("count(purchase.value) > 3", "count(purchase) > 3"),
+        ("count(purchase.value) > 3", "count(purchase) > 3"), ("vip et vip", "vip and vip"), ("orders = 1 ou vip", "orders = 1 or vip"),
+        ("cuont(purchase) > 3", "count(purchase) > 3"),
         ("vip or orders = 0 and age > 3", "vip or (orders = 0 and age > 3)"),
     ],
 )  # fmt: skip
@@ -157,7 +158,7 @@ def test_the_fix_of_a_slip_makes_a_condition_that_can_be_asked(text: str, fixed:
         ("purchase where (segment nouveaux)", "A002", "segment nouveaux"), ("purchase where (count(clicked) > 1)", "A002", "count(clicked)"),
         ("signed_up before 3 months after last(purchase)", "A002", "3 months"), ("renewal != 2027-01-01", "A002", "!="),
         ("signed_up = 2027-01-01 10:00", "A002", "2027-01-01 10:00"), ("clicked panir/rappel", "R010", "panir"),
-        ("enrolled nirgendwo", "R010", "nirgendwo"), ("health = x", "L010", "health"), ("seen after enter", "R005", "seen"),
+        ("enrolled nirgendwo", "R010", "nirgendwo"), ("health = x", "L010", "health"), ("seen after enter", "R005", "seen"), ("avg(purchase.value) > 3", "A001", "avg"),
         ("signed_up after enter", "A007", "enter"),
     ],
 )  # fmt: skip
