@@ -11,6 +11,7 @@ import unicodedata
 from functools import lru_cache
 
 from omnicli.people.clean import Refused
+from omnicli.people.numbers import quick
 from omnicli.text import fold
 from omnicli.texts import t
 
@@ -78,7 +79,9 @@ def phone(text: str, country: str | None) -> tuple[str, str]:
     text = whole[1] if whole else text
     if not _NUMBER_SIGNS.fullmatch(text):
         raise _no_number(text)
-    return _e164(re.sub(r"^\(?00", "+", text), country)  # 00 dials abroad nearly everywhere, and begins no number
+    text = re.sub(r"^\(?00", "+", text)  # 00 dials abroad nearly everywhere, and begins no number
+    value = quick(text, country)
+    return (value, value) if value is not None else _e164(text, country)
 
 
 def _no_number(text: str) -> Refused:

@@ -112,6 +112,6 @@ def suppress_address(
                 _, norm = addresses.normalise(name, text, country)
             except Refused as refused:
                 raise OmniError(refused.problem.reason, code="address") from None
-            bar = consents.Bar(name, consents.fingerprint(key, name, norm), reason or "asked", now, until=until, source=source)
+            bar = consents.Bar(name, consents.fingerprint(key, name, norm), reason or "asked", now, until=until, source=source, norm=norm)
             out.append((name, len(suppress(connection, [bar], now=now))))
     return out

@@ -30,7 +30,7 @@ from omnicli.model.ids import contact_uid
 from omnicli.model.project import Project
 from omnicli.people.clean import Problem
 from omnicli.people.mapping import ImportMap, Target, check_map, guess_mapping
-from omnicli.people.reading import Memory, parser
+from omnicli.people.reading import PHONES, Memory, parser
 from omnicli.people.sheet import Chunk, Sheet, open_sheet
 from omnicli.store import consents, imports, inbox
 from omnicli.store.columns import ValueRefused, attribute_column, folded, folded_column, kind_of, to_column
@@ -144,10 +144,13 @@ class Plan:
         self.project, self.mapping, self.sheet, self.now, self.key = project, mapping, sheet, now, key
         self.on_conflict, self.pepper, self.ms = on_conflict, pepper, clock.to_ms(now)
         places = {column: place for place, column in enumerate(sheet.header)}
-        self.fills = [
-            Fill(places[column], column, target, Memory(parser(target, project, now)))
-            for column, targets in mapping.columns.items() for target in targets if target.kind != "ignore"
-        ]  # fmt: skip
+        self.fills = []
+        for column, targets in mapping.columns.items():
+            shared = Memory(parser(Target("address", "sms"), project, now))  # one number may reach by sms, WhatsApp and voice
+            for target in targets:
+                if target.kind != "ignore":
+                    memory = shared if target.kind == "address" and target.name in PHONES else Memory(parser(target, project, now))
+                    self.fills.append(Fill(places[column], column, target, memory))
         self.fills.sort(key=lambda fill: not (fill.target.kind == "built_in" and fill.target.name == "country"))  # phones need it
         self.attributes = tuple(project.contacts.attributes)
         self.kinds = {name: kind_of(attribute) for name, attribute in project.contacts.attributes.items()}
@@ -198,6 +201,7 @@ class Table:
     granted_at: dict[str, list[Any]]
     granted_from: dict[str, list[Any]]
     found: list[tuple[int, str, int, Problem, Any]]  # (place, column, index of the cell, problem, what it became)
+    phones: dict[str, tuple[list[Any], list[Any], list[tuple[int, Problem]]]] = field(default_factory=dict)
 
 
 def read_chunk(plan: Plan, chunk: Chunk) -> Table:
@@ -217,10 +221,13 @@ def read_chunk(plan: Plan, chunk: Chunk) -> Table:
 
 def _read_column(plan: Plan, table: Table, letters: dict[str, list[Any]], fill: Fill, cells: tuple[str, ...]) -> None:
     target = fill.target
-    keys: Sequence[Any] = cells
-    if target.kind == "address" and not target.part:
-        keys = list(zip(_countries(plan, table), cells, strict=True)) if target.name in ("sms", "whatsapp", "voice") else [(None, c) for c in cells]
-    values, seconds, problems = fill.memory.read(keys)
+    if target.kind == "address" and target.name in PHONES:
+        read = table.phones.get(fill.column)
+        if read is None:
+            read = table.phones[fill.column] = fill.memory.read(list(zip(_countries(plan, table), cells, strict=True)))
+        values, seconds, problems = read
+    else:
+        values, seconds, problems = fill.memory.read(cells)
     for place, problem in problems:
         table.found.append((place, fill.column, fill.place, problem, values[place]))
     match target.kind:

@@ -36,29 +36,38 @@ def time_zone(text: str) -> tuple[str, Problem | None]:
 
 
 @cache
-def _countries() -> tuple[frozenset[str], dict[str, str]]:
-    """ISO 3166 codes; folded French and English names, alpha-3 codes and what people write instead → code."""
+def _codes() -> frozenset[str]:
+    """The ISO 3166 codes that the time zone database lists; Babel's names are loaded only when a cell is none of them."""
+    from importlib.resources import files
+
+    lines = files("tzdata.zoneinfo").joinpath("iso3166.tab").read_text(encoding="utf-8").splitlines()
+    return frozenset(line[:2] for line in lines if re.match(r"[A-Z]{2}\t", line))
+
+
+@cache
+def _names() -> dict[str, str]:
+    """Folded names in six languages, alpha-3 codes and what people write instead → code."""
     from babel import Locale
     from babel.core import get_global
 
-    codes = frozenset(code for code in Locale("en").territories if re.fullmatch(r"[A-Z]{2}", code)) - {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}
     names: dict[str, str] = {}
     for language in ("de", "es", "it", "nl", "fr", "en"):
-        names.update({fold(name): code for code, name in Locale(language).territories.items() if code in codes})
+        for code, name in Locale(language).territories.items():
+            if code in _codes():
+                names[fold(str(name))] = str(code)
     for alias, found in get_global("territory_aliases").items():
-        if len(found) == 1 and found[0] in codes and alias.isalpha():
+        if len(found) == 1 and found[0] in _codes() and alias.isalpha():
             names.setdefault(fold(alias), found[0])
-    names |= {"uk": "GB", "england": "GB", "scotland": "GB", "wales": "GB", "great britain": "GB", "angleterre": "GB", "usa": "US", "u.s.a.": "US",
-              "etats unis": "US", "reunion": "RE", "ile de la reunion": "RE", "la reunion": "RE"}  # fmt: skip
-    return codes, names
+    return names | {"uk": "GB", "england": "GB", "scotland": "GB", "wales": "GB", "great britain": "GB", "angleterre": "GB", "usa": "US",
+                    "u.s.a.": "US", "etats unis": "US", "reunion": "RE", "ile de la reunion": "RE", "la reunion": "RE"}  # fmt: skip
 
 
 def country(text: str) -> tuple[str, Problem | None]:
     """An ISO 3166 alpha-2 code; names and other codes that mean one country are repaired."""
-    codes, names = _countries()
-    if text in codes:
+    if text in _codes():
         return text, None
-    found = text.upper() if text.upper() in codes else names.get(fold(text))
+    names = _names()
+    found = text.upper() if text.upper() in _codes() else names.get(fold(text))
     if found:
         return found, Problem("country_spelling", "repaired", t("the country is written {code}", "ce pays s'écrit {code}", code=found))
     meant = nearest(text, names) if len(text) < 60 else None
@@ -67,28 +76,36 @@ def country(text: str) -> tuple[str, Problem | None]:
                                        hint=hint))  # fmt: skip
 
 
+#: ISO 639-1: what nearly every file has, known without Babel.
+_TWO = frozenset(
+    "aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en eo es et eu fa ff fi fj fo fr "
+    "fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li "
+    "ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg "
+    "si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu".split()
+)
+
+
 @cache
 def _languages() -> tuple[frozenset[str], dict[str, str]]:
+    """Every code that Babel knows; folded names in French, English and the language itself → code."""
     from babel import Locale
 
-    known = Locale("en").languages
     names: dict[str, str] = {}
     for spoken in ("fr", "en"):
-        names.update({fold(name): code for code, name in Locale(spoken).languages.items() if re.fullmatch("[a-z]{2,3}", code)})
+        names.update({fold(str(name)): str(code) for code, name in Locale(spoken).languages.items() if re.fullmatch("[a-z]{2,3}", str(code))})
     for code in ("fr", "en", "de", "es", "it", "nl", "pt", "pl", "sv", "da", "fi", "el", "cs", "ro", "hu", "tr", "ru", "uk", "ar", "zh", "ja"):
-        own = Locale.parse(code).get_language_name(code)
-        names[fold(own or code)] = code
-    return frozenset(code for code in known if re.fullmatch("[a-z]{2,3}", code)), names
+        names[fold(Locale.parse(code).get_language_name(code) or code)] = code
+    return _TWO | frozenset(names.values()), names
 
 
 def language(text: str) -> tuple[str, Problem | None]:
     """A language tag (`fr`, `fr-CA`); other spellings and names are repaired."""
-    codes, names = _languages()
     found = _TAG.fullmatch(text)
-    if found and found[1].lower() in codes:
+    if found and (found[1].lower() in _TWO or found[1].lower() in _languages()[0]):
         parts = [found[1].lower(), found[2].title() if found[2] else "", found[3].upper() if found[3] else ""]
         tag = "-".join(part for part in parts if part)
         return tag, None if tag == text else _spelt(tag)
+    names = _languages()[1]
     if code := names.get(fold(text)):
         return code, _spelt(code)
     meant = nearest(text, names) if len(text) < 60 else None

@@ -23,17 +23,21 @@ from omnicli.texts import t
 #: (stored value, its second form: folded copy or norm, what was found)
 Read = tuple[Any, Any, Problem | None]
 Parse = Callable[[Any], Read]
-MANY = 20_000
+MANY = 50_000
 NOTHING = frozenset({"null", "nil", "none", "n/a", "na", "nan", "#n/a", "\\n", "-", "--", "?"})
 
 
 class Memory:
-    """A parser with a memory: `read(keys)` gives the values, their second forms and the problems by place."""
+    """A parser with a memory: `read(keys)` gives the values, their second forms and the problems by place.
 
-    __slots__ = ("_first", "_parse", "_problems", "_second")
+    Where nearly every cell is another one (ids, addresses), remembering costs more than reading: then it stops.
+    """
+
+    __slots__ = ("_first", "_parse", "_problems", "_second", "_various")
 
     def __init__(self, parse: Parse) -> None:
         self._parse = parse
+        self._various = False
         self._forget()
 
     def _forget(self) -> None:
@@ -42,7 +46,11 @@ class Memory:
         self._problems: dict[Any, Problem] = {}
 
     def read(self, keys: Sequence[Any]) -> tuple[list[Any], list[Any], list[tuple[int, Problem]]]:
+        if self._various:
+            read = [self._parse(key) for key in keys]
+            return [r[0] for r in read], [r[1] for r in read], [(place, r[2]) for place, r in enumerate(read) if r[2] is not None]
         different = set(keys)
+        self._various = len(different) > 0.6 * len(keys) > 600
         if len(self._first) > MANY:
             self._forget()
         for key in different.difference(self._first):
@@ -58,7 +66,7 @@ class Memory:
 
 
 def parser(target: Target, project: Project, at: datetime) -> Parse:
-    """How cells of this target are read; addresses take (country, cell) as their key."""
+    """How cells of this target are read; telephone numbers take (country, cell) as their key."""
     match target.kind:
         case "id":
             return _careful(_id)
@@ -130,42 +138,41 @@ def _one_of(text: str, known: Mapping[str, Any], what: str) -> tuple[str, Proble
     raise Refused(f"no_such_{what}", reason)
 
 
+PHONES = ("sms", "whatsapp", "voice")
+
+
 def _careful_address(target: Target) -> Parse:
     if target.part:
         return _careful(_letter_line)
+    if target.name in PHONES:
+        return _phone
+    read = {"email": addresses.email, "letter": addresses.postal}.get(target.name, addresses.identifier)
+    lines = target.name == "letter"
+    return _careful(lambda text: _one_address(text, read, lines))
 
-    def read(key: tuple[str | None, str]) -> Read:
-        country, text = key
-        if not text:
-            return None, None, None
-        try:
-            bare, problem = clean(text, lines=target.name == "letter")
-            if not bare:
-                return None, None, None
-            if problem is not None and problem.kind == "control" and target.name != "letter":
-                raise Refused("control", t("control characters stand in it", "des caractères de contrôle s'y trouvent"))
-            value, norm = _address(target.name, bare, country)
-        except Refused as refused:
-            return None, None, refused.problem
-        return value, norm, problem
 
-    return read
+def _one_address(text: str, read: Callable[[str], tuple[str, str]], lines: bool) -> Read:
+    bare, problem = clean(text, lines=lines)
+    if not bare:
+        return None, None, None
+    if problem is not None and problem.kind == "control" and not lines:
+        raise Refused("control", t("control characters stand in it", "des caractères de contrôle s'y trouvent"))
+    return (*read(bare), problem)
+
+
+def _phone(key: tuple[str | None, str]) -> Read:
+    country, text = key
+    if not text:
+        return None, None, None
+    try:
+        return _one_address(text, lambda bare: addresses.phone(bare, country), False)
+    except Refused as refused:
+        return None, None, refused.problem
 
 
 def _letter_line(text: str) -> Read:
     bare, problem = clean(text)
     return bare or None, None, problem if bare else None
-
-
-def _address(channel: str, text: str, country: str | None) -> tuple[str, str]:
-    match channel:
-        case "email":
-            return addresses.email(text)
-        case "sms" | "whatsapp" | "voice":
-            return addresses.phone(text, country)
-        case "letter":
-            return addresses.postal(text)
-    return addresses.identifier(text)
 
 
 # --- consents -------------------------------------------------------------------------------------------------------

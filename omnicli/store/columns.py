@@ -134,11 +134,18 @@ def payload_columns(project: Project, name: str, payload: Mapping[str, Any]) -> 
     return found
 
 
-def fields_of(project: Project, name: str) -> dict[str, Kind]:
+def fields_of(project: Project, name: str) -> Mapping[str, Kind]:
     """The declared payload fields of an event that have `p_` columns."""
-    if name in project.events:
-        return {field: kind_of(attribute) for field, attribute in project.events[name].items()}
-    return {field: kind for field, kind in RESPONSE_FIELDS.items() if field not in OWN_COLUMNS}
+    global _fields
+    if _fields[0] is not project:
+        _fields = (project, {event: {f: kind_of(a) for f, a in fields.items()} for event, fields in project.events.items()})
+    return _fields[1].get(name, ANSWERED)
+
+
+#: Fields of responses from channels, of kinds of `sla`, and of whatever declares nothing.
+ANSWERED: Mapping[str, Kind] = {field: kind for field, kind in RESPONSE_FIELDS.items() if field not in OWN_COLUMNS}
+#: The project asked about last, and its events' fields: a fold asks a million times about one.
+_fields: tuple[Project | None, dict[str, dict[str, Kind]]] = (None, {})
 
 
 def _refuse(kind: Kind, value: object, wanted: str) -> ValueRefused:

@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -215,7 +215,8 @@ def _record(connection: sa.Connection, permissions: Sequence[Permission], now: i
 # --- suppressions ---------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar on one address by its fingerprint. `scope` is `all` (every purpose: a dead address) or `marketing`."""
+    """A bar on one address by its fingerprint. `scope` is `all` (every purpose: a dead address) or `marketing`. `norm`, where
+    the address is known, finds the people it hits by an index instead of a scan; it is not stored."""
 
     channel: str
     norm_hmac: bytes
@@ -224,6 +225,7 @@ class Bar:
     scope: str = "marketing"
     until: datetime | None = None
     source: str | None = None
+    norm: str | None = field(default=None, repr=False, compare=False)
 
 
 def suppress(connection: sa.Connection, bars: Sequence[Bar], *, now: datetime) -> set[int]:
@@ -258,8 +260,8 @@ def lift(connection: sa.Connection, bars: Sequence[Bar], *, now: datetime) -> se
 def bars_of(connection: sa.Connection, contact_id: int, channel: str, reason: str, *, at: datetime, scope: str = "marketing",
             until: datetime | None = None, source: str | None = None) -> list[Bar]:  # fmt: skip
     """The bar on what this contact has as address on the channel: none without an address."""
-    query = sa.select(address.c.hmac).where(address.c.contact_id == contact_id, address.c.channel == channel, address.c.hmac.is_not(None))
-    return [Bar(channel, row[0], reason, at, scope, until, source) for row in connection.execute(query)]
+    query = sa.select(address.c.hmac, address.c.norm).where(address.c.contact_id == contact_id, address.c.channel == channel, address.c.hmac.is_not(None))
+    return [Bar(channel, row[0], reason, at, scope, until, source, row[1]) for row in connection.execute(query)]
 
 
 def mark_bad(connection: sa.Connection, contact_id: int, channel: str, reason: str) -> None:
@@ -281,8 +283,8 @@ def _log(connection: sa.Connection, bar: Bar, state: str, at: int, recorded: int
 
 def _touched(connection: sa.Connection, bars: Sequence[Bar], now: datetime) -> set[int]:
     ids: set[int] = set()
-    marks = sorted({bar.norm_hmac for bar in bars})
-    for start in range(0, len(marks), ROWS):
-        ids.update(connection.execute(sa.select(address.c.contact_id).where(address.c.hmac.in_(marks[start : start + ROWS]))).scalars())
+    for bar in {(b.channel, b.norm_hmac): b for b in bars}.values():
+        query = sa.select(address.c.contact_id).where(address.c.channel == bar.channel, address.c.hmac == bar.norm_hmac)
+        ids.update(connection.execute(query if bar.norm is None else query.where(address.c.norm == bar.norm)).scalars())
     refold_reach(connection, ids, now=now)
     return ids

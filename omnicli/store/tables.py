@@ -67,7 +67,7 @@ address = _table(
     C("contact_id", INT, _fk("contact.id"), primary_key=True), C("channel", TEXT, primary_key=True),
     C("value", TEXT, nullable=False), C("norm", TEXT, nullable=False), C("bad", TEXT),
     C("hmac", BLOB),  # the keyed fingerprint that `suppression.norm_hmac` holds: so a bar is found without the key
-    sa.Index("ix_address_channel_norm", "channel", "norm"), sa.Index("ix_address_hmac", "hmac"),
+    sa.Index("ix_address_channel_norm", "channel", "norm"),
     without_rowid=True,
 )  # fmt: skip
 #: The permission now; `consent_log` beside it only grows.
