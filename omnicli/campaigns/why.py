@@ -72,7 +72,7 @@ def why(
         if campaign is not None:
             _known(connection, loaded, campaign, step)
         passes = _passes(connection, contact.id, campaign)
-        lines = sorted((line for row in passes for line in _pass(connection, row, step)), key=lambda x: x.at)
+        lines = sorted((line for row in passes for line in _lived(connection, row, step)), key=lambda line: line.at)
         if not passes and campaign is not None:
             lines = list(_door(connection, loaded, campaign, contact.id, now or clock.now()))
         verdict = _verdict(contact_id, campaign, step, passes, lines)
@@ -116,8 +116,21 @@ def _passes(connection: sa.Connection, contact_id: int, campaign: str | None) ->
     return list(connection.execute(query))
 
 
+def _lived(connection: sa.Connection, row: Any, step: str | None) -> list[Line]:
+    """One pass in the order in which it was lived: at one instant a touch is settled right behind its decision."""
+    lines = list(_pass(connection, row, step))
+    for touch in _settlements(connection, row, step):
+        decided = (
+            n
+            for n, line in enumerate(lines)
+            if line.rule == "send" and (line.step, line.answer) == (touch.step, touch.values["channel"])
+        )
+        lines.insert(max(decided, default=len(lines) - 1) + 1, touch)
+    return lines
+
+
 def _pass(connection: sa.Connection, row: Any, step: str | None) -> Iterator[Line]:
-    """Entry, decisions, settled touches and the end of one pass, in the order in which they were lived."""
+    """Entry, decisions and the end of one pass."""
     entered = t("entered {name} v{n}", "entre dans {name} v{n}", name=row.name, n=row.number)
     if row.persona:
         entered += t(", as {persona}", ", comme {persona}", persona=row.persona)
@@ -129,9 +142,10 @@ def _pass(connection: sa.Connection, row: Any, step: str | None) -> Iterator[Lin
         sa.select(d.at, d.step, d.why).where(d.enrollment_id == row.id).order_by(d.at, d.id)
     ):
         for entry in json.loads(told) if told else ():
+            if str(entry.get("rule", "")).startswith("enter"):
+                continue  # said above, with the version
             if step is None or (entry.get("step") or where) == step:
                 yield _line(clock.from_ms(at), row.name, entry.get("step") or where, entry)
-    yield from _settlements(connection, row, step)
     if row.state == "ended" and step is None and row.ended_at is not None:
         left = t("left: {reason}", "sort : {reason}", reason=row.reason)
         yield Line(clock.from_ms(row.ended_at), row.name, "", "end", str(row.reason), left)
