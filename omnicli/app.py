@@ -84,6 +84,14 @@ def open_store(loaded: Loaded, *, live: bool, create: bool = True) -> Store:
     return store
 
 
+def _local(instant: datetime, loaded: Loaded) -> str:
+    """The instant on the project's wall clock, as `--as-of` reads it."""
+    from zoneinfo import ZoneInfo
+
+    assert loaded.project is not None
+    return instant.astimezone(ZoneInfo(loaded.project.time_zone)).strftime("%Y-%m-%d %H:%M")
+
+
 def instant(loaded: Loaded, store: Store | None, *, live: bool, as_of: str | None, changes: bool) -> tuple[datetime, str]:
     """The instant of a command and what to say about it (cli 1, Time).
 
@@ -114,7 +122,7 @@ def instant(loaded: Loaded, store: Store | None, *, live: bool, as_of: str | Non
         raise OmniError(str(error), code="usage") from None
     if changes and lived is not None and wanted < lived:
         raise OmniError(
-            t("the sandbox has already lived until {lived}", "le bac à sable a déjà vécu jusqu'au {lived}", lived=clock.iso(lived)),
+            t("the sandbox has already lived until {lived}", "le bac à sable a déjà vécu jusqu'au {lived}", lived=_local(lived, loaded)),
             hint=t("omni db reset begins again", "omni db reset recommence"), code="usage",
         )  # fmt: skip
     return wanted, ""
