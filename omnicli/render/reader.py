@@ -168,7 +168,7 @@ class Reader:
                 )
                 raise CannotRender("render_failed", problem)
             if simple and type(raw) is str:
-                text = raw if raw.isprintable() else self.cleaned(raw)
+                text = raw if raw.isprintable() and "=?" not in raw else self.cleaned(raw)
             else:
                 text = self._said(name, form)
             if not text and instead is not None:

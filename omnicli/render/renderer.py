@@ -24,6 +24,7 @@ from omnicli.model.touch import Rendered
 from omnicli.render import colours, finish, links, required
 from omnicli.render.facts import ResolvedFacts, certain, fixed_facts, resolve_facts
 from omnicli.render.fold import Fold, is_straight
+from omnicli.render.forms import plain_spaces
 from omnicli.render.links import with_utm
 from omnicli.render.reader import Reader
 from omnicli.render.sandbox import MAX_CHUNKS, MAX_OUTPUT, Sandbox, Templates, TooMuch
@@ -231,8 +232,7 @@ class Renderer:
             if program is not None:
                 made = [fill(html) for fill, html in program.fills]
                 made += [again(made[n]) for n, again in program.again]
-                if sum(map(len, made)) > MAX_OUTPUT:
-                    raise TooMuch("the message grows too long")
+                _weighed(program.skeleton, sum(map(len, made)))
                 return self._rendered(sheet, program.skeleton, program.layout(made), program.targets)
             if sheet.whole is None:
                 sheet.readers += 1
@@ -247,7 +247,7 @@ class Renderer:
         except (
             TemplateError,
             TooManyValues,
-            RecursionError,
+            RuntimeError,
             ArithmeticError,
             LookupError,
             TypeError,
@@ -284,8 +284,7 @@ class Renderer:
                 return None
         skeleton, addresses = known
         joined = "".join(values)
-        if len(joined) > MAX_OUTPUT:
-            raise TooMuch("the message grows too long")
+        _weighed(skeleton, len(joined))
         if not joined.isascii() and (OPEN in joined or "\ue002" in joined):
             sheet.misses += 1
             if sheet.misses >= _POISON:
@@ -630,7 +629,7 @@ class Renderer:
     def _size(self, channel: str) -> str:
         """How large a code is printed, in millimetres."""
         settings = self.project.channels.get(channel)
-        return f"{settings.size.metres * 1000:g}mm" if settings is not None and settings.size is not None else "30mm"
+        return f"{float(settings.size.metres * 1000):g}mm" if settings is not None and settings.size is not None else "30mm"
 
     def _stop(self, job: RenderJob) -> str:
         """The STOP words of a marketing SMS (rules FR-04, SM-07); nothing elsewhere."""
@@ -642,6 +641,13 @@ class Renderer:
         if number:
             return f"STOP au {number}" if french else f"STOP to {number}"
         return "Répondez STOP pour ne plus recevoir" if french else "Reply STOP to opt out"
+
+
+def _weighed(skeleton: Skeleton, values: int) -> None:
+    """TooMuch for a message longer than any mail program shows."""
+    constants, often = skeleton.weight
+    if constants + often * values > MAX_OUTPUT:
+        raise TooMuch("the message grows too long")
 
 
 def finished_parts(medium: Medium, texts: Mapping[str, str]) -> dict[str, str]:
@@ -656,7 +662,8 @@ def finished_parts(medium: Medium, texts: Mapping[str, str]) -> dict[str, str]:
         elif part.kind == "line":
             out[part.name] = finish.one_line(text)
         else:
-            out[part.name] = finish.tidy_markdown(text) if part.ext == "md" else finish.tidy_text(text)
+            tidy = finish.tidy_markdown(text) if part.ext == "md" else finish.tidy_text(text)
+            out[part.name] = "\n".join(map(plain_spaces, tidy.split("\n"))) if medium.plain_spaces else tidy
     return out
 
 

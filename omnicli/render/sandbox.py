@@ -39,7 +39,7 @@ ALLOWED_NODES = (
     nodes.Pair, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Neg, nodes.Pos,
 )  # fmt: skip
 #: What an author calls the constructs that are refused.
-REFUSED_NAMES = {"Concat": "~", "Pow": "**", "Mod": "%", "NSRef": "namespace", "ScopedEvalContextModifier": "autoescape",
+REFUSED_NAMES = {"Concat": "~", "Pow": "**", "Mod": "%", "NSRef": "namespace", "Scope": "autoescape", "ScopedEvalContextModifier": "autoescape",
                  "EvalContextModifier": "autoescape", "TemplateReference": "self"}  # fmt: skip
 
 ALLOWED_FILTERS = (
@@ -85,6 +85,11 @@ class Budget:
 
 class HookCode(CodeGenerator):
     """Writes one call of our hook around each printed expression instead of Jinja's str, escape and finalize."""
+
+    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
+        if isinstance(node, nodes.Const) and node.value is None:
+            raise nodes.Impossible  # the hook refuses it
+        return super()._output_child_to_const(node, frame, finalize)
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
         self.write("environment.hook_html(" if frame.eval_ctx.autoescape else "environment.hook_text(")

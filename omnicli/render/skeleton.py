@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,7 +84,7 @@ class Recorder:
 @dataclass(frozen=True, slots=True)
 class Skeleton:
     """A finished skeleton. `parts` maps a part to its pieces, each a constant text or the index of a value;
-    `blob` is what the store keeps, `hash` its SHA-256. `kept` are the values that are stored, `sample` what they are for
+    `blob` is what the store keeps, `hash` its SHA-256, `weight` the length of the constants and how often a value stands at most. `kept` are the values that are stored, `sample` what they are for
     most people, `twins` the values that repeat another one (index, how), `tokens` those that carry a touch's token,
     `links` the targets behind the tracked addresses in order of their number."""
 
@@ -93,6 +94,7 @@ class Skeleton:
     parts: Mapping[str, tuple[str | int, ...]] = field(repr=False)
     blob: bytes = field(repr=False)
     size: int = 0
+    weight: tuple[int, int] = (0, 1)
     kept: tuple[int, ...] = ()
     sample: tuple[str, ...] = field(default=(), repr=False)
     twins: Mapping[int, tuple[int, str]] = field(default_factory=dict)
@@ -200,8 +202,10 @@ def build(
          "twins": {str(n): [first, how] for n, (first, how) in sorted(twins.items())}, "tokens": tokens, "links": list(links)},
         ensure_ascii=False, separators=(",", ":"),
     ).encode("utf-8", "surrogatepass")  # fmt: skip
+    constants = sum(len(piece) for part in pieces.values() for piece in part if isinstance(piece, str))
+    often = Counter(piece for part in pieces.values() for piece in part if isinstance(piece, int))
     return Skeleton(
-        hash=hashlib.sha256(written).hexdigest(), channel=channel, template=template, parts=pieces, blob=zlib.compress(written, 9),
+        weight=(constants, max(often.values(), default=1)), hash=hashlib.sha256(written).hexdigest(), channel=channel, template=template, parts=pieces, blob=zlib.compress(written, 9),
         size=size, kept=kept, sample=sample, twins=twins, tokens=tokens, links=tuple(links), origins=tuple(origins), html=tuple(html),
     )  # fmt: skip
 

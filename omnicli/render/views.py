@@ -84,6 +84,9 @@ class Printed:
     def __contains__(self, other: Any) -> bool:
         return (str(other) if isinstance(other, Printed) else other) in str(self.plain())
 
+    def __getitem__(self, index: slice) -> str:
+        return str(self)[index]
+
     def __hash__(self) -> int:
         return hash(self.plain())
 
@@ -421,4 +424,12 @@ def _text(value: Any, recorder: Recorder) -> str:
         return str(recorder.person.formed("date", value.isoformat()[:10], ""))
     if isinstance(value, (list, tuple)):
         return str(recorder.person.listed([str(word) for word in value]))
-    return str(recorder.person.folded(str(value)))
+    if isinstance(value, bool):
+        return str(value)
+    raise CannotRender("render_failed", f"{_called(value)} cannot be printed: name one of its fields")
+
+
+def _called(value: Any) -> str:
+    """What an author calls a view that is not a text."""
+    names = {SayView: "say", FactsView: "facts", ContactView: "contact"}
+    return names.get(type(value)) or (value.name if isinstance(value, Fields) else "this")

@@ -78,10 +78,19 @@ def an_offer(**changes: Any) -> Message:
 
 
 def a_campaign(**messages: Message) -> Campaign:
-    return Campaign.model_construct(campaign="bienvenue", title="Bienvenue", messages=messages or {"offre": an_offer()}, personas=None)
+    return Campaign.model_construct(
+        campaign="bienvenue", title="Bienvenue", messages=messages or {"offre": an_offer()}, personas=None
+    )
 
 
-def a_job(campaign: Campaign, channel: str = "email", *, message: str | None = None, contact: Mapping[str, Any] | None = None, **changes: Any) -> RenderJob:
+def a_job(
+    campaign: Campaign,
+    channel: str = "email",
+    *,
+    message: str | None = None,
+    contact: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> RenderJob:
     values: dict[str, Any] = {
         "campaign": campaign, "message": message or next(iter(campaign.messages)), "channel": channel, "language": "fr", "persona": "camille",
         "touch": TOUCH, "at": NOW, "entered_at": ENTERED, "zone": "Europe/Paris", "step": "j0",
@@ -93,7 +102,9 @@ def a_job(campaign: Campaign, channel: str = "email", *, message: str | None = N
 def a_renderer(folder: Path, project: Project | None = None, **templates: str) -> Renderer:
     """A renderer on a project folder with these templates (`sms__txt="…"`), else the shipped ones."""
     (folder / "templates").mkdir(exist_ok=True)
-    texts = {name.replace("__", ".") + ".j2": text for name, text in templates.items()} or {path.name: path.read_text() for path in SHIPPED.glob("*.j2")}
+    texts = {name.replace("__", ".") + ".j2": text for name, text in templates.items()} or {
+        path.name: path.read_text() for path in SHIPPED.glob("*.j2")
+    }
     for name, text in texts.items():
         (folder / "templates" / name).write_text(text)
     return Renderer(folder, project or a_project())
@@ -107,4 +118,8 @@ def torture(name: str) -> Any:
     path = SHARED / "torture" / name
     if not path.exists():
         pytest.skip(f"the torture list {name} is not here (../shared/data)")
-    return json.loads(path.read_text()) if path.suffix == ".json" else [line for line in path.read_text("utf-8", "replace").splitlines() if line]
+    return (
+        json.loads(path.read_text())
+        if path.suffix == ".json"
+        else [line for line in path.read_text("utf-8", "replace").splitlines() if line]
+    )

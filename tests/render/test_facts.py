@@ -13,7 +13,13 @@ from omnicli.render.facts import ResolvedFacts, resolve_facts, spelled
 
 
 def resolved(message: Message, **changes: object) -> ResolvedFacts:
-    values: dict[str, object] = {"persona": "camille", "language": "fr", "entered_at": ENTERED, "zone": "Europe/Paris", "project": a_project()}
+    values: dict[str, object] = {
+        "persona": "camille",
+        "language": "fr",
+        "entered_at": ENTERED,
+        "zone": "Europe/Paris",
+        "project": a_project(),
+    }
     return resolve_facts(message, **{**values, **changes})  # type: ignore[arg-type]
 
 
@@ -85,7 +91,9 @@ def test_by_persona_and_by_language() -> None:
 
 
 def test_a_date_counted_from_another_date_whatever_their_order() -> None:
-    message = Message(facts={"reminder": a_fact("2 days before deadline"), "deadline": a_fact("26 days after enter")}, say=words("x"))
+    message = Message(
+        facts={"reminder": a_fact("2 days before deadline"), "deadline": a_fact("26 days after enter")}, say=words("x")
+    )
     assert resolved(message).day("reminder") == date(2027, 1, 28)
 
 

@@ -13,7 +13,9 @@ from omnicli.render.forms import FORMS, CannotShow, allowed, listed, locale_of, 
 EUROPE = ("FR", "BE")
 
 
-def shown(kind: str, value: str, *, form: str = "", language: str = "fr", channel: str = "email", countries: tuple[str, ...] = EUROPE) -> str:
+def shown(
+    kind: str, value: str, *, form: str = "", language: str = "fr", channel: str = "email", countries: tuple[str, ...] = EUROPE
+) -> str:
     return show(kind, value, form, locale=locale_of(language, countries), medium=MEDIA[channel], places=a_project().places)
 
 
@@ -32,7 +34,14 @@ def shown(kind: str, value: str, *, form: str = "", language: str = "fr", channe
         ("date", "2027-01-31", "short", "31/01", "31/01", "31/01"),
         ("date", "2027-01-31", "weekday", "dimanche 31 janvier", "Sunday, 31 January", "dimanche 31 janvier"),
         ("code", "1E10", "", "1E10", "1E10", "1E10"),
-        ("url", "https://www.maisonlune.example/bienvenue", "host", "maisonlune.example", "maisonlune.example", "maisonlune.example"),
+        (
+            "url",
+            "https://www.maisonlune.example/bienvenue",
+            "host",
+            "maisonlune.example",
+            "maisonlune.example",
+            "maisonlune.example",
+        ),
         ("phone", "+33639980012", "", "06 39 98 00 12", "06 39 98 00 12", "06 39 98 00 12"),
         ("phone", "+33639980012", "international", "+33 6 39 98 00 12", "+33 6 39 98 00 12", "+33 6 39 98 00 12"),
         ("place", "lyon", "", "Maison Lune Lyon", "Maison Lune Lyon", "Maison Lune Lyon"),
@@ -84,7 +93,16 @@ def test_an_unknown_form_names_the_known_ones() -> None:
 
 
 def test_what_is_printed_is_what_a_check_allows() -> None:
-    values = {"percent": "20", "money": "40.00 EUR", "date": "2027-01-31", "number": "1500", "phone": "+33639980012", "place": "lyon", "code": "A1", "text": "x"}
+    values = {
+        "percent": "20",
+        "money": "40.00 EUR",
+        "date": "2027-01-31",
+        "number": "1500",
+        "phone": "+33639980012",
+        "place": "lyon",
+        "code": "A1",
+        "text": "x",
+    }
     for kind, value in values.items():
         for channel in MEDIA:
             fits = allowed(kind, value, locale=locale_of("fr", EUROPE), medium=MEDIA[channel], places=a_project().places)

@@ -31,7 +31,12 @@ def test_any_values_come_back(values: list[str]) -> None:
 @settings(max_examples=80, deadline=None)
 @given(anything, anything)
 def test_values_that_stand_twice_are_kept_once(name: str, price: str) -> None:
-    origins = [("contact", "first_name", "", None), ("fact", "price", ""), ("contact", "first_name", "", None), ("fact", "price", "")]
+    origins = [
+        ("contact", "first_name", "", None),
+        ("fact", "price", ""),
+        ("contact", "first_name", "", None),
+        ("fact", "price", ""),
+    ]
     html = [False, False, True, True]
     skeleton = build(
         "email", "email", {"subject": "\ue0000\ue001 \ue0001\ue001", "html": "<p>\ue0002\ue001 \ue0003\ue001</p>", "text": "\ue0004\ue001"},
@@ -45,7 +50,9 @@ def test_values_that_stand_twice_are_kept_once(name: str, price: str) -> None:
 
 
 def test_what_everybody_is_told_costs_nothing() -> None:
-    skeleton = a_skeleton("\ue0000\ue001\ue0001\ue001", 2, origins=[("fact", "price", ""), None], usual={(("fact", "price", ""), False): "39,92 €"})
+    skeleton = a_skeleton(
+        "\ue0000\ue001\ue0001\ue001", 2, origins=[("fact", "price", ""), None], usual={(("fact", "price", ""), False): "39,92 €"}
+    )
     assert skeleton.pack(["39,92 €", "Léa"]) == "5\x1fLéa".encode()
 
 
@@ -59,7 +66,10 @@ def test_a_skeleton_is_known_by_its_content_alone() -> None:
 
 def test_targets_of_tracked_links_are_kept_even_when_they_are_personal() -> None:
     skeleton = a_skeleton("\ue0000\ue001", 2, links=("https://a.example/", "\ue0001\ue001"))
-    assert targets(skeleton.blob, skeleton.pack(["token", "https://b.example/léa"])) == ("https://a.example/", "https://b.example/léa")
+    assert targets(skeleton.blob, skeleton.pack(["token", "https://b.example/léa"])) == (
+        "https://a.example/",
+        "https://b.example/léa",
+    )
 
 
 def test_parts_are_joined_only_when_read() -> None:
