@@ -219,7 +219,7 @@ class Build:
         if mapping and not self.stack and isinstance(self.root, Map):
             node = self.root  # a second document: its keys are read as if the '---' were not there
         else:
-            self._put(node, span)
+            self._put(node if event.tag is None else UNKNOWN, span)
         self.stack.append(node)
         self.keys.append(None)
 

@@ -114,7 +114,9 @@ class _Tidy(GenerateJsonSchema):
         if "<send>" not in schema["choices"]:
             choices = [self.generate_inner(choice) for choice in schema["choices"].values()]
             return _any_of(*choices)
-        return self._step({verb.strip("<>"): self.generate_inner(choice) for verb, choice in schema["choices"].items()})
+        return self._step(
+            {verb.strip("<>"): self.generate_inner(choice) for verb, choice in schema["choices"].items() if verb != "<odd>"}
+        )
 
     def _step(self, verbs: Mapping[str, JsonSchemaValue]) -> JsonSchemaValue:
         """A step offers every key, and its verb decides which of them may stand."""

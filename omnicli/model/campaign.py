@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     Discriminator,
     Field,
+    PlainValidator,
     SerializerFunctionWrapHandler,
     Tag,
     ValidationInfo,
@@ -389,16 +390,20 @@ VERB_OF: dict[type, str] = {
 
 
 def _verb(value: Any) -> str:
-    """Which of the tags below: the verb that stands there; nothing known counts as `exit`, which lets UNKNOWN pass."""
+    """Which of the tags below: the one verb that stands there, else `<odd>`, which says what is wrong."""
     if isinstance(value, Step):
         return f"<{value.verb}>"
+    found = [key for key in value if key in VERBS] if isinstance(value, dict) else []
+    return f"<{found[0]}>" if len(found) == 1 else "<odd>"
+
+
+def _odd(value: Any) -> Any:
+    """A step without one verb: unknown, no step at all (S003), two things in one (S007), or a mistyped verb (S002)."""
     if value is UNKNOWN:
-        return "<exit>"
+        return value
     if not isinstance(value, dict):
         raise wrong("S003", Step.wanted(), value)
     found = [key for key in value if key in VERBS]
-    if len(found) == 1:
-        return f"<{found[0]}>"
     if found:
         message = t("a step does one thing: found both {found}", "une étape ne fait qu'une chose : {found} s'y trouvent",
                     found=t(" and ", " et ").join(f"'{v}'" for v in found))  # fmt: skip
@@ -435,7 +440,8 @@ AnyStep = Annotated[
     | Annotated[Set, Tag("<set>")]
     | Annotated[Call, Tag("<call>")]
     | Annotated[Go, Tag("<go>")]
-    | Annotated[Exit, Tag("<exit>")],
+    | Annotated[Exit, Tag("<exit>")]
+    | Annotated[Exit, PlainValidator(_odd), Tag("<odd>")],
     Discriminator(_verb),
 ]
 Steps = Annotated[tuple[AnyStep, ...], WrapValidator(_steps)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from omnicli.model.campaign import Campaign
 from omnicli.model.flow import Flow
 from omnicli.model.project import BUILT_IN_EVENTS, Project
+from omnicli.model.written import unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +63,14 @@ def vocabulary(project: Project, campaign: Campaign | None = None, campaigns: Ma
     events.update(dict.fromkeys(project.sla, RESPONSE_FIELDS))
     for name, fields in project.events.items():
         events[name] = {f: Kind(a.kind, a.currency, a.choices) for f, a in fields.items()}
-    segments = {name: s.match for name, s in project.segments.items()}
-    personas: dict[str, str | None] = {name: p.match for name, p in project.personas.items()}
+    segments = {name: _asked(s.match) for name, s in project.segments.items()}
+    personas: dict[str, str | None] = {name: p.match and _asked(p.match) for name, p in project.personas.items()}
     if campaign is not None:
-        segments.update({name: s.match for name, s in campaign.segments.items()})
+        segments.update({name: _asked(s.match) for name, s in campaign.segments.items()})
         if isinstance(campaign.personas, tuple):
             personas = {name: personas[name] for name in campaign.personas if name in personas}
         elif isinstance(campaign.personas, dict):
-            personas = {name: p.match for name, p in campaign.personas.items()}
+            personas = {name: p.match and _asked(p.match) for name, p in campaign.personas.items()}
     known = {name: frozenset(c.messages) for name, c in (campaigns or {}).items()}
     return Vocabulary(
         attributes=attributes, events=events, channels=frozenset(project.channels), segments=segments,
@@ -78,3 +79,8 @@ def vocabulary(project: Project, campaign: Campaign | None = None, campaigns: Ma
         steps=frozenset(Flow.of(campaign).nodes) if campaign else frozenset(),
         time_zone=project.time_zone, currency=project.currency,
     )  # fmt: skip
+
+
+def _asked(condition: str) -> str:
+    """The condition, or one that says nothing where it could not be read."""
+    return "everyone" if unknown(condition) else condition
