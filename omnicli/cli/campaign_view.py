@@ -8,26 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from omnicli.campaigns import life, versions
 from omnicli.cli import rows
 from omnicli.cli.rows import Cell, number
 from omnicli.errors import OmniError
-from omnicli.model.campaign import (
-    AnyStep,
-    Call,
-    Campaign,
-    Choose,
-    Exit,
-    Go,
-    Send,
-    Set,
-    Split,
-    Steps,
-    WaitStep,
-)  # fmt: skip
-from omnicli.model.flow import Flow
-from omnicli.store import campaigns
-from omnicli.store.campaigns import Passage, Standing, Version
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -36,6 +19,8 @@ if TYPE_CHECKING:
 
     from omnicli.campaignfile import Loaded
     from omnicli.campaigns.life import Resumed, Started, Stopped
+    from omnicli.model.campaign import AnyStep, Campaign, Steps
+    from omnicli.store.campaigns import Passage, Standing, Version
     from omnicli.store.connection import Store
 
 STATE_STYLE = {"running": "bold green", "paused": "bold yellow", "stopped": "red", "finished": "blue", "draft": "dim"}
@@ -61,6 +46,8 @@ class Overview:
 
 def overview(store: Store, loaded: Loaded, now: datetime) -> list[Overview]:
     """Every campaign of the files and of the store, by name."""
+    from omnicli.store import campaigns
+
     with store.read() as connection:
         known = {row.name: row for row in campaigns.known(connection)}
         doubts = campaigns.doubtful(connection)
@@ -71,6 +58,10 @@ def overview(store: Store, loaded: Loaded, now: datetime) -> list[Overview]:
 def _one(
     connection: sa.Connection, loaded: Loaded, name: str, row: Standing | None, doubts: Mapping[int, tuple[int, datetime]], now: datetime
 ) -> Overview:  # fmt: skip
+    from omnicli.campaigns import versions
+    from omnicli.store import campaigns
+    from omnicli.store.campaigns import Passage
+
     file = loaded.campaigns.get(name)
     errors = len(loaded.errors(name))
     title = file.title if file is not None else t("(no file)", "(pas de fichier)")
@@ -112,6 +103,8 @@ def notes(o: Overview) -> str:
 
 def show_list(console: Console, found: list[Overview], now: datetime) -> None:
     """The table of `campaign list`."""
+    from omnicli.campaigns import life
+
     if not found:
         console.print(t("No campaign yet: campaigns/ is empty.", "Pas encore de campagne : campaigns/ est vide."))
         return
@@ -145,6 +138,9 @@ class Portrait:
 
 def portrait(store: Store, loaded: Loaded, name: str, *, version: str | None, now: datetime) -> Portrait:
     """The campaign as it stands in the store (else as the file says), or an older version of it."""
+    from omnicli.campaigns import life, versions
+    from omnicli.store import campaigns
+
     assert loaded.project is not None
     with store.read() as connection:
         row = campaigns.find(connection, name)
@@ -182,6 +178,8 @@ def _choose(known: tuple[Version, ...], written: str) -> Version:
 
 def portrait_json(p: Portrait) -> dict[str, Any]:
     """`campaign show --json`: the same numbers as the tree."""
+    from omnicli.model.flow import Flow
+
     steps = [
         {"step": node.id, "path": node.path, "verb": node.step.verb, "depth": node.depth, "here": p.at.get(node.id, 0),
          "touches": [{"state": s, "what": w, "count": n} for (s, w), n in sorted(p.touches.get(node.id, {}).items())]}
@@ -196,6 +194,8 @@ def portrait_json(p: Portrait) -> dict[str, Any]:
 def show_portrait(console: Console, p: Portrait, now: datetime) -> None:
     """The page of `campaign show`."""
     from rich.text import Text
+
+    from omnicli.campaigns import life
 
     o, c = p.overview, p.campaign
     head = Text(o.name, "bold").append(f"  {c.title}", "not bold").append("   ")
@@ -275,6 +275,8 @@ def _tree(steps: Steps, path: str, lead: str) -> Iterator[_Line]:
 
 
 def _branches(step: AnyStep) -> Iterator[tuple[str, str, Steps]]:
+    from omnicli.model.campaign import Choose, Split, WaitStep
+
     match step:
         case WaitStep(for_=answers) if answers is not None:
             for term, do in answers.items():
@@ -290,6 +292,8 @@ def _branches(step: AnyStep) -> Iterator[tuple[str, str, Steps]]:
 
 def describe(step: AnyStep) -> str:
     """A step in a few words, in the language of the file."""
+    from omnicli.model.campaign import Call, Choose, Exit, Go, Send, Set, Split, WaitStep
+
     match step:
         case Send():
             words = [f"send {step.send} by {step.by}"]
@@ -311,7 +315,7 @@ def describe(step: AnyStep) -> str:
             return f"go {step.go}"
         case Exit():
             return f"exit {step.exit}"
-    return step.verb
+    raise AssertionError(f"no words for {type(step).__name__}")
 
 
 def _row(line: _Line, p: Portrait) -> list[Cell]:
@@ -344,6 +348,9 @@ def _touched(touches: Mapping[tuple[str, str], int]) -> str:
 # --- what was done --------------------------------------------------------------------------------------------------
 def start_question(store: Store, loaded: Loaded, name: str) -> str:
     """What a live `start` would do, said before asking."""
+    from omnicli.campaigns import versions
+    from omnicli.store import campaigns
+
     assert loaded.project is not None
     with store.read() as connection:
         row = campaigns.find(connection, name)
@@ -393,6 +400,8 @@ def too_early(name: str, missed: tuple[datetime, int], *, live: bool) -> str:
 
 
 def show_paused(console: Console, store: Store, row: Standing, people: str) -> None:
+    from omnicli.store import campaigns
+
     with store.read() as connection:
         inside = campaigns.passage(connection, row.id).open
     said = (

@@ -10,7 +10,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from omnicli.campaigns.plan import Plan, Planned
 from omnicli.cli import rows
 from omnicli.cli.frame import money
 from omnicli.cli.rows import Cell, number
@@ -19,6 +18,8 @@ from omnicli.texts import t
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from omnicli.campaigns.plan import Plan, Planned
 
 GROUPINGS = ("step", "day", "hour", "channel", "persona")
 #: A table longer than this is drawn by hour, then by day.
