@@ -242,24 +242,23 @@ class _Turn:
 
     def lane(self, versions: Sequence[int], *, once: bool) -> bool:
         """Everything due of one priority, a batch a transaction; True when something was decided."""
+        with self.store.read() as connection:
+            if not turns.due(connection, versions, now=self.now, limit=1, after=None):
+                return False  # nobody: the writer's lock is left alone
         after: tuple[int, bytes] | None = None
-        moved = False
         while not self.full:
-            with self.store.read() as connection:
-                if not turns.due(connection, versions, now=self.now, limit=1, after=after):
-                    return moved
             faults.point("F01")
+            size = self.batch if self.limit is None else min(self.batch, self.limit - self.report.decided)
             with self.store.write() as connection:
-                size = self.batch if self.limit is None else min(self.batch, self.limit - self.report.decided)
                 due = turns.due(connection, versions, now=self.now, limit=size, after=after)
-                if not due:
-                    return moved
-                after = due[-1].due_at, due[-1].key
-                self._decide(connection, due)
+                if due:
+                    self._decide(connection, due)
                 faults.point("F02")
             faults.point("F03")
-            moved = moved or not once
-        return moved
+            if len(due) < size:
+                break
+            after = due[-1].due_at, due[-1].key
+        return not once
 
     def _decide(self, connection: sa.Connection, due: Sequence[turns.Due]) -> None:
         decided: list[turns.Decided] = []

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Literal
 
 from omnicli import guards
 from omnicli.engine import chance, guard, pricing, timing
+from omnicli.engine.calendar import Free
 from omnicli.engine.deadline import deadline
 from omnicli.engine.house import House
 from omnicli.model.campaign import AnyStep, Call, Choose, Exit, Fact, Go, Send, Set, Split, WaitStep
@@ -73,7 +74,7 @@ class _Walk:
     """The way through the flow in one instant: `at` is when the present step was reached, `clock` when the touch of the
     send just passed ended (None after any other step)."""
 
-    __slots__ = ("at", "clock", "converted_at", "house", "now", "s", "tally", "touches", "why", "writes")
+    __slots__ = ("at", "clock", "converted_at", "house", "now", "s", "tally", "touches", "why", "writes", "zone")
 
     def __init__(self, standing: Standing, house: House, tally: Tally, now: datetime) -> None:
         self.s, self.house, self.tally, self.now = standing, house, tally, now
@@ -83,6 +84,7 @@ class _Walk:
         self.writes: list[Write] = []
         self.why: list[Why] = []
         self.converted_at: datetime | None = None
+        self.zone: tzinfo = house.calendar.zone(standing.country, standing.time_zone, standing.region)
 
     # --- exits and goal -----------------------------------------------------------------------------------------
     def judge_ends(self) -> _Ended | None:
@@ -204,10 +206,6 @@ class _Walk:
         return "stay" if same else "wait"
 
     # --- what is known ------------------------------------------------------------------------------------------
-    @property
-    def zone(self) -> Any:
-        return self.house.calendar.zone(self.s.country, self.s.time_zone, self.s.region)
-
     def _truth(self, condition: str) -> bool:
         try:
             return self.s.truths[condition]
@@ -410,12 +408,16 @@ class _Walk:
         late = self.now > case.limit(self.house, self.zone, self.s.held_by) and guards.on("expiry")
         return _Objection("expiry", skip="expired") if late else None
 
-    def _free(self, case: _Case, channel: str, instant: datetime) -> Any:
-        s = self.s
+    def _free(self, case: _Case, channel: str, instant: datetime) -> Free:
+        s, calendar, ruled = self.s, self.house.calendar, _ruled_as(channel, case.step)
+        free = calendar.free(instant, channel=ruled, purpose=case.purpose, country=s.country, region=s.region,
+                             time_zone=s.time_zone, until=instant)  # fmt: skip
+        if free.at == instant or free.law:
+            return free
         key = touch_key(self.house.project.project, self.house.name, s.contact_uid, s.number, case.node.id, channel)
-        return self.house.calendar.free(
-            instant, channel=_ruled_as(channel, case.step), purpose=case.purpose, country=s.country, region=s.region,
-            time_zone=s.time_zone, until=max(case.expires, instant), at=case.time, key=key, spread=self.house.spread,
+        return calendar.free(
+            instant, channel=ruled, purpose=case.purpose, country=s.country, region=s.region, time_zone=s.time_zone,
+            until=max(case.expires, instant), at=case.time, key=key, spread=self.house.spread,
         )  # fmt: skip
 
     def _full(self, case: _Case, channel: str) -> _Objection | None:
@@ -663,7 +665,9 @@ def conversion(firsts: Mapping[Any, datetime | None], house: House, entered_at: 
 
 def opted_out(s: Standing, house: House, now: datetime) -> str | None:
     """The built-in exits of marketing: `complained`, or `unsubscribed` from the last channel that was left (4.5)."""
-    bars = {here.barred(now) for here in s.reach.values()} - {None}
+    bars = {here.barred(now) for here in s.reach.values() if here.bar is not None}
+    if not bars:
+        return None
     if "complained" in bars:
         return "complained"
     if not bars & {"unsubscribed", "stop", "objection", "refused"}:

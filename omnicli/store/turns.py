@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -71,7 +72,7 @@ def due(
     )
     if after is not None:
         query = query.where(e.due_at >= after[0], sa.or_(e.due_at > after[0], e.key > after[1]))
-    return [Due(*row) for row in connection.execute(query)]
+    return [Due(*row) for row in connection.execute(query).all()]
 
 
 # --- gather ---------------------------------------------------------------------------------------------------------
@@ -106,7 +107,7 @@ class Gather:
         self.parameters = compiler.parameters(now)
 
     def __call__(self, connection: sa.Connection, ids: Sequence[int]) -> list[Standing]:
-        rows = connection.execute(self.query, {**self.parameters, "ids": list(ids)})
+        rows = connection.execute(self.query, {**self.parameters, "ids": list(ids)}).all()
         return [self._standing(row) for row in rows]
 
     def _standing(self, row: Sequence[Any]) -> Standing:
@@ -133,10 +134,10 @@ class Gather:
             told, at = extras[at], at + 1
         if q.event:
             payload = extras[at]
-        settled = Settled(touch_state, clock.from_ms(settled_at), touch_channel, touch_reason) if touch_state in ENDS else None
+        settled = Settled(touch_state, _at(settled_at), touch_channel, touch_reason) if touch_state in ENDS else None
         return Standing(
-            id_, key, contact_id, uid, number, clock.from_ms(entered_at), language, persona, bool(held_out), step, clock.from_ms(since),
-            clock.from_ms(due_at) if due_at is not None else None, _instant(wait_from), _instant(wait_until), held_by, _instant(held_from),
+            id_, key, contact_id, uid, number, _at(entered_at), language, persona, bool(held_out), step, _at(since),
+            _at(due_at) if due_at is not None else None, _instant(wait_from), _instant(wait_until), held_by, _instant(held_from),
             settled, touch_state is not None and settled is None, tuple(tried.split()) if tried else (), country, region, time_zone,
             preferred, last_channel, _instant(last_at), erased_at is not None, _instant(complaint), read_reach(reach), attributes, slots,
             last_counted, truths, firsts, hours, json.loads(told) if told else {}, json.loads(payload) if payload else {},
@@ -166,8 +167,12 @@ _CORE = (
 )  # fmt: skip
 
 
+#: People of one campaign share most instants.
+_at = lru_cache(maxsize=65536)(clock.from_ms)
+
+
 def _instant(ms: int | None) -> datetime | None:
-    return None if ms is None else clock.from_ms(ms)
+    return None if ms is None else _at(ms)
 
 
 def _slot(text: str) -> tuple[int, str]:
@@ -373,20 +378,17 @@ def _touch_row(s: Standing, version_id: int, plan: TouchPlan, key: bytes, now: i
 
 def why_text(why: Iterable[Why]) -> str | None:
     """The ledger's `why`: a JSON list of `{step, rule, answer, values}`; instants as ISO text."""
-    lines = [
-        {
-            "step": w.step,
-            "rule": w.rule,
-            "answer": w.answer,
-            **({"values": {k: _plain(v) for k, v in w.values.items()}} if w.values else {}),
-        }
-        for w in why
-    ]
-    return json.dumps(lines, ensure_ascii=False, separators=(",", ":")) if lines else None
+    lines: list[dict[str, Any]] = []
+    for w in why:
+        line: dict[str, Any] = {"step": w.step, "rule": w.rule, "answer": w.answer}
+        if w.values:
+            line["values"] = {name: _spelled(value) if isinstance(value, datetime) else value for name, value in w.values.items()}
+        lines.append(line)
+    return _compact(lines) if lines else None
 
 
-def _plain(value: Any) -> Any:
-    return clock.iso(value) if isinstance(value, datetime) else value
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_spelled = lru_cache(maxsize=4096)(clock.iso)
 
 
 def convert(connection: sa.Connection, goals: Sequence[tuple[Standing, House, datetime]], *, now: datetime) -> None:

@@ -387,7 +387,7 @@ def a_life(stage: Stage) -> None:
 
 def test_no_statement_of_a_turn_a_fold_or_an_entry_scans_the_enrollments(tmp_path: Path) -> None:
     stage = a_busy_stage(tmp_path, 5)
-    statements = {sql: parameters for sql, parameters in watched(stage, lambda: a_life(stage))}
+    statements = dict(watched(stage, lambda: a_life(stage)))
     assert len(statements) > 40
     scans = []
     with stage.store.read() as connection:

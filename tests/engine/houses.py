@@ -81,8 +81,8 @@ def a_house(flow: str, *, extra: str = "", messages: str = "", guardrails: str =
     if messages:
         text += "".join(f"  {line}\n" for line in dedent(messages).strip().splitlines())
     text += dedent(extra) + "\nflow:\n" + "".join(f"  {line}\n" for line in dedent(flow).strip().splitlines())
-    campaign = Campaign.model_validate(yaml.load(text, yaml.BaseLoader))
-    project = Project.model_validate(yaml.load(PROJECT + dedent(guardrails), yaml.BaseLoader))
+    campaign = Campaign.model_validate(yaml.load(text, yaml.CBaseLoader))
+    project = Project.model_validate(yaml.load(PROJECT + dedent(guardrails), yaml.CBaseLoader))
     packs = _packs(project.countries)
     guarding = merge_guardrails(project, campaign, packs)
     calendar = Calendar.of(project.time_zone, project.countries, guarding.quiet, packs, holidays_of, own=guarding.quiet_own)
