@@ -48,7 +48,6 @@ class Sandbox:
     counts: dict[str, int] = field(default_factory=dict)
     written: int = 0
     _at: datetime | None = None
-    _listed: bool = False
 
     def whole(self) -> int:
         """How many more messages of this run become files."""
@@ -80,16 +79,23 @@ class Sandbox:
 
     def close(self) -> None:
         """Write the index anew: every message of every run that stands in this folder."""
-        if self._at is None:
+        if self._at is None and not self._behind():
             return
-        run = {"at": clock.to_ms(self._at), "counts": dict(sorted(self.counts.items())), "written": self.written}
-        with open(self.folder / RUNS, "a", encoding="utf-8") as runs:
-            runs.write(json.dumps(run, separators=(",", ":")) + "\n")
+        if self._at is not None:
+            run = {"at": clock.to_ms(self._at), "counts": dict(sorted(self.counts.items())), "written": self.written}
+            with open(self.folder / RUNS, "a", encoding="utf-8") as runs:
+                runs.write(json.dumps(run, separators=(",", ":")) + "\n")
         self._at, self.counts, self.written = None, {}, 0
         for name, text in pages.index_pages(_read(self.folder / LEDGER), _read(self.folder / RUNS), self.house).items():
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, text)
+
+
+    def _behind(self) -> bool:
+        """Whether a run ended without its index: it was killed."""
+        ledger, index = self.folder / LEDGER, self.folder / "index.html"
+        return ledger.exists() and (not index.exists() or index.stat().st_mtime_ns < ledger.stat().st_mtime_ns)
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
