@@ -170,7 +170,9 @@ def _show(console: Console, found: dict[str, Any], overviews: list[Overview], no
 def _watch(s: Session, loaded: Loaded, store: Store) -> None:
     """Draw the page again every two seconds, until Ctrl-C."""
     import time
+    from io import StringIO
 
+    from rich.console import Console
     from rich.live import Live
 
     from omnicli.app import instant
@@ -183,9 +185,9 @@ def _watch(s: Session, loaded: Loaded, store: Store) -> None:
         now, _ = instant(loaded, store, live=s.live, as_of=None, changes=False)
         found = _look(loaded, store, now, live=s.live)
         overviews = found.pop("overviews")
-        with console.capture() as captured:
-            _show(console, found, overviews, now, zone=_zone(loaded))
-        return Text.from_ansi(captured.get())
+        aside = Console(file=StringIO(), width=console.width, force_terminal=True, no_color=console.no_color, highlight=False)
+        _show(aside, found, overviews, now, zone=_zone(loaded))
+        return Text.from_ansi(aside.file.getvalue())  # type: ignore[attr-defined]
 
     try:
         with Live(page(), console=console, auto_refresh=False, screen=True) as live:
