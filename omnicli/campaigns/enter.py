@@ -7,7 +7,7 @@ of everybody at most once a unit of their finest duration, others only of people
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
@@ -130,10 +130,9 @@ class _Door:
     def _occurrences(self, term: str) -> tuple[sa.Select[Any], dict[str, object]]:
         """The new events that an event term means: (id, contact, at), by the index on (name, id)."""
         compiler = Compiler(self.vocabulary, campaign=self.house.name)
-        query = sa.select(
-            sa.literal_column("event.id"), sa.literal_column("event.contact_id"), sa.literal_column("event.at")
-        ).where(
-            *_occurrences(compiler, term),
+        columns = [sa.literal_column(f"event.{name}", sa.BigInteger()) for name in ("id", "contact_id", "at")]
+        query: sa.Select[Any] = sa.select(*columns).where(
+            *compiler.occurrences(term),
             sa.literal_column("event.id") > sa.bindparam("last_event"),
             sa.literal_column("event.id") <= sa.bindparam("top_event"),
             sa.literal_column("event.at") >= sa.bindparam("since_start"),
@@ -160,7 +159,9 @@ class _Door:
     def _anniversaries(self, connection: sa.Connection, moment: Moment, after: datetime) -> Iterator[Candidate]:
         name = (moment.anchor or "").removeprefix("contact.")
         declared = self.project.contacts.attributes.get(name)
-        column: sa.ColumnElement[Any] = sa.literal_column(f"contact.{attribute_column(name) if declared is not None else 'created_at'}")
+        column: sa.ColumnElement[Any] = sa.literal_column(
+            f"contact.{attribute_column(name) if declared is not None else 'created_at'}"
+        )
         c = tb.contact.c
         first, last = self._days(moment, after)
         query = sa.select(c.id, c.country, c.time_zone, c.region, column).where(column.is_not(None), c.erased_at.is_(None))
@@ -468,17 +469,3 @@ def _unit(ms: int, finest: Duration | None, zone: tzinfo) -> object:
     if finest is not None and finest.elapsed:
         return ms // (60_000 if finest.unit == "minute" else 3_600_000)
     return instant.astimezone(zone).date()
-
-
-_ = Mapping
-
-
-def _occurrences(compiler: Compiler, term: str) -> list[Any]:
-    from omnicli.condition.check import check_event
-    from omnicli.condition.sql import _Place
-
-    parsed = check_event(term, compiler.vocabulary).term
-    rows = compiler._matching(parsed, "event", None, of_pass=False)
-    if parsed.where is not None:
-        rows.append(compiler._meaning(parsed.where, _Place(sa.literal_column("event.contact_id"), event="event", depth=1)))
-    return rows

@@ -375,7 +375,9 @@ class _Fold:
         """The bar that all STOPs and STARTs of this person on the channel leave: the first STOP since the last START."""
         stopped: datetime | None = None
         e = tb.event.c
-        query = sa.select(e.at, e.payload).where(e.contact_id == contact_id, e.name == "replied", e.channel == channel, e.machine == 0)
+        query = sa.select(e.at, e.payload).where(
+            e.contact_id == contact_id, e.name == "replied", e.channel == channel, e.machine == 0
+        )
         for at, payload in self.connection.execute(query.order_by(e.at, e.payload)):
             word = _bare(_text(json.loads(payload or "{}")))
             if word in START:

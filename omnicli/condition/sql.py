@@ -180,6 +180,16 @@ class Compiler:
             rows.append(self._meaning(term.where, _Place(person, event=event)))
         return sa.and_(*rows)
 
+    def occurrences(self, event_term: str, *, alias: str = "event") -> list[Bool]:
+        """What a row of `event`, under that name in the surrounding query, must be to be such an event, whoever's it is."""
+        checked = check_event(event_term, self.vocabulary)
+        self._asked(checked)
+        assert checked.term is not None
+        found = self._matching(checked.term, alias, None, of_pass=False)
+        if checked.term.where is not None:
+            found.append(self._meaning(checked.term.where, _Place(self._of(alias, "contact_id", _INT), event=alias, depth=1)))
+        return found
+
     def parameters(self, now: datetime) -> dict[str, object]:
         """Every instant that this compiler's expressions name, reckoned from `now` in the project's zone."""
         return {name: reckon(now) for name, reckon in self._instants.items()}
