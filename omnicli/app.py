@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 def find_root(given: Path | None) -> Path:
     """The folder that holds `omni.yaml`: the one given, else the nearest upwards; OmniError when there is none."""
-    start = (given or Path.cwd()).resolve()
+    try:
+        start = (given or Path.cwd()).resolve()
+    except FileNotFoundError:
+        raise OmniError(t("this folder was deleted", "ce dossier a été supprimé"), hint="cd", code="no-project") from None
     for folder in (start,) if given else (start, *start.parents):
         if (folder / "omni.yaml").is_file():
             return folder
