@@ -27,6 +27,7 @@ from omnicli.model.project import (
     read_as,
 )  # fmt: skip
 from omnicli.model.written import Loose, unknown
+from omnicli.plugins import Registry
 from omnicli.text import did_you_mean, nearest
 from omnicli.texts import t
 
@@ -184,10 +185,13 @@ def _known(mapping: Any) -> Iterator[tuple[str, Any]]:
 
 def _channel(check: _Check, name: str, channel: Channel, project: Project, media: tuple[str, ...]) -> None:
     path: KeyPath = ("channels", name)
-    if name not in media:
+    if name not in media and name not in Registry("channels", {}).names():
         check.unknown_value(path, name, media, key=True)
         return
     carries = PROVIDER_CHANNELS.get(channel.provider)
+    named = isinstance(channel.provider, str) and not channel.provider.startswith("${")
+    if carries is None and named and channel.provider not in Registry("providers", {}).names():
+        check.unknown_value((*path, "provider"), channel.provider, PROVIDER_CHANNELS)
     if carries is not None and name in CHANNELS and name not in carries:
         able = ", ".join(provider for provider, channels in PROVIDER_CHANNELS.items() if name in channels)
         message = t("{provider} cannot carry {channel}; one of {able} can", "{provider} ne peut pas acheminer {channel} ; possible : {able}",

@@ -220,7 +220,8 @@ class _Work:
             return
         if code == "S007":
             self.add("S007", self.source.at(span), context["message"], path=path[:-1])
-            self.put(path[:-1], UNKNOWN)
+            here = self.inside(path[:-1])  # go on with what the first verb may have
+            self.put(path[:-1], {key: value for key, value in here.items() if key in context["keep"]})
             return
         message = t(
             "'{k}' is no name: {wanted}", "« {k} » n'est pas un nom : {wanted}", k=shown(name), wanted=context.get("wanted", "")

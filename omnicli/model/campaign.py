@@ -384,7 +384,7 @@ class Exit(Step):
     exit: Text = Field(description="The reason in reports.")
 
 
-VERB_OF: dict[type, str] = {
+VERB_OF: dict[type[Authored], str] = {
     Send: "send", WaitStep: "wait", Choose: "choose", Split: "split", Set: "set", Call: "call", Go: "go", Exit: "exit",
 }  # fmt: skip
 
@@ -407,7 +407,8 @@ def _odd(value: Any) -> Any:
     if found:
         message = t("a step does one thing: found both {found}", "une étape ne fait qu'une chose : {found} s'y trouvent",
                     found=t(" and ", " et ").join(f"'{v}'" for v in found))  # fmt: skip
-        raise wrong("S007", "", "", message=message, at=[found[1]], key=True)
+        [first] = [model for model, verb in VERB_OF.items() if verb == found[0]]
+        raise wrong("S007", "", "", message=message, at=[found[1]], key=True, keep=sorted(first.keys()[0]))
     from omnicli.text import nearest
 
     for key in value:

@@ -36,7 +36,7 @@ messages:
     say: {fr: {subject: [a]}}
 flow:
   - {send: offre, bye: email}
-  - {wait: 3 dyas, send: offre}
+  - {wait: 3 days, send: offre}
   - send: offre
     at: 10h30
     by: email
