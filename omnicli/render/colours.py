@@ -24,11 +24,14 @@ def palette(colours: Mapping[str, str]) -> dict[str, str]:
             plain = DEFAULTS.get(name, DEFAULTS["primary"])
         found[name] = plain
         known = _HEX.fullmatch(plain) is not None
-        found[f"on_{name}"] = (
-            ("#ffffff" if contrast(plain, "#ffffff") >= contrast(plain, "#16151a") else "#16151a") if known else "#16151a"
-        )
+        found[f"on_{name}"] = _on(plain) if known else "#16151a"
         found[f"text_{name}"] = plain if known and contrast(plain, "#ffffff") >= WANTED else "#26242b"
     return found
+
+
+def _on(colour: str) -> str:
+    """Text that can stand on the colour: white or nearly black, where need be black."""
+    return next((ink for ink in ("#ffffff", "#16151a") if contrast(ink, colour) >= WANTED), "#000000")
 
 
 def contrast(one: str, other: str) -> float:

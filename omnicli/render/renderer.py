@@ -49,13 +49,14 @@ from omnicli.render.words import Placeholder, WordsError, parse_words
 from omnicli.texts import t
 
 _POISON = 20
-_MANY = 50
+_SOME, _MANY = 3, 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderJob:
     """One touch to render. `contact` maps attribute names to columns of the store or typed values; `touch` is its key in
-    hexadecimal; `persona` the name, of the campaign's or the project's personas; `zone` the contact's working zone."""
+    hexadecimal; `persona` the name, of the campaign's or the project's personas; `zone` the contact's working zone; `extra` what
+    templates of work and print see as `touch.<name>` (texts, or lines such as an address)."""
 
     campaign: Campaign
     message: str
@@ -72,7 +73,7 @@ class RenderJob:
     country: str | None = None
     entered_at: datetime | None = None
     event: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    extra: Mapping[str, str] = field(default_factory=dict, repr=False)
+    extra: Mapping[str, str | Sequence[str]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ class Renderer:
         self._marking = Sandbox(loader, self.recorder, marking=True)
         self._plain = Sandbox(loader, self.recorder, marking=False)
         self._trees: dict[str, nodes.Template] = {}
+        self._wholes: dict[str, str | None] = {}
         self._needs: dict[tuple[str, str], tuple[required.Use, ...] | None] = {}
         self._sheets: dict[Any, _Sheet] = {}
         self._skeletons: dict[str, Skeleton] = {}
@@ -236,8 +238,8 @@ class Renderer:
                 return self._rendered(sheet, program.skeleton, program.layout(made), program.targets)
             if sheet.whole is None:
                 sheet.readers += 1
-                if sheet.readers == _MANY:
-                    self._compile_folded(sheet)
+                if sheet.readers in (_SOME, _MANY):
+                    self._quicken(sheet)
                 found = self._marked(sheet)
                 if found is not None:
                     return self._rendered(sheet, *found, tuple(self.recorder.targets))
@@ -261,7 +263,7 @@ class Renderer:
         if job.extra or len(sheet.extra.values_) > 1:
             sheet.extra.values_ = {
                 "size": sheet.extra.values_["size"],
-                **{name: _extra(text, sheet.reader) for name, text in job.extra.items()},
+                **{name: _extra(name, text, sheet.reader) for name, text in job.extra.items()},
             }
 
     def resolve(self, job: RenderJob) -> ResolvedFacts:
@@ -410,6 +412,16 @@ class Renderer:
         repeated = tuple((n, AGAIN[how]) for n, how in again)
         return Program(skeleton, tuple(fills), repeated, pick, tuple(skeleton.links))
 
+    def _quicken(self, sheet: _Sheet) -> None:
+        """What pays off once a message has several readers: folding; and once it has many: compiling what was folded."""
+        if sheet.readers == _MANY:
+            self._compile_folded(sheet)
+            return
+        self._fold(sheet)
+        if sheet.straight and len(sheet.skeletons) == 1:
+            skeleton, addresses = next(iter(sheet.skeletons.values()))
+            sheet.program = self._program(sheet, skeleton) if not addresses else None
+
     def _fold(self, sheet: _Sheet) -> None:
         """Decides once what is the same for all readers of this message. A straight one runs no template from now on; of
         the others the folded templates are compiled once there are readers enough."""
@@ -522,11 +534,14 @@ class Renderer:
         )  # fmt: skip
         variables, extra = self._variables(job, reader, persona, words)
         made = [one for one in (self._made(part, job) for part in medium.parts) if one is not None]
-        whole = next(filter(None, (required.rendered_whole(self.tree(name)) for name in self._closure(made))), None)
+        whole = next(filter(None, map(self._rendered_whole, self._closure(made))), None)
         sheet = _Sheet(medium, reader, variables, made, self._name(job), extra, job.persona, job.language, whole=whole)
-        if whole is None:
-            self._fold(sheet)
         return sheet
+
+    def _rendered_whole(self, name: str) -> str | None:
+        if name not in self._wholes:
+            self._wholes[name] = required.rendered_whole(self.tree(name))
+        return self._wholes[name]
 
     def _name(self, job: RenderJob) -> str:
         return f"{job.campaign.campaign}/{job.message} × {job.channel} × {job.language}"
@@ -700,10 +715,12 @@ def _persona(persona: Persona | None, reader: Reader) -> Any:
     return Fields("persona", {"title": Constant(reader.folded(persona.title)), **lists})
 
 
-def _extra(value: str, reader: Reader) -> Any:
-    """What the touch says besides: a text, or its lines when it has several (a postal address)."""
-    lines = tuple(reader.cleaned(line) for line in value.splitlines() if line.strip())
-    return lines if "\n" in value else lines[0] if lines else ""
+def _extra(name: str, value: str | Sequence[str], reader: Reader) -> Any:
+    """What the touch says besides: a text, or lines (an address always is)."""
+    lines = tuple(reader.cleaned(line) for line in (value.splitlines() if isinstance(value, str) else value) if line.strip())
+    if name == "address" or not isinstance(value, str) or "\n" in value:
+        return lines
+    return lines[0] if lines else ""
 
 
 def _link_function(recorder: Recorder) -> Any:
