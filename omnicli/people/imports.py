@@ -668,6 +668,8 @@ class _Fresh:
         imports.insert(self.connection, "contact", tuple(columns), zip(*columns.values(), strict=True))
         self.insert_addresses()
         self.insert_consents()
+        if self.deed.bars:
+            consents.refold_reach(self.connection, self.ids, now=self.plan.now)
 
     def insert_addresses(self) -> None:
         key, rows = self.plan.pepper, []
@@ -676,8 +678,6 @@ class _Fresh:
             rows += [(i, channel, value, norm, fingerprint(key, channel, norm))
                      for i, value, norm in zip(self.ids, self.pick(values), self.pick(norms), strict=True) if value is not None]  # fmt: skip
         imports.insert(self.connection, "address", ("contact_id", "channel", "value", "norm", "hmac"), rows)
-        if self.deed.bars:
-            consents.refold_reach(self.connection, self.ids, now=self.plan.now)
 
     def insert_consents(self) -> None:
         rows, ms = [], self.plan.ms

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from zoneinfo import available_timezones
 
@@ -11,6 +12,14 @@ from omnicli.text import fold, nearest
 from omnicli.texts import t
 
 _TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|\d{3}))?")
+
+
+def _meant(text: str, known: Iterable[str]) -> str | None:
+    """The nearest of many names; only those of nearly the same length and letters are compared letter by letter."""
+    if len(text) > 60:
+        return None
+    letters = set(fold(text))
+    return nearest(text, [name for name in known if abs(len(name) - len(text)) <= 2 and len(letters ^ set(name.casefold())) <= 4])
 
 
 @cache
@@ -30,7 +39,7 @@ def time_zone(text: str) -> tuple[str, Problem | None]:
         return text, None
     if found:
         return found, Problem("zone_spelling", "repaired", t("the time zone is written {zone}", "ce fuseau s'écrit {zone}", zone=found))
-    meant = nearest(text, zones.values()) if len(text) < 60 else None
+    meant = _meant(text, zones.values())
     hint = f" ({meant}?)" if meant else ""
     raise Refused("no_such_zone", t("no such time zone{hint}", "ce fuseau horaire n'existe pas{hint}", hint=hint))
 
@@ -70,7 +79,7 @@ def country(text: str) -> tuple[str, Problem | None]:
     found = text.upper() if text.upper() in _codes() else names.get(fold(text))
     if found:
         return found, Problem("country_spelling", "repaired", t("the country is written {code}", "ce pays s'écrit {code}", code=found))
-    meant = nearest(text, names) if len(text) < 60 else None
+    meant = _meant(text, names)
     hint = f" ({names[meant]}?)" if meant else ""
     raise Refused("no_such_country", t("no such country: write its two letters{hint}", "ce pays n'existe pas : écrivez ses deux lettres{hint}",
                                        hint=hint))  # fmt: skip
@@ -108,7 +117,7 @@ def language(text: str) -> tuple[str, Problem | None]:
     names = _languages()[1]
     if code := names.get(fold(text)):
         return code, _spelt(code)
-    meant = nearest(text, names) if len(text) < 60 else None
+    meant = _meant(text, names)
     hint = f" ({names[meant]}?)" if meant else ""
     raise Refused("no_such_language", t("no such language: write its code, such as fr{hint}", "cette langue n'existe pas : écrivez son code, tel que fr{hint}",
                                         hint=hint))  # fmt: skip

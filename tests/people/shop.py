@@ -48,6 +48,9 @@ segments:
 """
 
 
+_empty: dict[str, bytes] = {}
+
+
 def a_shop(root: Path, project: str = PROJECT) -> tuple[Store, Loaded]:
     """The project in `root` and its sandbox store."""
     root.mkdir(parents=True, exist_ok=True)
@@ -56,9 +59,14 @@ def a_shop(root: Path, project: str = PROJECT) -> tuple[Store, Loaded]:
     loaded = load_project(root)
     assert loaded.project is not None, loaded.findings
     (root / ".omni").mkdir(exist_ok=True)
-    store = Store.sqlite(root / ".omni" / "sandbox.db")
-    prepare(store, loaded.project)
-    return store, loaded
+    path = root / ".omni" / "sandbox.db"
+    if project not in _empty:  # an empty store is made once, then copied
+        made = Store.sqlite(root / ".omni" / "empty.db")
+        prepare(made, loaded.project)
+        made.close()
+        _empty[project] = (root / ".omni" / "empty.db").read_bytes()
+    path.write_bytes(_empty[project])
+    return Store.sqlite(path), loaded
 
 
 def a_file(root: Path, text: str | bytes, name: str = "people.csv") -> Path:
