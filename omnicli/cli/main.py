@@ -194,7 +194,8 @@ def _click_error(error: Exception) -> OmniError | None:
         message = t("no command '{word}'", "pas de commande « {word} »", word=word)
         hint = _meant(nearest(word, known)) or t("there are: {known}", "il y a : {known}", known=", ".join(known))
     elif name == "MissingParameter":
-        parameter = getattr(getattr(error, "param", None), "human_readable_name", "") or ""
+        param = getattr(error, "param", None)
+        parameter = getattr(param, "metavar", None) or (param.opts[0] if param is not None and param.opts else "") or "?"
         message = t("'{p}' is missing", "il manque « {p} »", p=parameter)
     if not hint and context is not None:
         hint = f"{context.command_path} --help"
