@@ -119,7 +119,7 @@ def base(seed: int) -> Base:
 
 
 def _person(dice: random.Random, n: int, now: datetime, instants: Sequence[datetime], days: Sequence[date]) -> Person:
-    entered = dice.choice([i for i in instants if i <= now])
+    entered = min(dice.choice([i for i in instants if i <= now]) for _ in range(2))
     values: dict[str, Callable[[], Any]] = {
         "city": lambda: dice.choice(CITIES), "home-city": lambda: dice.choice(CITIES), "postcode": lambda: dice.choice(("01000", "1000", "1E10", "Ab")),
         "source": lambda: dice.choice(SOURCES), "interests": lambda: tuple(dice.sample(("Bougies", "déco", "thé vert"), dice.randrange(3))),
@@ -131,8 +131,9 @@ def _person(dice: random.Random, n: int, now: datetime, instants: Sequence[datet
     }  # fmt: skip
     attributes = {name: make() for name, make in values.items() if dice.random() < 0.6}
     reach = {channel: _reach(dice, now) for channel in ("email", "sms") if dice.random() < 0.7}
-    moments = [*instants, entered, entered + MS]
-    events = [_event(dice, dice.choice(moments), days) for _ in range(dice.randrange(7))]
+    edges = [step(now, n, unit, -1) for n, unit in DURATIONS] + [midnight(day(now) + timedelta(days=n)) for n in (-1, 0, 1)]
+    moments = lambda: dice.choice((edges, edges, instants, (entered, entered + MS, now)))  # noqa: E731
+    events = [_event(dice, dice.choice(moments()), days) for _ in range(dice.randrange(9))]
     return Person(n, dice.choice(instants), attributes, reach, events, entered, dice.choice((None, "camille", "h")),
                   dice.choice((None, "bienvenue", "panier")))  # fmt: skip
 

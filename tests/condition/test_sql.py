@@ -179,6 +179,60 @@ def test_machines_and_the_future_are_invisible(ledger: sa.Connection) -> None:
     assert first(ledger, "purchase") == 10000
 
 
+def holds(connection: sa.Connection, text: str, now: datetime, *, where: str = "flow") -> bool:
+    compiler = Compiler(VOCABULARY)
+    asked = (
+        sa.select(compiler.predicate(text, where=where))
+        .select_from(tables.contact.join(tables.enrollment))
+        .where(tables.enrollment.c.id == 7)
+    )
+    truth = connection.execute(asked, compiler.parameters(now)).scalar()
+    assert truth in (True, False)
+    return bool(truth)
+
+
+def test_since_enter_is_strictly_after_the_entering_event(ledger: sa.Connection) -> None:
+    now = datetime.fromtimestamp(10, UTC)
+    happened(ledger, "purchase", 1000)
+    assert (holds(ledger, "purchase", now), holds(ledger, "purchase ever", now)) == (False, True)
+    happened(ledger, "purchase", 1001)
+    assert holds(ledger, "purchase", now)
+
+
+def test_since_enter_an_answer_to_another_pass_is_none_and_one_to_another_campaign_is_asked_by_time(
+    ledger: sa.Connection,
+) -> None:
+    now = datetime.fromtimestamp(10, UTC)
+    happened(ledger, "clicked", 1500, enrollment_id=6, campaign="bienvenue", message="offre")
+    happened(ledger, "clicked", 1500, campaign="panier", message="rappel")
+    assert not holds(ledger, "clicked", now)
+    assert not holds(ledger, "clicked offre", now)
+    assert holds(ledger, "clicked offre ever", now)
+    assert holds(ledger, "clicked panier/rappel", now)
+    happened(ledger, "clicked", 1500, enrollment_id=7, campaign="bienvenue", message="offre")
+    assert holds(ledger, "clicked", now)
+    assert holds(ledger, "count(clicked offre) = 1 and clicked offre since enter", now)
+
+
+def test_a_window_holds_both_its_ends(ledger: sa.Connection) -> None:
+    happened(ledger, "purchase", 5000)
+    hour = 3600
+    assert holds(ledger, "purchase within 1 hour", datetime.fromtimestamp(5, UTC))
+    assert holds(ledger, "purchase within 1 hour", datetime.fromtimestamp(5 + hour, UTC))
+    assert not holds(ledger, "purchase within 1 hour", datetime.fromtimestamp(5 + hour + 0.001, UTC))
+
+
+def test_an_instant_is_before_on_or_after_a_day_and_only_one_of_them(ledger: sa.Connection) -> None:
+    for at in (datetime(2027, 3, 27, 22, 59, 59, 999000, tzinfo=UTC), datetime(2027, 3, 27, 23, 0, tzinfo=UTC),
+               datetime(2027, 3, 28, 21, 59, 59, 999000, tzinfo=UTC), datetime(2027, 3, 28, 22, 0, tzinfo=UTC)):  # fmt: skip
+        happened(ledger, "purchase", ms(at))
+    found = [
+        holds(ledger, f"count(purchase where (at {side} 2027-03-28), ever) = {n}", NOW)
+        for side, n in (("before", 1), ("=", 2), ("after", 1))
+    ]
+    assert found == [True, True, True], "28 March has 23 hours in Paris"
+
+
 def test_one_row_of_the_ledger_is_such_an_event_or_not(ledger: sa.Connection) -> None:
     happened(ledger, "purchase", 2100, p_value=900)
     happened(ledger, "purchase", 2200, p_value=2000)
