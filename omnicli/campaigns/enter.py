@@ -130,7 +130,7 @@ class _Door:
     def _occurrences(self, term: str) -> tuple[sa.Select[Any], dict[str, object]]:
         """The new events that an event term means: (id, contact, at), by the index on (name, id)."""
         compiler = Compiler(self.vocabulary, campaign=self.house.name)
-        columns = [sa.literal_column(f"event.{name}", sa.BigInteger()) for name in ("id", "contact_id", "at")]
+        columns: list[Any] = [sa.literal_column(f"event.{name}", sa.BigInteger()) for name in ("id", "contact_id", "at")]
         query: sa.Select[Any] = sa.select(*columns).where(
             *compiler.occurrences(term),
             sa.literal_column("event.id") > sa.bindparam("last_event"),
