@@ -117,8 +117,11 @@ def test_a_fix_mends_its_finding_and_nothing_else_and_once_is_enough(name: str, 
 
 def test_every_rule_has_a_case() -> None:
     covered = {name.split(" ")[0] for name, _ in cases()}
-    at_run_time = {"S008"}  # an unset ${NAME} is told when it is first needed (tests/test_settings.py)
-    assert set(catalogue()) - covered - at_run_time == set()
+    elsewhere = {
+        "S006",  # this language has no earlier version yet; the mechanism: tests/campaignfile
+        "S008",  # an unset ${NAME} is told when it is first needed: tests/test_settings.py
+    }
+    assert set(catalogue()) - covered - elsewhere == set()
 
 
 def test_every_page_is_complete_in_both_languages() -> None:
