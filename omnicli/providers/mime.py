@@ -18,6 +18,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage, Message
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
+from itertools import groupby
 
 from omnicli import guards
 
@@ -27,6 +28,7 @@ _SOFT = b"=\r\n"
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|=\\?[^?]*\\?[^?]*\\?[^?]*\\?=")
 _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"\x00-\x20\x7f-\x9f\u2028\u2029]{1,64}@[^\s@<>()\[\]\\,;:\"\x00-\x20\x7f-\x9f\u2028\u2029]{1,255}")
 _LINE_ENDS = re.compile("\r\n|\r|\n")
+_LONG = re.compile(rb"[^\r\n]{77,}")
 _ENCODED_LINE = 45  # bytes of UTF-8 in one encoded-word: 60 characters of base64, with its frame below 75
 
 
@@ -106,7 +108,20 @@ def quoted(text: str) -> bytes:
     """Quoted-printable, line ends CRLF; a piece of a line stands alone between soft breaks."""
     data = _LINE_ENDS.sub("\r\n", text).encode("utf-8", "replace") if "\n" in text or "\r" in text else text.encode("utf-8", "replace")
     encoded = b2a_qp(data, istext=True)
-    return encoded.replace(b"=\n", _SOFT) if CRLF not in data else encoded  # it breaks lines as the text's first line ends
+    if CRLF not in data:
+        encoded = encoded.replace(b"=\n", _SOFT)  # it breaks lines as the text's first line ends
+    if len(encoded) > 76:
+        encoded = _LONG.sub(_shortened, encoded)
+    return encoded
+
+
+def _shortened(line: re.Match[bytes]) -> bytes:
+    """CPython lets some lines run to 79: cut again, never inside `=C3`."""
+    text = line[0]
+    at = 73
+    while b"=" in text[at - 2 : at]:
+        at -= 1
+    return text[:at] + _SOFT + text[at:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +199,8 @@ def _part_head(kind: str) -> bytes:
 
 
 def _body(bodies: list[bytes | int], pieces: Sequence[str | int]) -> None:
-    bodies += [quoted(piece) if isinstance(piece, str) else piece for piece in pieces]
+    for constant, group in groupby(pieces, key=lambda piece: isinstance(piece, str)):
+        bodies += [quoted("".join(map(str, group)))] if constant else [piece for piece in group if isinstance(piece, int)]
     if not pieces or not (isinstance(pieces[-1], str) and pieces[-1].endswith("\n")):
         bodies.append(CRLF)
 

@@ -508,9 +508,9 @@ def initials(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _day_name(day: date, long: bool, spoken: str) -> str:
-    from babel.dates import format_skeleton
+    from babel.dates import format_date, format_skeleton
 
-    text = format_skeleton("yMMMMEEEEd" if long else "MMMEd", day, locale=spoken)
+    text = format_date(day, "full", locale=spoken) if long else format_skeleton("MMMEd", day, locale=spoken)
     return text[:1].upper() + text[1:]
 
 

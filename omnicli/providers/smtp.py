@@ -106,8 +106,7 @@ class Connection:
         """Connect, greet, secure, log in; what went wrong, or None."""
         a = self.address
         try:
-            if a.tls == "implicit":
-                self.smtp._host = a.host  # type: ignore[attr-defined]  # smtplib checks the certificate against it
+            self.smtp._host = a.host  # type: ignore[attr-defined]  # smtplib checks the certificate against it
             code, text = self.smtp.connect(a.host, a.port)
             if code != 220:
                 return classify("connect", code, _text(text))
