@@ -12,6 +12,7 @@ from omnicli.lint.steps import steps
 from omnicli.model.campaign import Choose, Send, Split, WaitStep
 from omnicli.model.finding import Finding, Place
 from omnicli.model.vocabulary import Vocabulary
+from omnicli.texts import t
 
 if TYPE_CHECKING:
     from omnicli.condition.problem import Problem
@@ -104,7 +105,7 @@ def _finding(ground: Ground, file: str, path: Path_, problem: Problem) -> Findin
     spot = exact(ground, file, path, place, problem.column, problem.width)
     fix = None
     if problem.fix is not None and spot != place:
-        fix = rename(spot, problem.fix, title=f"{problem.fix}")
+        fix = rename(spot, problem.fix, title=t("write '{text}'", "écrire « {text} »", text=problem.fix))
     return ground.finding(problem.code, spot, problem.message, path=path, fix=fix)
 
 

@@ -25,6 +25,7 @@ def severity_word(severity: str) -> str:
 
 def show_full(report: Report, console: Console) -> None:
     """Position, code, message, source line, caret under the token, fix and help; then the summary."""
+    from rich.padding import Padding
     from rich.text import Text
 
     for finding in report.findings:
@@ -32,11 +33,11 @@ def show_full(report: Report, console: Console) -> None:
         head.append(severity_word(finding.severity), style=STYLE[finding.severity])
         head.append(f" {finding.code}", style="bold").append(f" {finding.name}", style="dim")
         console.print(head)
-        console.print(Text("    " + printable(finding.message)))
+        console.print(Padding(Text(printable(finding.message)), (0, 0, 0, 4)))
         line = _source_line(report, finding)
         if line is not None:
             number = str(finding.place.line)
-            shown, caret = caret_line(line, finding)
+            shown, caret = crop(*caret_line(line, finding), columns=max(40, console.width - len(number) - 4))
             console.print(Text(" " * len(number) + " |", style="dim"))
             console.print(Text(f"{number} | ", style="dim").append(shown, style="not dim"))
             console.print(Text(" " * len(number) + " | ", style="dim").append(caret, style=STYLE[finding.severity]))
@@ -72,6 +73,17 @@ def caret_line(line: str, finding: Finding) -> tuple[str, str]:
     shown = printable(line.expandtabs(4))
     pad = width(printable(before.expandtabs(4)))
     return shown, " " * pad + "^" * max(1, min(width(printable(token)), 100))
+
+
+def crop(line: str, caret: str, *, columns: int) -> tuple[str, str]:
+    """Both lines cut to the screen's width, with the caret in sight; an ellipsis stands where something was cut."""
+    if width(line) <= columns:
+        return line, caret
+    start = len(caret) - len(caret.lstrip())
+    first = max(0, min(start - columns // 3, len(line) - columns + 1))
+    shown = ("…" if first else "") + line[first + bool(first) :]
+    shown = shown[: columns - 1] + "…" if len(shown) > columns else shown
+    return shown, caret[first:][:columns]
 
 
 def concise(report: Report) -> str:
