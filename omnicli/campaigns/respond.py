@@ -115,6 +115,8 @@ class Heard:
 
     @property
     def channel(self) -> str | None:
+        if self.response.name == "unsubscribed" and not self.response.touch:
+            return self.response.channel  # who leaves without saying what leaves everything: a guess may not narrow it
         return self.response.channel or (self.touch.channel if self.touch else None)
 
     @property
@@ -393,8 +395,10 @@ class _Fold:
         e = tb.event.c
         found: list[consents.Bar] = []
         query = sa.select(e.name, sa.func.min(e.at)).where(
-            e.contact_id == contact_id, e.name.in_(("complained", "unsubscribed")), e.channel == channel, e.machine == 0
-        )
+            e.contact_id == contact_id, e.machine == 0,
+            sa.or_(sa.and_(e.name.in_(("complained", "unsubscribed")), e.channel == channel),
+                   sa.and_(e.name == "unsubscribed", e.channel.is_(None))),
+        )  # fmt: skip
         for name, at in self.connection.execute(query.group_by(e.name).order_by(e.name)):
             found += consents.bars_of(self.connection, contact_id, channel, name, at=clock.from_ms(at), source="ledger")
         return found

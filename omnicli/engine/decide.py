@@ -292,12 +292,15 @@ class _Walk:
                 self._say("else", f"{end.channel} {end.state}: {end.reason}", {}, node.id)
                 self.clock = end.at
                 return self._judge(node, step, at=self.now, origin=origin, time=self._time_of_day(step.at), tried=tried)
-        self.clock = end.at
-        if end.state == "accepted" and end.channel == "letter":
-            # handed to the post; received after it (3.1)
-            settings = self.house.project.channels.get("letter")
-            self.clock = timing.add((settings and settings.lead_time) or LETTER_TAKES, end.at, self.zone)
+        self.clock = self._received(end.channel, end.at) if end.state == "accepted" else end.at
         return node.next
+
+    def _received(self, channel: str, left: datetime) -> datetime:
+        """When what left is in the person's hands: a letter takes its `lead_time` (3.1)."""
+        if channel != "letter":
+            return left
+        settings = self.house.project.channels.get("letter")
+        return timing.add((settings and settings.lead_time) or LETTER_TAKES, left, self.zone)
 
     def _tries_on(self, end: Settled) -> bool:
         if end.state == "rejected" or (end.state == "skipped" and end.reason in TRIES_ON):
@@ -452,8 +455,9 @@ class _Walk:
             return case.objection("budget", self.now + BUDGET_ASKS, self.now)
         if house.ceiling is not None and guards.on("approval"):
             sends, money = house.ceiling.sends, house.ceiling.money
+            kept = self.s.held_by == "approval" and self.s.step == case.node.id  # waits until a person approves, not a tick
             many = sends is not None and tally.sends.get(house.name, 0) >= sends
-            if many or pricing.over(money, tally.money.get(house.name, 0), cost):
+            if kept or many or pricing.over(money, tally.money.get(house.name, 0), cost):
                 return case.objection("approval", self.now + NEXT_RUN, self.now)
         return None
 
@@ -468,7 +472,7 @@ class _Walk:
         if self.s.held_out:
             self.touches.append(self._touch(case, channel, due_at, "held_out"))
             self._say("holdout", "held_out", {"channel": channel}, case.node.id)
-            self.at, self.clock = case.at, due_at
+            self.at, self.clock = case.at, self._received(channel, due_at)  # silence lasts as long as the others' way
             return case.node.next
         self.touches.append(self._touch(case, channel, due_at, "planned"))
         self._say("send", channel, {"due": due_at}, case.node.id)

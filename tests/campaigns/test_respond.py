@@ -191,12 +191,25 @@ def test_a_sentence_that_contains_stop_is_no_keyword(stage: Stage) -> None:
     assert stage.rows("SELECT * FROM suppression") == []
 
 
-def test_unsubscribing_without_a_channel_leaves_everything_and_ends_the_pass(stage: Stage) -> None:
+def test_unsubscribing_from_the_last_channel_ends_the_pass(stage: Stage) -> None:
     stage.says("lea", "clicked", at="2027-01-04 08:30", step="nothing")
     stage.says("lea", "unsubscribed", at="2027-01-04 10:00", channel="email")
     stage.says("lea", "unsubscribed", at="2027-01-04 10:00", channel="sms")
     stage.run("2027-01-04 10:01")
     assert stage.passes() == ["lea bienvenue unsubscribed"]
+
+
+def test_unsubscribing_without_a_channel_leaves_everything_whatever_was_sent_last(stage: Stage) -> None:
+    assert stage.rows("SELECT channel FROM touch WHERE send_state = 'accepted'")
+    stage.says("lea", "unsubscribed", at="2027-01-04 10:00")
+    stage.run("2027-01-04 10:01")
+    everything = [("email", "unsubscribed"), ("sms", "unsubscribed")]
+    assert stage.rows("SELECT channel, reason FROM suppression ORDER BY 1") == everything
+    assert stage.passes() == ["lea bienvenue unsubscribed"]
+    for hour, word in ((11, "stop"), (12, "start")):  # START undoes a STOP, not a farewell
+        stage.says("lea", "replied", at=f"2027-01-04 {hour}:00", channel="sms", text=word)
+        stage.run(f"2027-01-04 {hour}:01")
+    assert stage.rows("SELECT channel, reason FROM suppression ORDER BY 1") == everything
 
 
 def test_the_spam_button_ends_marketing_and_a_dead_address_is_not_used_again(stage: Stage) -> None:

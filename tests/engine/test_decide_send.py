@@ -179,6 +179,8 @@ def test_acceptance_passes_the_send_and_starts_the_clock_of_the_wait() -> None:
 def test_the_clock_of_a_letter_starts_when_it_is_received() -> None:
     house = a_house("- {send: offre, id: j0, by: letter}\n- {wait: 3 days, id: w}")
     assert line(answer(house, after("j0", channel="letter"))) == "wait at w until 01-11 11:30"
+    silent = answer(house, a_standing(consent=("letter",), held_out=True))  # the held-out wait as long as those who get it
+    assert line(silent) == "j0 letter held_out · held_out at w until 01-11 11:30"
 
 
 # --- guards ---------------------------------------------------------------------------------------------------------
@@ -323,6 +325,13 @@ def test_above_the_ceiling_the_excess_waits_for_an_approval() -> None:
     assert decision.stand is not None
     assert (decision.stand.held_by, decision.stand.due_at) == ("approval", at(NOW) + timedelta(milliseconds=1))
     assert line(answer(house, a_standing(), tally=Tally(sends={"bienvenue": 1}))).startswith("j0 email planned")
+
+
+def test_what_waits_for_an_approval_is_not_let_go_by_the_next_tick() -> None:
+    house = a_house(ONE, ceiling=Ceiling(sends=2))
+    kept = came("j0", "2027-01-04 12:00", held_by="approval", held_from=at(NOW))
+    assert "held approval" in line(answer(house, kept, "2027-01-04 12:00", tally=Tally()))
+    assert line(answer(a_house(ONE), kept, "2027-01-04 12:00", tally=Tally())).startswith("j0 email planned")
 
 
 def test_the_earlier_guard_names_the_reason() -> None:
