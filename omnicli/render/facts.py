@@ -255,7 +255,7 @@ def _as_day(value: Any, zone: tzinfo) -> date | None:
 def spelled(kind: str, value: Any, *, zone: tzinfo, currency: str = "EUR") -> str | None:
     """A value in the plain spelling of its type, whatever it comes as: a literal, a column of the store, or text.
 
-    Money columns are minor units, times milliseconds, yes-or-no 0 and 1. None for what is missing or cannot be read.
+    Money columns are minor units, times milliseconds, distances metres, durations minutes, yes-or-no 0 and 1. None for what is missing or cannot be read.
     """
     if value is None or value == "":
         return None
@@ -276,8 +276,10 @@ def spelled(kind: str, value: Any, *, zone: tzinfo, currency: str = "EUR") -> st
                 return format(value.value, "f")
             return str(value).removesuffix("%").strip()
         case "number" | "distance" | "duration":
-            if isinstance(value, (lit.Distance, lit.Duration)):
-                return str(value)
+            if isinstance(value, lit.Distance):
+                value = value.metres
+            elif isinstance(value, lit.Duration):
+                value = int(value.about.total_seconds()) // 60
             text = format(value, "f") if isinstance(value, (float, Decimal)) else str(value)
             return text.rstrip("0").rstrip(".") if "." in text else text
         case "date" | "time":

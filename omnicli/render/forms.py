@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FORMS: Mapping[str, tuple[str, ...]] = {
     "percent": ("plain",), "money": ("full", "short"), "date": ("long", "medium", "short", "weekday"), "code": ("plain",),
     "url": ("link", "host"), "phone": ("national", "international"), "place": ("name", "address", "city"),
-    "number": ("plain", "spelled"), "text": ("plain",), "list": ("plain",), "yes or no": ("plain",),
+    "number": ("plain", "spelled"), "text": ("plain",), "list": ("plain",), "yes or no": ("plain",), "distance": ("plain",), "duration": ("plain",),
 }  # fmt: skip
 _SPACES = {
     ord(space): " "
@@ -187,6 +187,24 @@ def _text(value: str, form: str, locale: Locale, medium: Medium, places: Mapping
     return value
 
 
+def _distance(value: str, form: str, locale: Locale, medium: Medium, places: Mapping[str, Any]) -> str:
+    """Metres, as metres below a kilometre and as kilometres above."""
+    from babel.units import format_unit
+
+    metres = Decimal(value)
+    unit, count = ("meter", metres) if metres < 1000 else ("kilometer", metres / 1000)
+    return str(format_unit(count.quantize(Decimal("0.1")).normalize() + 0, unit, length="short", locale=locale))
+
+
+def _duration(value: str, form: str, locale: Locale, medium: Medium, places: Mapping[str, Any]) -> str:
+    """Minutes, in the largest unit that they fill."""
+    from babel.units import format_unit
+
+    minutes = int(Decimal(value))
+    unit, size = next((unit, size) for unit, size in (("day", 1440), ("hour", 60), ("minute", 1)) if minutes % size == 0)
+    return str(format_unit(minutes // size, unit, length="long", locale=locale))
+
+
 def _yes_no(value: str, form: str, locale: Locale, medium: Medium, places: Mapping[str, Any]) -> str:
     words = {
         "fr": ("oui", "non"),
@@ -202,7 +220,7 @@ def _yes_no(value: str, form: str, locale: Locale, medium: Medium, places: Mappi
 
 _MAKERS = {
     "percent": _percent, "money": _money, "date": _date, "code": _code, "url": _url, "phone": _phone, "place": _place,
-    "number": _number, "text": _text, "yes or no": _yes_no,
+    "number": _number, "text": _text, "yes or no": _yes_no, "distance": _distance, "duration": _duration,
 }  # fmt: skip
 
 

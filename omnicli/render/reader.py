@@ -152,26 +152,21 @@ class Reader:
 
     def _attribute(self, placeholder: Placeholder) -> Fill:
         name, form = placeholder.name, placeholder.form
-        known = name in self.kinds
+        lacking = f"contact.{name} is missing and the words give nothing in its place"
+        if name not in self.kinds:
+            lacking = f"there is no fact or attribute '{name}'"
         simple = self.kinds.get(name) in _TEXT_KINDS
         instead = self._instead(placeholder)
 
         def fill(html: bool) -> str:
             raw = self.contact.get(name)
-            if raw is None or raw == "":
-                if instead is not None:
-                    return instead[html]
-                problem = (
-                    f"contact.{name} is missing and the words give nothing in its place"
-                    if known
-                    else f"there is no fact or attribute '{name}'"
-                )
-                raise CannotRender("render_failed", problem)
             if simple and type(raw) is str:
                 text = raw if raw.isprintable() and "=?" not in raw else self.cleaned(raw)
             else:
-                text = self._said(name, form)
-            if not text and instead is not None:
+                text = "" if raw is None or raw == "" else self._said(name, form)
+            if not text or text.isspace():
+                if instead is None:
+                    raise CannotRender("render_failed", lacking)
                 return instead[html]
             return escape(text) if html else text
 
@@ -181,6 +176,8 @@ class Reader:
         value = self.attribute(name)
         if isinstance(value, Value):
             return self.formed(value.kind, value.written, form)
+        if value is None:
+            return ""
         if isinstance(value, tuple):
             return self.listed(list(value))
         if isinstance(value, (int, float, Decimal)):
@@ -224,7 +221,7 @@ class Reader:
             return None
         kind = self.kinds.get(name, "text")
         if kind in _TEXT_KINDS:
-            return self.cleaned(str(raw))
+            return self.cleaned(str(raw)).strip() or None
         if kind == "number":
             return raw if isinstance(raw, (int, float, Decimal)) and not isinstance(raw, bool) else Decimal(str(raw))
         if kind == "list":
@@ -234,10 +231,7 @@ class Reader:
         written = spelled(kind, raw, zone=self._zone(), currency=currency)
         if written is None:
             return None
-        shown = {"time": "date", "distance": "text", "duration": "text"}.get(kind, kind)
-        if kind in ("distance", "duration") and isinstance(raw, (int, float)):
-            shown = "number"
-        return Value(shown, written, self.recorder, origin=("contact", name, ""))
+        return Value("date" if kind == "time" else kind, written, self.recorder, origin=("contact", name, ""))
 
     def _listed(self, raw: Any) -> tuple[str, ...] | None:
         if isinstance(raw, str):

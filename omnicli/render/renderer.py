@@ -49,7 +49,7 @@ from omnicli.render.words import Placeholder, WordsError, parse_words
 from omnicli.texts import t
 
 _POISON = 20
-_SOME, _MANY = 3, 50
+_SOME, _MANY = 8, 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +146,7 @@ class Renderer:
         self._sheets: dict[Any, _Sheet] = {}
         self._skeletons: dict[str, Skeleton] = {}
         self._keep: dict[int, Campaign] = {}
-        self.own = (project.tracking.domain or project.public_url or "").rstrip("/") or None
+        self.own = own_host(project, live=live)
 
     # -- what can be written -----------------------------------------------------------------------------------------
     def template(self, channel: str, ext: str, campaign: str = "") -> str | None:
@@ -656,6 +656,12 @@ class Renderer:
         if number:
             return f"STOP au {number}" if french else f"STOP to {number}"
         return "Répondez STOP pour ne plus recevoir" if french else "Reply STOP to opt out"
+
+
+def own_host(project: Project, *, live: bool) -> str | None:
+    """Where every link that people see stands: `tracking.domain`, in live as that environment overrides it, else `public_url`."""
+    there = project.environments["live"].tracking.domain if live and "live" in project.environments else None
+    return str(there or project.tracking.domain or project.public_url or "").rstrip("/") or None
 
 
 def _weighed(skeleton: Skeleton, values: int) -> None:

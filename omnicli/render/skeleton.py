@@ -14,6 +14,9 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import compress
+from operator import ne
 from typing import Any
 
 OPEN, CLOSE, CAPTURED = "\ue000", "\ue001", "\ue002"
@@ -23,7 +26,7 @@ MARKS = tuple(f"{OPEN}{n}{CLOSE}" for n in range(2048))
 Origin = tuple[Any, ...] | None
 _ODD = re.compile("[&<>'\"]")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&#39;", '"': "&#34;"})
-_SEPARATOR = "\x1f"
+_SEPARATOR, _AS_JSON = "\x1f", "\x1e"
 
 
 def escape(text: str) -> str:
@@ -41,6 +44,12 @@ def unescape(text: str) -> str:
 #: How a value repeats an earlier one: as it is, escaped for HTML, or the text behind the escapes.
 SAME, ESCAPED, RAW = "=", "<", ">"
 AGAIN: Mapping[str, Callable[[str], str]] = {SAME: str, ESCAPED: escape, RAW: unescape}
+
+
+@lru_cache(maxsize=4096)
+def _head(differs: bytes) -> str:
+    """Which values follow, as a hexadecimal number behind a leading one."""
+    return f"{int('1' + ''.join(map(str, differs)), 2):x}{_SEPARATOR}"
 
 
 class TooManyValues(Exception):
@@ -106,19 +115,19 @@ class Skeleton:
     def pack(self, values: Sequence[str]) -> bytes:
         """The values as the store keeps them: which differ from the sample, and those."""
         kept = [values[n] for n in self.kept]
-        differ = "".join(["0" if value == usual else "1" for value, usual in zip(kept, self.sample, strict=True)])
-        rest = [value for value, usual in zip(kept, self.sample, strict=True) if value != usual]
+        differs = bytes(map(ne, kept, self.sample))
+        rest = list(compress(kept, differs))
         text = _SEPARATOR.join(rest)
-        if text.count(_SEPARATOR) != max(0, len(rest) - 1) or text.startswith("\x1e"):
-            text = "\x1e" + json.dumps(rest, ensure_ascii=False)
-        packed = (f"{int('1' + differ, 2):x}" + _SEPARATOR + text).encode("utf-8", "surrogatepass")
+        if text.count(_SEPARATOR) != max(0, len(rest) - 1) or text.startswith(_AS_JSON):
+            text = _AS_JSON + json.dumps(rest, ensure_ascii=False)
+        packed = (_head(differs) + text).encode("utf-8", "surrogatepass")
         return zlib.compress(packed, 6) if len(packed) > 400 else packed
 
     def unpack(self, blob: bytes) -> tuple[str, ...]:
         """All values again, twins included."""
         packed = zlib.decompress(blob) if blob[:1] == b"\x78" else blob
         head, _, text = packed.decode("utf-8", "surrogatepass").partition(_SEPARATOR)
-        rest = iter(json.loads(text[1:]) if text.startswith("\x1e") else text.split(_SEPARATOR))
+        rest = iter(json.loads(text[1:]) if text.startswith(_AS_JSON) else text.split(_SEPARATOR))
         values: list[str] = [""] * self.size
         for n, digit, usual in zip(self.kept, f"{int(head, 16):b}"[1:], self.sample, strict=True):
             values[n] = next(rest) if digit == "1" else usual

@@ -184,7 +184,7 @@ class Value(Printed):
 
     def plain(self) -> Any:
         match self.kind:
-            case "number" | "percent":
+            case "number" | "percent" | "distance" | "duration":
                 return Decimal(self.written)
             case "money":
                 return Decimal(self.written.split()[0])

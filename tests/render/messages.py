@@ -45,7 +45,7 @@ def a_project(**changes: Any) -> Project:
             "email": Channel(provider="sandbox", **{"from": "Maison Lune <bonjour@maisonlune.example>"})},
         "contacts": Contacts(attributes={
             "first_name": Attribute(type="text"), "city": Attribute(type="text"), "website": Attribute(type="text"), "points": Attribute(type="number"),
-            "interests": Attribute(type="list"), "basket": Attribute(type="money EUR"), "renewal": Attribute(type="date"), "vip": Attribute(type="yes or no"),
+            "interests": Attribute(type="list"), "basket": Attribute(type="money EUR"), "renewal": Attribute(type="date"), "vip": Attribute(type="yes or no"), "near": Attribute(type="distance"), "delay": Attribute(type="duration"),
         }),
         "personas": {"camille": Persona(title="Camille, la curieuse", match="orders = 0", tone=Tone(address="tu"), needs=("choisir vite",))},
         "tracking": Tracking(domain="https://go.maisonlune.example"),

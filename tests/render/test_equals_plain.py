@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from messages import SHIPPED, a_campaign, a_job, a_renderer, an_offer
 
-from omnicli.render.finish import tidy_text
 from omnicli.render.forms import plain_spaces
 from omnicli.render.renderer import Renderer, RenderFailure
 from omnicli.render.skeleton import restore
@@ -135,15 +134,10 @@ def test_the_shipped_templates(person: dict[str, Any], channel: str, language: s
         html = text.startswith("<!DOCTYPE")
         if channel == "sms":
             expected = {name: plain_spaces(one) for name, one in expected.items()}
-        assert text == (
-            expected[part] if html else " ".join(expected[part].split()) if part == "title" else _tidied(expected[part], channel)
-        )
-
-
-def _tidied(text: str, channel: str) -> str:
-    from omnicli.render.finish import tidy_markdown
-
-    return tidy_markdown(text) if channel == "task" else tidy_text(text)
+        if html:
+            assert text == expected[part]
+        else:  # tidied before the values are filled in, so a value's own spaces stay
+            assert text.split() == expected[part].split()
 
 
 _shipped: list[Any] = []

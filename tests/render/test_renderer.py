@@ -87,6 +87,11 @@ def test_the_campaign_s_own_template_wins(tmp_path: Path) -> None:
         ("{renewal:short}", {"renewal": "2027-03-01"}, "fr", "01/03"),
         ("{interests}", {"interests": '["figue", "rose"]'}, "fr", "figue et rose"),
         ("{vip}", {"vip": 1}, "fr", "oui"),
+        ('{city or "là"}', {"city": "  "}, "fr", "là"),
+        ("{near}", {"near": 2500.0}, "fr", "2,5 km"),
+        ("{near}", {"near": 800.0}, "en", "800 m"),
+        ("{delay}", {"delay": 2880}, "fr", "2 jours"),
+        ("{delay}", {"delay": 90}, "en", "90 minutes"),
         ("{city or \"\"}{{x}}", {}, "fr", "{x}"),
     ],
 )  # fmt: skip
@@ -94,7 +99,7 @@ def test_placeholders(tmp_path: Path, text: str, contact: dict[str, object], lan
     renderer = a_renderer(tmp_path, whatsapp__txt="{{ say.body }}")
     campaign = a_campaign(m=Message(say={language: {"body": text}}))
     found = renderer.render(a_job(campaign, "whatsapp", contact=contact, language=language, persona=None))
-    assert found.parts["body"].replace("\u202f", " ") == read
+    assert found.parts["body"].replace("\u202f", " ").replace("\u00a0", " ") == read
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------
@@ -315,3 +320,13 @@ def test_the_size_of_a_code_is_the_channel_s(tmp_path: Path) -> None:
 
     project = a_project(channels={"qr": Channel(provider="file", size=lit.Distance.parse("3 cm"))})
     assert a_renderer(tmp_path, project, qr__html="{{ touch.size }}").render(a_job(a_campaign(), "qr")).parts["card"] == "30mm"
+
+
+def test_live_links_stand_on_the_host_of_the_live_environment(tmp_path: Path) -> None:
+    from omnicli.model.project import Environment, EnvironmentTracking
+
+    project = a_project(
+        environments={"live": Environment(tracking=EnvironmentTracking(domain="https://link.maisonlune.example/"))}
+    )
+    assert a_renderer(tmp_path, project).own == "https://go.maisonlune.example"
+    assert Renderer(tmp_path, project, live=True).own == "https://link.maisonlune.example"

@@ -24,7 +24,12 @@ FULL = {
 def page(folder: Path, channel: str = "email", part: str = "html", **changes: object) -> str:
     renderer = a_renderer(folder)
     campaign = a_campaign(m=an_offer(say={"fr": FULL}))
-    job = a_job(campaign, channel, extra={"address": ("Léa MARTIN", "12 RUE DES LILAS", "69003 LYON")} if channel == "letter" else {}, **changes)
+    job = a_job(
+        campaign,
+        channel,
+        extra={"address": ("Léa MARTIN", "12 RUE DES LILAS", "69003 LYON")} if channel == "letter" else {},
+        **changes,
+    )
     return renderer.render(job).parts[part]
 
 
@@ -58,7 +63,11 @@ def test_every_message_of_the_sample_project_is_written_for_everybody() -> None:
         for language in samples.languages(loaded.project, campaign) for persona in samples.personas(loaded.project, campaign) for person in people
     ]  # fmt: skip
     found = renderer.batch(jobs)
-    failed = {(job.message, job.channel, job.language, one.detail) for job, one in zip(jobs, found, strict=True) if isinstance(one, RenderFailure)}
+    failed = {
+        (job.message, job.channel, job.language, one.detail)
+        for job, one in zip(jobs, found, strict=True)
+        if isinstance(one, RenderFailure)
+    }
     lives_from_the_event = {one for one in failed if "basket" in one[3]}
     assert not failed - lives_from_the_event
     assert len(jobs) > 100
@@ -80,7 +89,12 @@ def test_an_email_says_who_writes_and_how_to_leave(tmp_path: Path) -> None:
     for part in ("html", "text"):
         text = page(tmp_path, part=part)
         text = to_text(text) if part == "html" else text
-        for wanted in ("Maison Lune SAS", "12 rue des Tisserands, 69004 Lyon", "Se désabonner: https://go.maisonlune.example/u/", "https://www.maisonlune.example/vie-privee"):
+        for wanted in (
+            "Maison Lune SAS",
+            "12 rue des Tisserands, 69004 Lyon",
+            "Se désabonner: https://go.maisonlune.example/u/",
+            "https://www.maisonlune.example/vie-privee",
+        ):
             assert wanted in text
 
 
@@ -91,7 +105,9 @@ def test_a_service_email_offers_no_unsubscribing(tmp_path: Path) -> None:
 def test_a_screen_reader_is_told_language_tables_and_pictures(tmp_path: Path) -> None:
     for channel, part in (("email", "html"), ("letter", "html"), ("qr", "card")):
         found = Elements(page(tmp_path, channel, part)).found
-        assert next(attrs for tag, attrs in found if tag == "html") | {"lang": "fr", "dir": "ltr"} == next(attrs for tag, attrs in found if tag == "html")
+        assert next(attrs for tag, attrs in found if tag == "html") | {"lang": "fr", "dir": "ltr"} == next(
+            attrs for tag, attrs in found if tag == "html"
+        )
         assert all(attrs.get("role") == "presentation" for tag, attrs in found if tag == "table")
         assert all("alt" in attrs for tag, attrs in found if tag == "img")
         assert any(tag == "title" for tag, _ in found)
@@ -151,5 +167,10 @@ def test_a_code_in_a_page_is_the_code_of_the_address() -> None:
     dark = set()
     for x, y, width in re.findall(r"M(\d+) (\d+)h(\d+)v1", qr_svg(text)):
         dark |= {(int(x) + n, int(y)) for n in range(int(width))}
-    wanted = {(x, y) for y, row in enumerate(segno.make_qr(text, error="q", boost_error=False).matrix_iter(border=4)) for x, cell in enumerate(row) if cell}
+    wanted = {
+        (x, y)
+        for y, row in enumerate(segno.make_qr(text, error="q", boost_error=False).matrix_iter(border=4))
+        for x, cell in enumerate(row)
+        if cell
+    }
     assert dark == wanted
