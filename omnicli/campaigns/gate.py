@@ -231,22 +231,41 @@ def _left(connection: sa.Connection, touches: Sequence[Claimed], houses: Houses,
     found: set[int] = set()
     for version, enrollments in by.items():
         query, parameters = leaving(houses, version, now)
-        found |= set(connection.execute(query, {**parameters, "passes": enrollments}).scalars())
+        rows = connection.execute(query, {**parameters, "passes": enrollments})
+        found |= {row.id for row in rows if row.exits or _reached(houses[version], row)}
     return frozenset(found)
 
 
 def leaving(houses: Houses, version: int, now: datetime) -> tuple[sa.Select[Any], dict[str, object]]:
-    """Which of the passes `:passes` of a version an exit rule or the goal would end now."""
+    """Of the passes `:passes` of a version: whether an exit rule holds now, and when the goal first happened since entry
+    (strictly after it: the event that let somebody in is no reason to leave)."""
     campaign, compiler = houses[version].campaign, houses.compiler(version)
     enrollment, contact = tables.enrollment, tables.contact
-    clauses = [compiler.predicate(rule.if_, where="flow") for rule in campaign.exit if rule.if_]
-    terms = [rule.when for rule in campaign.exit if rule.when]
-    if campaign.goal and campaign.goal.then == "exit":
-        terms += campaign.goal.when
-    clauses += [compiler.first(term, since=enrollment.c.entered_at).is_not(None) for term in terms]
+
+    def first(term: str) -> Any:
+        return compiler.first(term, since=enrollment.c.entered_at, strict_since=True)
+
+    clauses: list[Any] = [compiler.predicate(rule.if_, where="flow") for rule in campaign.exit if rule.if_]
+    clauses += [first(rule.when).is_not(None) for rule in campaign.exit if rule.when]
+    goal = campaign.goal if campaign.goal and campaign.goal.then == "exit" else None
     query = (
-        sa.select(enrollment.c.id)
+        sa.select(
+            enrollment.c.id, sa.or_(sa.false(), *clauses).label("exits"), enrollment.c.entered_at, contact.c.country, contact.c.time_zone,
+            contact.c.region, *(first(term).label(f"goal{n}") for n, term in enumerate(goal.when if goal else ())),
+        )
         .select_from(enrollment.join(contact, contact.c.id == enrollment.c.contact_id))
-        .where(enrollment.c.id.in_(sa.bindparam("passes", expanding=True)), sa.or_(*clauses))
-    )
+        .where(enrollment.c.id.in_(sa.bindparam("passes", expanding=True)))
+    )  # fmt: skip
     return query, dict(compiler.parameters(now))
+
+
+def _reached(house: House, row: Any) -> bool:
+    """True when the goal happened within its time, on the calendar of the contact's zone (docs/language 4.2)."""
+    goal = house.campaign.goal
+    firsts = [at for name, at in row._mapping.items() if name.startswith("goal") and at is not None]
+    if goal is None or not firsts:
+        return False
+    if goal.within is None:
+        return True
+    zone = house.calendar.zone(row.country, row.time_zone, row.region)
+    return bool(min(firsts) <= clock.to_ms(goal.within.after(clock.from_ms(row.entered_at), zone)))

@@ -41,6 +41,7 @@ def apply(connection: sa.Connection, campaign: Campaign, project: Project, now: 
     faults.point("F22")
     if row.version_id != version.id:
         campaigns.change(connection, row.id, version_id=version.id)
+        campaigns.ask_approvals_again(connection, row.id)
     return version
 
 

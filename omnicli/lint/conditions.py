@@ -94,10 +94,17 @@ def problems(ground: Ground) -> tuple[Finding, ...]:
         if not isinstance(text, str):
             continue
         checked = (
-            check_event(text, names) if where == "event" else check(text, names, where="flow" if where == "flow" else "elsewhere")
+            check_event(text, names)
+            if where == "event"
+            else check(text, names, where="flow" if where == "flow" else "elsewhere", within=_own(path))
         )
         found += [_finding(ground, file, path, problem) for problem in checked.problems if problem.code in catalogue()]
     return tuple(found)
+
+
+def _own(path: Path_) -> str | None:
+    """`segment x` or `persona x` when the text at this path is that one's own: a circle is told from there."""
+    return f"{str(path[0])[:-1]} {path[1]}" if path[0] in ("segments", "personas") and len(path) > 1 else None
 
 
 def _finding(ground: Ground, file: str, path: Path_, problem: Problem) -> Finding:

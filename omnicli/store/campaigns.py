@@ -112,6 +112,13 @@ def tree(connection: sa.Connection, version_id: int) -> str:
     return str(connection.scalar(sa.select(tb.campaign_version.c.tree).where(tb.campaign_version.c.id == version_id)))
 
 
+def ask_approvals_again(connection: sa.Connection, campaign_id: int) -> None:
+    """Passes that wait for an approval ask anew: the ceiling of the version applied now may be another."""
+    e = tb.enrollment.c
+    waiting = (e.campaign_id == campaign_id) & (e.state == "open") & (e.held_by == "approval")
+    connection.execute(sa.update(tb.enrollment).where(waiting).values(held_by="hold"))
+
+
 def add_version(connection: sa.Connection, campaign_id: int, *, hash: str, tree: str, applied_at: datetime) -> Version:
     """The version with this content: the one that stands, else a new one with the next number."""
     where = tb.campaign_version.c.campaign_id == campaign_id

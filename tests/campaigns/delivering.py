@@ -60,7 +60,14 @@ class Recorder:
 
 
 class Delivery(Stage):
-    def __init__(self, folder: Path, *campaigns: str, templates: Mapping[str, str] = TEMPLATES, provider: Provider | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *campaigns: str,
+        templates: Mapping[str, str] = TEMPLATES,
+        provider: Provider | None = None,
+        **options: Any,
+    ) -> None:
         (folder / "templates").mkdir(parents=True, exist_ok=True)
         for name, text in templates.items():
             (folder / "templates" / name).write_text(text)

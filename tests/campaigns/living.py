@@ -46,7 +46,9 @@ class Living(Delivery):
     def run(self, at: str | None = None, *names: str, **options: Any) -> RunReport:  # type: ignore[override]
         self._clock(at)
         chosen = names or tuple(self.loaded.campaigns)
-        return running.run(self.store, self.loaded, names=chosen, now=self.now, providers=self.providers, renderer=self.renderer, **options)
+        return running.run(
+            self.store, self.loaded, names=chosen, now=self.now, providers=self.providers, renderer=self.renderer, **options
+        )
 
     def tick(self, at: str) -> RunReport:
         """What cron does: running and paused campaigns, applied versions only."""
@@ -86,5 +88,16 @@ class Living(Delivery):
 
     def snapshot(self) -> list[Any]:
         """Everything that a run may write, to see that nothing was written."""
-        tables = ("campaign", "campaign_version", "enrollment", "touch", "decision", "event", "attempt", "cap_slot", "setting", "inbox")
+        tables = (
+            "campaign",
+            "campaign_version",
+            "enrollment",
+            "touch",
+            "decision",
+            "event",
+            "attempt",
+            "cap_slot",
+            "setting",
+            "inbox",
+        )
         return [self.rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables]

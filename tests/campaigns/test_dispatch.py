@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from delivering import OMNI, SENDS, Delivery, Recorder, a_campaign, accepted
+from delivering import OMNI, SENDS, Delivery, Recorder, a_campaign, accepted, paris
 
 from omnicli import clock
 from omnicli.campaigns.dispatch import resolve
@@ -153,6 +153,28 @@ def test_an_order_one_second_ago_stops_the_reminder(tmp_path: Path) -> None:
     assert "lea j0 email skipped: ended 2027-01-04 10:00" in stage.touches()
     stage.turn()
     assert stage.passes("lea") == ["lea bienvenue goal"]
+
+
+def test_the_event_that_let_somebody_in_is_no_reason_to_leave(tmp_path: Path) -> None:
+    stage = Delivery(tmp_path, a_campaign(SENDS, extra="goal: {when: signup}\nexit: [{when: signup, as: again}]"))
+    stage.sign_up("lea")
+    decided(stage)
+    stage.dispatch()
+    assert stage.provider.reached() == ["lea j0"]
+
+
+def test_an_order_after_the_goals_time_stops_nothing(tmp_path: Path) -> None:
+    flow = SENDS.replace("1 day", "3 days")
+    stage = Delivery(tmp_path, a_campaign(flow, extra="goal: {when: purchase, within: 1 day}"))
+    stage.sign_up("lea")
+    decided(stage)
+    stage.dispatch()
+    stage.now = paris("2027-01-07 10:00")
+    stage.says("lea", "purchase", value="10 EUR")
+    stage.fold()
+    stage.turn()
+    stage.dispatch()
+    assert stage.provider.reached() == ["lea j0", "lea j1"]
 
 
 def test_an_exit_rule_that_became_true_stops_it(tmp_path: Path) -> None:

@@ -152,7 +152,14 @@ def test_people_in_flight_finish_the_version_they_entered(stage: Living) -> None
     stage.loaded = stage.load()
     stage.start("bienvenue")
     stage.sign_up("zoe", consent=("email", "sms"))
-    for at in ("2027-01-04 12:00", "2027-01-05 10:00", "2027-01-08 10:00", "2027-01-09 10:00", "2027-01-11 10:00", "2027-01-12 10:00"):
+    for at in (
+        "2027-01-04 12:00",
+        "2027-01-05 10:00",
+        "2027-01-08 10:00",
+        "2027-01-09 10:00",
+        "2027-01-11 10:00",
+        "2027-01-12 10:00",
+    ):
         stage.run(at)
     assert "zoe encore" in stage.got()
     assert "lea encore" not in stage.got()

@@ -39,7 +39,9 @@ def told(planned: tuple[Planned, ...]) -> Counter[str]:
 def stored(stage: Living, at: str) -> Counter[str]:
     """Touches as they are stored, of those that were settled or made at that instant."""
     ms = int(paris(at).timestamp() * 1000)
-    rows = stage.rows("SELECT hex(touch_key), channel, send_state, reason, cost FROM touch WHERE settled_at = :ms OR created_at = :ms", ms=ms)
+    rows = stage.rows(
+        "SELECT hex(touch_key), channel, send_state, reason, cost FROM touch WHERE settled_at = :ms OR created_at = :ms", ms=ms
+    )
     return Counter(f"{key.lower()} {channel} {state} {reason} {cost}" for key, channel, state, reason, cost in rows)
 
 
