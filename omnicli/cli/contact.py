@@ -29,19 +29,30 @@ app = typer.Typer(
     no_args_is_help=True,
 )  # fmt: skip
 
-Id = Annotated[str, typer.Argument(metavar="ID", help=t("the contact's id, or an address", "l'identifiant du contact, ou une adresse"), show_default=False)]
+Id = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help=t("the contact's id, or an address", "l'identifiant du contact, ou une adresse"), show_default=False
+    ),
+]
 Table = Annotated[Path, typer.Argument(metavar="FILE", help="csv, tsv, jsonl, xlsx", show_default=False)]
 Map = Annotated[str | None, opt("--map", "guess, or the map's file", "guess, ou le fichier de la table", metavar="guess|FILE")]
 Key = Annotated[str | None, opt("--key", "who is the same person", "qui est la même personne", metavar="id|email")]
-Conflict = Annotated[str, opt("--on-conflict", "people who are in already", "les personnes déjà présentes", metavar="keep|replace|refuse")]
-Segment = Annotated[str | None, opt("--segment", "only those for whom it holds", "seulement ceux qui y répondent", metavar="EXPR")]
+Conflict = Annotated[
+    str, opt("--on-conflict", "people who are in already", "les personnes déjà présentes", metavar="keep|replace|refuse")
+]
+Segment = Annotated[
+    str | None, opt("--segment", "only those for whom it holds", "seulement ceux qui y répondent", metavar="EXPR")
+]
 Limit = Annotated[int, opt("--limit", "at most so many", "au plus tant", metavar="N")]
 After = Annotated[str | None, opt("--after", "go on behind this one", "continuer après celui-ci", metavar="CURSOR")]
 Personal = Annotated[bool, opt("--show-personal", "addresses in full; audited", "adresses en clair ; journalisé")]
 Channel = Annotated[str | None, typer.Argument(metavar="CHANNEL", show_default=False)]
 Deed = Annotated[str, typer.Argument(metavar="show|grant|withdraw", show_default=False)]
 Source = Annotated[str | None, opt("--source", "where it was said", "où cela a été dit", metavar="TEXT")]
-Proof = Annotated[Path | None, opt("--proof", "a file; its hash is kept", "un fichier ; son empreinte est gardée", metavar="FILE")]
+Proof = Annotated[
+    Path | None, opt("--proof", "a file; its hash is kept", "un fichier ; son empreinte est gardée", metavar="FILE")
+]
 Until = Annotated[str | None, opt("--until", "when it ends", "quand cela finit", metavar="DATE")]
 OneChannel = Annotated[str | None, opt("--channel", "only this one", "seulement celui-ci", metavar="C")]
 Reason = Annotated[str | None, opt("--reason", "why; kept in the log", "pourquoi ; gardé au journal", metavar="TEXT")]
@@ -51,7 +62,9 @@ Step = Annotated[str | None, opt("--step", "at this one only", "à celle-ci seul
 
 # --- import ---------------------------------------------------------------------------------------------------------
 @app.command("import")
-def import_(file: Table, map: Map = None, key: Key = None, on_conflict: Conflict = "keep", dry_run: DryRun = False, as_of: AsOf = None) -> None:
+def import_(
+    file: Table, map: Map = None, key: Key = None, on_conflict: Conflict = "keep", dry_run: DryRun = False, as_of: AsOf = None
+) -> None:
     """omni contact import people.csv --map guess: csv in any encoding, jsonl or xlsx; every value kept, repaired or refused by name.
 
     Running it again changes nothing; after a kill it goes on where it stood.
@@ -63,7 +76,9 @@ def import_(file: Table, map: Map = None, key: Key = None, on_conflict: Conflict
     now = s.now(as_of, changes=True)
     mapping = _map(s, file, map, write=not dry_run)
     with s.progress(t("importing", "importation")) as step:
-        report = import_contacts(store, loaded, file, mapping=mapping, now=now, key=key, on_conflict=on_conflict, dry_run=dry_run, progress=step)
+        report = import_contacts(
+            store, loaded, file, mapping=mapping, now=now, key=key, on_conflict=on_conflict, dry_run=dry_run, progress=step
+        )
     if not dry_run:
         if report.woken:
             from omnicli.campaigns.respond import fold
@@ -98,7 +113,13 @@ def _map(s: Session, file: Path, given: str | None, *, write: bool) -> ImportMap
                 write_map(mapping, path, file.name)
             except OSError:
                 continue
-            s.talk(t("Guessed which column is what, and wrote {path}: look at it.", "Colonnes devinées, écrites dans {path} : à relire.", path=path))
+            s.talk(
+                t(
+                    "Guessed which column is what, and wrote {path}: look at it.",
+                    "Colonnes devinées, écrites dans {path} : à relire.",
+                    path=path,
+                )
+            )
             break
     return mapping
 
@@ -137,7 +158,9 @@ def _import_show(console: Console, report: ImportReport, dry_run: bool, shown: i
         rows.append([where, f.contact or "", f.column, _brief(f.value), (words[f.outcome], style), f.reason])
     lay(console, rows, shrink=5)
     if len(report.findings) > shown:
-        console.print(t("… and {n} more (--json shows all)", "… et {n} autres (--json montre tout)", n=number(len(report.findings) - shown)))
+        console.print(
+            t("… and {n} more (--json shows all)", "… et {n} autres (--json montre tout)", n=number(len(report.findings) - shown))
+        )
     said = t("{rows} rows: {new} new, {changed} changed, {same} as they were, {refused} refused.",
              "{rows} lignes : {new} nouveaux, {changed} modifiés, {same} inchangés, {refused} refusées.",
              rows=number(report.rows), new=number(report.new), changed=number(report.changed), same=number(report.same + report.repeated),
@@ -160,7 +183,9 @@ def _brief(value: str, most: int = 32) -> str:
 
 # --- list and show --------------------------------------------------------------------------------------------------
 @app.command("list")
-def list_(segment: Segment = None, limit: Limit = 20, after: After = None, show_personal: Personal = False, as_of: AsOf = None) -> None:
+def list_(
+    segment: Segment = None, limit: Limit = 20, after: After = None, show_personal: Personal = False, as_of: AsOf = None
+) -> None:
     """omni contact list --segment 'orders = 0': people in the order of their ids, addresses masked."""
     from omnicli.people import segments
 
@@ -169,7 +194,10 @@ def list_(segment: Segment = None, limit: Limit = 20, after: After = None, show_
     now = s.now(as_of)
     people = segments.show(store, loaded, segment, now=now, limit=limit, after=after)
     _audited(s, show_personal, "contact list", now)
-    result = {"contacts": [person_json(p, show_personal, now) for p in people], "after": people[-1].id if len(people) == limit else None}
+    result = {
+        "contacts": [person_json(p, show_personal, now) for p in people],
+        "after": people[-1].id if len(people) == limit else None,
+    }
     s.finish(result, show=lambda console: show_people(console, people, show_personal, now))
 
 
@@ -239,8 +267,12 @@ def show(id: Id, show_personal: Personal = False, as_of: AsOf = None) -> None:
     assert loaded.project is not None
     with store.read() as connection:
         life = audience.life(connection, loaded.project, the_contact(connection, id))
+    zone = loaded.project.time_zone
     _audited(s, show_personal, f"contact show {life.person.id}", now)
-    s.finish(_life_json(life, show_personal, now), show=lambda console: _life_show(console, life, show_personal, now, loaded.project.time_zone))
+    s.finish(
+        _life_json(life, show_personal, now),
+        show=lambda console: _life_show(console, life, show_personal, now, zone),
+    )
 
 
 def _life_json(life: Life, shown: bool, now: datetime) -> dict[str, Any]:
@@ -274,17 +306,27 @@ def _life_show(console: Console, life: Life, shown: bool, now: datetime, zone: s
     from omnicli.text import mask
 
     p, where = life.person, ZoneInfo(life.person.time_zone or zone)
-    console.print(f"{p.name if shown else _initial(p.name)} ({p.id})  {p.language or '–'} · {p.country or '–'} · {p.time_zone or zone}", style="bold")
+    console.print(
+        f"{p.name if shown else _initial(p.name)} ({p.id})  {p.language or '–'} · {p.country or '–'} · {p.time_zone or zone}",
+        style="bold",
+    )
     lay(console, [[c, (p.addresses.get(c, "–") if shown else mask(p.addresses.get(c, ""))).replace("\n", ", "), _state(r, now)]
                   for c, r in p.reach.items()], indent=1)  # fmt: skip
     if life.attributes:
         console.print(" " + " · ".join(f"{k} {_plain(v)}" for k, v in life.attributes.items() if shown or k != "last_name"))
-    rows = [[moment(m.at, where), m.kind, m.what, " ".join(f"{k} {v}" for k, v in _facts(m.facts, shown).items() if k != "touch")] for m in life.moments]
+    rows = [
+        [moment(m.at, where), m.kind, m.what, " ".join(f"{k} {v}" for k, v in _facts(m.facts, shown).items() if k != "touch")]
+        for m in life.moments
+    ]
     if rows:
         console.print("")
         lay(console, rows, shrink=3, indent=1)
     for promise in life.open_passes:
-        due = moment(promise["due_at"], where) if promise["due_at"] else t("when its touch is settled", "quand son envoi sera réglé")
+        due = (
+            moment(promise["due_at"], where)
+            if promise["due_at"]
+            else t("when its touch is settled", "quand son envoi sera réglé")
+        )
         console.print(t("Next: {campaign}, {step}, {due}", "Ensuite : {campaign}, {step}, {due}", campaign=promise["campaign"],
                         step=promise["step"] or "–", due=due))  # fmt: skip
 
@@ -305,7 +347,14 @@ def why(id: Id, campaign: Campaign = None, step: Step = None, as_of: AsOf = None
 def _why_json(found: Explained) -> dict[str, Any]:
     lines = [{"at": x.at, "campaign": x.campaign, "step": x.step, "rule": x.rule, "answer": x.answer, "text": x.text, "values": dict(x.values),
               "good": x.good} for x in found.lines]  # fmt: skip
-    return {"contact": found.contact, "verdict": found.verdict, "lines": lines, "next": found.next, "next_at": found.next_at, "zone": found.zone}
+    return {
+        "contact": found.contact,
+        "verdict": found.verdict,
+        "lines": lines,
+        "next": found.next,
+        "next_at": found.next_at,
+        "zone": found.zone,
+    }
 
 
 def _why_show(console: Console, found: Explained) -> None:
@@ -315,7 +364,12 @@ def _why_show(console: Console, found: Explained) -> None:
 
     zone = ZoneInfo(found.zone)
     console.print(found.verdict)
-    lay(console, [[moment(x.at, zone), x.step, x.text if x.good else (f"{x.text} ✘", "yellow")] for x in found.lines], shrink=2, indent=1)
+    lay(
+        console,
+        [[moment(x.at, zone), x.step, x.text if x.good else (f"{x.text} ✘", "yellow")] for x in found.lines],
+        shrink=2,
+        indent=1,
+    )
     if found.next:
         said = f"{found.next}, {moment(found.next_at, zone)}" if found.next_at else found.next
         console.print(t("Next: {what}", "Ensuite : {what}", what=said))
@@ -338,7 +392,9 @@ def consent(id: Id, deed: Deed = "show", channel: Channel = None, source: Source
     changed = False
     if deed != "show":
         wanted = deeds.the_channel(loaded, channel)
-        changed = deeds.change_consent(store, loaded, id, wanted, granted=deed == "grant", now=now, until=_instant(s, until), source=source, proof=proof)
+        changed = deeds.change_consent(
+            store, loaded, id, wanted, granted=deed == "grant", now=now, until=_instant(s, until), source=source, proof=proof
+        )
         _lived(s, as_of, now)
     with store.read() as connection:
         standing = deeds.standing(connection, deeds.the_contact(connection, id))
@@ -350,7 +406,10 @@ def consent(id: Id, deed: Deed = "show", channel: Channel = None, source: Source
     def draw(console: Console) -> None:
         from omnicli.cli.rows import lay
 
-        rows = [[c.channel, c.purpose, t("yes", "oui") if c.granted else t("no", "non"), f"{c.at:%Y-%m-%d}", c.source or ""] for c in standing]
+        rows = [
+            [c.channel, c.purpose, t("yes", "oui") if c.granted else t("no", "non"), f"{c.at:%Y-%m-%d}", c.source or ""]
+            for c in standing
+        ]
         lay(console, rows or [[t("never asked on any channel", "jamais demandé, sur aucun canal")]])
 
     s.finish(result, show=draw)
@@ -381,7 +440,12 @@ def suppress(address: Annotated[str, typer.Argument(metavar="ADDRESS", show_defa
     now = s.now(as_of, changes=True)
     hit = suppress_address(store, loaded, address, now=now, channel=channel, reason=reason, until=_instant(s, until))
     _lived(s, as_of, now)
-    result = {"address": mask(address), "reason": reason or "asked", "until": until, "channels": [{"channel": c, "contacts": n} for c, n in hit]}
+    result = {
+        "address": mask(address),
+        "reason": reason or "asked",
+        "until": until,
+        "channels": [{"channel": c, "contacts": n} for c, n in hit],
+    }
 
     def draw(console: Console) -> None:
         for name, people in hit:

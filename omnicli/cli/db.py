@@ -19,7 +19,9 @@ app = typer.Typer(
     help=t("omni db check: is the store whole? Its upkeep.", "omni db check : les données sont-elles saines ? Leur entretien."), no_args_is_help=True,
 )  # fmt: skip
 
-Output = Annotated[Path | None, opt("--output", "where to (default: .omni/backups)", "où (par défaut : .omni/backups)", metavar="F")]
+Output = Annotated[
+    Path | None, opt("--output", "where to (default: .omni/backups)", "où (par défaut : .omni/backups)", metavar="F")
+]
 
 
 @app.command()
@@ -95,7 +97,11 @@ def reset(yes: Yes = False) -> None:
 
     s = session()
     if s.live:
-        raise OmniError(t("the live store is never reset", "les données réelles ne se remettent pas à zéro"), code="refused", exit=Exit.REFUSED)
+        raise OmniError(
+            t("the live store is never reset", "les données réelles ne se remettent pas à zéro"),
+            code="refused",
+            exit=Exit.REFUSED,
+        )
     loaded = s.loaded()
     path = database(loaded, live=False)
     outbox = loaded.root / "outbox" / "sandbox"

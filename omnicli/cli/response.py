@@ -27,14 +27,20 @@ Contact = Annotated[str, typer.Argument(metavar="CONTACT", show_default=False)]
 Event = Annotated[str, typer.Argument(metavar="EVENT", show_default=False)]
 At = Annotated[str | None, opt("--at", "when it happened", "quand c'est arrivé", metavar="T")]
 Message = Annotated[str | None, opt("--message", "the message it answers", "le message auquel elle répond", metavar="M")]
-Value = Annotated[str | None, opt("--value", "what it is worth, such as '39.92 EUR'", "sa valeur, telle que « 39.92 EUR »", metavar="MONEY")]
-Key = Annotated[str | None, opt("--id", "the same id twice is one response", "deux fois le même id : une seule réponse", metavar="KEY")]
+Value = Annotated[
+    str | None, opt("--value", "what it is worth, such as '39.92 EUR'", "sa valeur, telle que « 39.92 EUR »", metavar="MONEY")
+]
+Key = Annotated[
+    str | None, opt("--id", "the same id twice is one response", "deux fois le même id : une seule réponse", metavar="KEY")
+]
 Text = Annotated[str | None, opt("--text", "what they wrote", "ce qui a été écrit", metavar="TEXT")]
 Channel = Annotated[str | None, opt("--channel", "by which channel", "par quel canal", metavar="C")]
 Campaign = Annotated[str | None, opt("--campaign", "of which campaign", "de quelle campagne", metavar="NAME")]
 Fields = Annotated[list[str] | None, opt("--field", "more of the payload", "le reste du contenu", metavar="NAME=VALUE")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="csv, jsonl", show_default=False)]
-Format = Annotated[str | None, opt("--format", "csv or jsonl, if its name does not say", "csv ou jsonl, si le nom ne le dit pas", metavar="NAME")]
+Format = Annotated[
+    str | None, opt("--format", "csv or jsonl, if its name does not say", "csv ou jsonl, si le nom ne le dit pas", metavar="NAME")
+]
 Kinds = Annotated[list[str] | None, opt("--kind", "their word for an event", "leur mot pour un événement", metavar="THEIRS=OURS")]
 Unmatched = Annotated[bool, opt("--unmatched", "of people the base does not know", "de personnes inconnues de la base")]
 Since = Annotated[str | None, opt("--since", "received since then", "reçues depuis", metavar="T")]
@@ -74,7 +80,12 @@ def add(contact: Contact, event: Event, at: At = None, message: Message = None, 
         console.print(t("{event} of {contact}, recorded.", "{event} de {contact}, enregistré.", event=event, contact=source_id) if new else
                       t("{event} of {contact} was recorded already.", "{event} de {contact} était déjà enregistré.", event=event, contact=source_id))  # fmt: skip
         if folded["woken"]:
-            console.print(t("Somebody's next touch may have changed: omni campaign run", "Un prochain envoi a pu changer : omni campaign run"))
+            console.print(
+                t(
+                    "Somebody's next touch may have changed: omni campaign run",
+                    "Un prochain envoi a pu changer : omni campaign run",
+                )
+            )
 
     s.finish(result, show=draw)
 
@@ -84,7 +95,10 @@ def _message(loaded: Any, message: str) -> None:
 
     known = {name for campaign in loaded.campaigns.values() for name in campaign.messages}
     if known and message not in known:
-        raise OmniError(t("no message called '{name}'.", "pas de message nommé « {name} ».", name=message) + did_you_mean(message, known), code="no-message")
+        raise OmniError(
+            t("no message called '{name}'.", "pas de message nommé « {name} ».", name=message) + did_you_mean(message, known),
+            code="no-message",
+        )
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -110,11 +124,15 @@ def import_(file: File, format: Format = None, kind: Kinds = None, dry_run: DryR
 
     s = session()
     if format not in (None, "csv", "jsonl"):
-        raise OmniError(t("no format called '{name}'", "pas de format nommé « {name} »", name=format), hint="csv, jsonl", code="usage")
+        raise OmniError(
+            t("no format called '{name}'", "pas de format nommé « {name} »", name=format), hint="csv, jsonl", code="usage"
+        )
     loaded, store = s.loaded(), s.store()
     now = s.now(as_of, changes=True)
     with s.progress(t("importing", "importation")) as step:
-        report = responses.import_responses(store, loaded, file, now=now, kinds=responses.list_kinds(kind or ()), dry_run=dry_run, progress=step)
+        report = responses.import_responses(
+            store, loaded, file, now=now, kinds=responses.list_kinds(kind or ()), dry_run=dry_run, progress=step
+        )
     folded = {} if dry_run else _fold(s, now)
     if not dry_run:
         _lived(s, as_of, now)
@@ -141,9 +159,18 @@ def _show(console: Console, report: ResponseReport, folded: dict[str, int], dry_
     from omnicli.cli.rows import lay, number
     from omnicli.people.responses import amount
 
-    lay(console, [[t("line {line}", "ligne {line}", line=x.line), x.contact or "", x.column, f"'{x.value[:40]}'", x.reason] for x in report.turned[:shown]], shrink=4)
+    lay(
+        console,
+        [
+            [t("line {line}", "ligne {line}", line=x.line), x.contact or "", x.column, f"'{x.value[:40]}'", x.reason]
+            for x in report.turned[:shown]
+        ],
+        shrink=4,
+    )
     if len(report.turned) > shown:
-        console.print(t("… and {n} more (--json shows all)", "… et {n} autres (--json montre tout)", n=number(len(report.turned) - shown)))
+        console.print(
+            t("… and {n} more (--json shows all)", "… et {n} autres (--json montre tout)", n=number(len(report.turned) - shown))
+        )
     rows = []
     for name, k in sorted(report.kinds.items()):
         sums = " ".join(" ".join(amount(m, c).values()) for sums in k.sums.values() for c, m in sums.items())
@@ -184,7 +211,13 @@ def list_(unmatched: Unmatched = False, since: Since = None, limit: Limit = 20, 
     def draw(console: Console) -> None:
         from omnicli.cli.rows import lay, number
 
-        lay(console, [[f"{a.response.at:%Y-%m-%d %H:%M}", a.response.contact, a.response.name, a.response.channel or "", outcome or ""] for a, outcome in found])
+        lay(
+            console,
+            [
+                [f"{a.response.at:%Y-%m-%d %H:%M}", a.response.contact, a.response.name, a.response.channel or "", outcome or ""]
+                for a, outcome in found
+            ],
+        )
         console.print("")
         lay(console, [[name, number(f["count"]), " ".join(" ".join(amount(*v).values()) for k, v in f.items() if k != "count")] for name, f in ledger.items()],
             right=(1, 2))  # fmt: skip

@@ -19,7 +19,12 @@ app = typer.Typer(
     no_args_is_help=True,
 )  # fmt: skip
 
-Expr = Annotated[str, typer.Argument(metavar="EXPR", help=t("a condition, or a segment's name", "une condition, ou le nom d'un segment"), show_default=False)]
+Expr = Annotated[
+    str,
+    typer.Argument(
+        metavar="EXPR", help=t("a condition, or a segment's name", "une condition, ou le nom d'un segment"), show_default=False
+    ),
+]
 Sample = Annotated[int, opt("--sample", "so many people", "tant de personnes", metavar="N")]
 After = Annotated[str | None, opt("--after", "go on behind this one", "continuer après celui-ci", metavar="CURSOR")]
 Sql = Annotated[bool, opt("--sql", "the statement that is asked", "la requête posée")]
@@ -34,7 +39,12 @@ def list_(as_of: AsOf = None) -> None:
     s = session()
     loaded, store = s.loaded(), s.store(create=False)
     rows = segments.counts(store, loaded, now=s.now(as_of))
-    result = {"segments": [{"name": n, "title": title, "match": match, "count": count, "error": why or None} for n, title, match, count, why in rows]}
+    result = {
+        "segments": [
+            {"name": n, "title": title, "match": match, "count": count, "error": why or None}
+            for n, title, match, count, why in rows
+        ]
+    }
 
     def draw(console: Console) -> None:
         from omnicli.cli.rows import lay, number
@@ -57,7 +67,15 @@ def count(expr: Expr, as_of: AsOf = None) -> None:
     def draw(console: Console) -> None:
         from omnicli.cli.rows import number, share
 
-        console.print(t("{found} of {of} ({share})", "{found} sur {of} ({share})", found=number(found), of=number(of), share=share(found, of) or "0 %"))
+        console.print(
+            t(
+                "{found} of {of} ({share})",
+                "{found} sur {of} ({share})",
+                found=number(found),
+                of=number(of),
+                share=share(found, of) or "0 %",
+            )
+        )
 
     s.finish({"condition": expr, "count": found, "of": of}, show=draw)
 

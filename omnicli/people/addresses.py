@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from omnicli.people.clean import Refused
@@ -21,8 +22,6 @@ _EMAIL = re.compile(rf"(?P<local>{_ATOM}(?:\.{_ATOM})*)@(?P<host>(?:{_LABEL}\.)+
 _POWER = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+")
 _NUMBER_SIGNS = re.compile(r"[0-9０-９٠-٩۰-۹ ().\-/+＋\u2010-\u2015\u2212·]+")
 _FLOAT = re.compile(r"(\d{6,15})\.0+")
-
-
 
 
 def email(text: str) -> tuple[str, str]:
@@ -57,7 +56,7 @@ def _no_email(text: str) -> Refused:
     return Refused("not_an_email", t("not an e-mail address", "pas une adresse e-mail"))
 
 
-_PHONE_REASONS = {
+_PHONE_REASONS: Mapping[int, Callable[[], tuple[str, str]]] = {
     1: lambda: ("unknown_country_code", t("not a telephone number: no such country code",
                                           "pas un numéro de téléphone : cet indicatif n'existe pas")),
     2: lambda: ("too_short", t("not a telephone number: too short", "pas un numéro de téléphone : trop court")),

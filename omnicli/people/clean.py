@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from omnicli.texts import t
 
-_INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufffe\uffff]")
 _ODD_SPACE = re.compile("[\t\n\x0b\x0c\r\x1c-\x1f\x85\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -47,17 +49,25 @@ def clean(text: str, *, lines: bool = False) -> tuple[str, Problem | None]:
 
 def _mend(text: str, lines: bool) -> tuple[str, Problem | None]:
     if _SURROGATE.search(text):
-        raise Refused("half_character", t("not a text: it holds half a character", "pas un texte : il contient un demi-caractère"))
+        raise Refused(
+            "half_character", t("not a text: it holds half a character", "pas un texte : il contient un demi-caractère")
+        )
     problem: Problem | None = None
     if (bare := text.strip()) != text:
         text = bare
-        problem = _repaired("spaces", t("spaces around the value were removed", "les espaces autour de la valeur ont été retirées"))
+        problem = _repaired(
+            "spaces", t("spaces around the value were removed", "les espaces autour de la valeur ont été retirées")
+        )
     if (bare := _GUARDED.sub("", text, count=1) if _GUARDED.match(text) else text) != text:
         text = bare
-        problem = _repaired("apostrophe", t("the apostrophe of a spreadsheet was removed", "l'apostrophe d'un tableur a été retirée"))
+        problem = _repaired(
+            "apostrophe", t("the apostrophe of a spreadsheet was removed", "l'apostrophe d'un tableur a été retirée")
+        )
     if (bare := _mend_spaces(text, lines)) != text:
         text = bare
-        problem = _repaired("odd_spaces", t("odd spaces were made ordinary", "des espaces inhabituelles sont devenues ordinaires"))
+        problem = _repaired(
+            "odd_spaces", t("odd spaces were made ordinary", "des espaces inhabituelles sont devenues ordinaires")
+        )
     if _INVISIBLE.search(text):
         text = _INVISIBLE.sub("", text)
         problem = _repaired("invisible", t("invisible characters were removed", "des caractères invisibles ont été retirés"))

@@ -44,7 +44,9 @@ def the_contact(connection: sa.Connection, id: str) -> int:
     found = audience.find(connection, id)
     if found is None:
         near = did_you_mean(id, audience.near(connection, id))
-        raise OmniError(t("no contact '{id}'.", "pas de contact « {id} ».", id=id) + near, hint="omni contact list", code="no-contact")
+        raise OmniError(
+            t("no contact '{id}'.", "pas de contact « {id} ».", id=id) + near, hint="omni contact list", code="no-contact"
+        )
     return found
 
 
@@ -60,8 +62,15 @@ def the_channel(loaded: Loaded, channel: str | None) -> str:
 
 def standing(connection: sa.Connection, number: int) -> list[Standing]:
     c = tb.consent.c
-    query = sa.select(c.channel, c.purpose, c.granted, c.at, c.until, c.source).where(c.contact_id == number).order_by(c.channel, c.purpose)
-    return [Standing(r[0], r[1], bool(r[2]), clock.from_ms(r[3]), clock.from_ms(r[4]) if r[4] else None, r[5]) for r in connection.execute(query)]
+    query = (
+        sa.select(c.channel, c.purpose, c.granted, c.at, c.until, c.source)
+        .where(c.contact_id == number)
+        .order_by(c.channel, c.purpose)
+    )
+    return [
+        Standing(r[0], r[1], bool(r[2]), clock.from_ms(r[3]), clock.from_ms(r[4]) if r[4] else None, r[5])
+        for r in connection.execute(query)
+    ]
 
 
 def change_consent(
@@ -74,12 +83,16 @@ def change_consent(
         try:
             kept = f"{proof.name} sha256:{hashlib.sha256(proof.read_bytes()).hexdigest()}"
         except OSError as error:
-            raise OmniError(t("cannot read {path}: {why}", "impossible de lire {path} : {why}", path=proof, why=error.strerror), code="file") from None
+            raise OmniError(
+                t("cannot read {path}: {why}", "impossible de lire {path} : {why}", path=proof, why=error.strerror), code="file"
+            ) from None
     wanted = the_channel(loaded, channel)
     with store.write() as connection:
         number = the_contact(connection, id)
         state = "granted" if granted else "withdrawn"
-        permission = consents.Permission(number, wanted, granted, at or now, until, source or "omni contact consent", kept, state=state)
+        permission = consents.Permission(
+            number, wanted, granted, at or now, until, source or "omni contact consent", kept, state=state
+        )
         changed = consents.record_permissions(connection, [permission], now=now)
         refold_reach(connection, [number], now=now)
         return bool(changed)
@@ -112,6 +125,8 @@ def suppress_address(
                 _, norm = addresses.normalise(name, text, country)
             except Refused as refused:
                 raise OmniError(refused.problem.reason, code="address") from None
-            bar = consents.Bar(name, consents.fingerprint(key, name, norm), reason or "asked", now, until=until, source=source, norm=norm)
+            bar = consents.Bar(
+                name, consents.fingerprint(key, name, norm), reason or "asked", now, until=until, source=source, norm=norm
+            )
             out.append((name, len(suppress(connection, [bar], now=now))))
     return out

@@ -106,7 +106,9 @@ def import_contacts(
     mapping = mapping or guess_mapping(sheet.header, loaded.project)
     sheet = sheet.with_keys(mapping.columns)
     warnings = [*sheet.notes, *check_map(mapping, sheet.header, loaded.project)]
-    plan = Plan(loaded.project, mapping, sheet, now, _key(mapping, key), on_conflict, consents.pepper(loaded.project.project, store.path))
+    plan = Plan(
+        loaded.project, mapping, sheet, now, _key(mapping, key), on_conflict, consents.pepper(loaded.project.project, store.path)
+    )
     run = _Run(store, plan, loaded.root, dry_run=dry_run, progress=progress, size=rows_a_chunk)
     return run.carry_out(tuple(warnings))
 
@@ -140,7 +142,9 @@ class Fill:
 class Plan:
     """Everything about an import that does not change from chunk to chunk."""
 
-    def __init__(self, project: Project, mapping: ImportMap, sheet: Sheet, now: datetime, key: str, on_conflict: str, pepper: bytes) -> None:
+    def __init__(
+        self, project: Project, mapping: ImportMap, sheet: Sheet, now: datetime, key: str, on_conflict: str, pepper: bytes
+    ) -> None:
         self.project, self.mapping, self.sheet, self.now, self.key = project, mapping, sheet, now, key
         self.on_conflict, self.pepper, self.ms = on_conflict, pepper, clock.to_ms(now)
         places = {column: place for place, column in enumerate(sheet.header)}
@@ -149,7 +153,9 @@ class Plan:
             shared = Memory(parser(Target("address", "sms"), project, now))  # one number may reach by sms, WhatsApp and voice
             for target in targets:
                 if target.kind != "ignore":
-                    memory = shared if target.kind == "address" and target.name in PHONES else Memory(parser(target, project, now))
+                    memory = (
+                        shared if target.kind == "address" and target.name in PHONES else Memory(parser(target, project, now))
+                    )
                     self.fills.append(Fill(places[column], column, target, memory))
         self.fills.sort(key=lambda fill: not (fill.target.kind == "built_in" and fill.target.name == "country"))  # phones need it
         self.attributes = tuple(project.contacts.attributes)
@@ -276,7 +282,9 @@ def _add_address(table: Table, channel: str, values: list[Any], norms: list[Any]
 def _write_letters(plan: Plan, table: Table, parts: dict[str, list[Any]]) -> None:
     """A letter can be sent where street and city are known: name, company, extra, street, `postcode city`, region, country."""
     nothing = [None] * table.size
-    columns = [parts.get(name, nothing) for name in ("name", "company", "extra", "street", "postcode", "city", "region", "country")]
+    columns = [
+        parts.get(name, nothing) for name in ("name", "company", "extra", "street", "postcode", "city", "region", "country")
+    ]
     values: list[Any] = []
     from omnicli.text import fold
 
@@ -310,7 +318,9 @@ class _Undo(Exception):
 class _Run:
     """One import being carried out; `seen` says in which row of this file a contact (by its number) stood first."""
 
-    def __init__(self, store: Store, plan: Plan, root: Path, *, dry_run: bool, progress: Callable[[int], None] | None, size: int) -> None:
+    def __init__(
+        self, store: Store, plan: Plan, root: Path, *, dry_run: bool, progress: Callable[[int], None] | None, size: int
+    ) -> None:
         self.store, self.plan, self.dry_run, self.size = store, plan, dry_run, size
         self.progress = progress or (lambda _n: None)
         self.seen = array("l", [0])
@@ -336,7 +346,9 @@ class _Run:
     def _all(self, write: Callable[[], Any]) -> int:
         """Every chunk, each in `write()`; the row at which an interrupted import was taken up."""
         with write() as connection:
-            self.job = imports.begin(connection, kind="contact", fingerprint=self.plan.fingerprint, file=str(self.plan.sheet.path), now=self.plan.ms)
+            self.job = imports.begin(
+                connection, kind="contact", fingerprint=self.plan.fingerprint, file=str(self.plan.sheet.path), now=self.plan.ms
+            )
         self.counts.update(self.job.report.get("counts", {}))
         self.kinds.update(self.job.report.get("kinds", {}))
         if not self.dry_run:
@@ -407,7 +419,9 @@ def _rows(findings: Sequence[Finding]) -> list[tuple[Any, ...]]:
     for f in findings:
         seq = seq + 1 if f.row == before else 1
         before = f.row
-        out.append((f.row, seq, f.line, f.contact, f.column, _kept(f.value), f.kind, f.outcome, f.reason, _kept(f.became), f.same_as_row))
+        out.append(
+            (f.row, seq, f.line, f.contact, f.column, _kept(f.value), f.kind, f.outcome, f.reason, _kept(f.became), f.same_as_row)
+        )
     return out
 
 
@@ -460,7 +474,10 @@ class _Deed:
             self.run.counts["refused"] += 1
             self.out.append(Finding(broken.row, broken.line, None, "", broken.text, "not_a_row", "row refused", broken.reason))
         for place in self.chunk.short:
-            reason = t("the row is shorter than the header: what is missing is empty", "la ligne est plus courte que l'en-tête : le reste est vide")
+            reason = t(
+                "the row is shorter than the header: what is missing is empty",
+                "la ligne est plus courte que l'en-tête : le reste est vide",
+            )
             self._say(place, "", "", Problem("short_row", "repaired", reason))
         if self.table.size:
             who = _Who(self.connection, self.run, self.chunk, self.table)
@@ -524,7 +541,13 @@ class _Deed:
         else:
             reason = t("same address as an earlier row; the earlier row stays as it is",
                        "même adresse qu'une ligne précédente ; la ligne précédente reste telle quelle")  # fmt: skip
-            self._refuse(place, self._column("address", "email"), self._cell(place), Problem("duplicate_key", "row refused", reason), earlier)
+            self._refuse(
+                place,
+                self._column("address", "email"),
+                self._cell(place),
+                Problem("duplicate_key", "row refused", reason),
+                earlier,
+            )
 
     def _would_change(self, place: int, contact_id: int) -> bool:
         return bool(_Change(self, [(place, contact_id)], "replace").find())
@@ -540,7 +563,9 @@ class _Deed:
         index = next((f.place for f in self.plan.fills if f.column == column), None)
         return "" if index is None else self.chunk.cells[place][index]
 
-    def _say(self, place: int, column: str, value: str, problem: Problem, same_as: int | None = None, became: str | None = None) -> None:
+    def _say(
+        self, place: int, column: str, value: str, problem: Problem, same_as: int | None = None, became: str | None = None
+    ) -> None:
         self.out.append(Finding(self.chunk.rows[place], self.chunk.lines[place], self._contact(place), column, value, problem.kind,
                                 problem.outcome, problem.reason, became, same_as))  # fmt: skip
 
@@ -591,12 +616,17 @@ class _Deed:
         cell = self.chunk.cells[place][next(f.place for f in self.plan.fills if f.column == column)]
         capitals = values[place] != spelling
         if row is None:
-            reason = t("same address as somebody in the store: one message at most", "même adresse que quelqu'un de la base : un message au plus")
+            reason = t(
+                "same address as somebody in the store: one message at most",
+                "même adresse que quelqu'un de la base : un message au plus",
+            )
         elif capitals:
             reason = t("same address as an earlier row but for capitals: one message at most",
                        "même adresse qu'une ligne précédente, aux majuscules près : un message au plus")  # fmt: skip
         else:
-            reason = t("same address as an earlier row: one message at most", "même adresse qu'une ligne précédente : un message au plus")
+            reason = t(
+                "same address as an earlier row: one message at most", "même adresse qu'une ligne précédente : un message au plus"
+            )
         self._say(place, column, cell, Problem("same_address", "repaired" if capitals else "kept", reason), row, spelling)
         values[place] = spelling
 
@@ -735,7 +765,9 @@ class _Change:
 
     def write(self) -> set[int]:
         people, addresses, permissions = self._people(), self._addresses(), self._permissions()
-        names = [column for column in self.columns for column in ((column, "f_" + column[2:]) if column in self.copies else (column,))]
+        names = [
+            column for column in self.columns for column in ((column, "f_" + column[2:]) if column in self.copies else (column,))
+        ]
         imports.update(self.connection, "contact", (*names, "changed_at"), [(*row[:-1], self.plan.ms, row[-1]) for row in people])
         imports.put_addresses(self.connection, addresses)
         changed = consents.record_permissions(self.connection, permissions, now=self.plan.now)
@@ -780,7 +812,15 @@ class _Change:
                 before = standing.get((contact_id, channel))
                 if values[place] is None or before == (values[place], norms[place]) or (before and self.policy == "keep"):
                     continue
-                rows.append((contact_id, channel, values[place], norms[place], consents.fingerprint(self.plan.pepper, channel, norms[place])))
+                rows.append(
+                    (
+                        contact_id,
+                        channel,
+                        values[place],
+                        norms[place],
+                        consents.fingerprint(self.plan.pepper, channel, norms[place]),
+                    )
+                )
         return rows
 
     def _permissions(self) -> list[consents.Permission]:

@@ -80,7 +80,9 @@ def read_map(path: Path, project: Project) -> ImportMap:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise OmniError(t("cannot read {path}: {why}", "impossible de lire {path} : {why}", path=path, why=error.strerror), code="map") from None
+        raise OmniError(
+            t("cannot read {path}: {why}", "impossible de lire {path} : {why}", path=path, why=error.strerror), code="map"
+        ) from None
     source, findings = read_source(str(path), raw)
     errors = [f for f in findings if f.severity == "error"]
     if errors:
@@ -207,7 +209,13 @@ def check_map(mapping: ImportMap, header: Sequence[str], project: Project) -> li
     left = [column for column in header if column not in mapping.columns and not column.startswith("omni_")]
     if not left:
         return []
-    return [t("not in the map, so not imported: {columns}", "absentes de la table, donc pas importées : {columns}", columns=", ".join(left))]
+    return [
+        t(
+            "not in the map, so not imported: {columns}",
+            "absentes de la table, donc pas importées : {columns}",
+            columns=", ".join(left),
+        )
+    ]
 
 
 def _once(mapping: ImportMap) -> None:
@@ -245,7 +253,16 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "created": ("created", "created at", "signup date", "registered", "date de creation", "inscrit le"),
 }  # fmt: skip
 _CONSENT = {
-    "state": ("{c} consent", "consent {c}", "{c} opt in", "{c} optin", "opt in {c}", "optin {c}", "accepts {c}", "consentement {c}"),
+    "state": (
+        "{c} consent",
+        "consent {c}",
+        "{c} opt in",
+        "{c} optin",
+        "opt in {c}",
+        "optin {c}",
+        "accepts {c}",
+        "consentement {c}",
+    ),
     "on": ("{c} consent on", "{c} consent date", "consent {c} on", "{c} optin date"),
     "from": ("{c} consent from", "{c} consent source", "consent {c} from"),
 }
@@ -310,6 +327,16 @@ def write_map(mapping: ImportMap, path: Path, source: str) -> None:
 
 
 def _key(column: str) -> str:
-    if re.fullmatch(r"[A-Za-z][\w ]*", column) and column.lower() not in ("yes", "no", "on", "off", "true", "false", "null", "y", "n"):
+    if re.fullmatch(r"[A-Za-z][\w ]*", column) and column.lower() not in (
+        "yes",
+        "no",
+        "on",
+        "off",
+        "true",
+        "false",
+        "null",
+        "y",
+        "n",
+    ):
         return column.strip()
     return '"' + column.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -34,12 +34,13 @@ def _plan(country: str) -> _Plan | None:
     trunk = metadata.national_prefix_for_parsing or ""
     if trunk and not trunk.isdecimal():
         return None
-    main = phonenumbers.PhoneMetadata.metadata_for_region(region_code_for_country_code(metadata.country_code), None)
-    if main is None:
+    main = phonenumbers.PhoneMetadata.metadata_for_region(region_code_for_country_code(metadata.country_code or 0), None)
+    own, general = metadata.general_desc, main.general_desc if main is not None else None
+    if own is None or general is None or own.national_number_pattern is None:
         return None
-    lengths = frozenset(metadata.general_desc.possible_length) & frozenset(main.general_desc.possible_length)
+    lengths = frozenset(own.possible_length) & frozenset(general.possible_length)
     abroad = re.compile(metadata.international_prefix) if metadata.international_prefix else None
-    return _Plan(str(metadata.country_code), trunk, lengths, abroad, re.compile(metadata.general_desc.national_number_pattern))
+    return _Plan(str(metadata.country_code), trunk, lengths, abroad, re.compile(own.national_number_pattern))
 
 
 @lru_cache(maxsize=1)
@@ -80,7 +81,13 @@ def _abroad(digits: str) -> str | None:
             continue
         plan = _plan(country)
         number = digits[width:]
-        if plan is None or not number or len(number) not in plan.lengths or number[0] == "0" or (plan.trunk and number.startswith(plan.trunk)):
+        if (
+            plan is None
+            or not number
+            or len(number) not in plan.lengths
+            or number[0] == "0"
+            or (plan.trunk and number.startswith(plan.trunk))
+        ):
             return None
         return f"+{digits}"
     return None

@@ -38,7 +38,9 @@ def time_zone(text: str) -> tuple[str, Problem | None]:
     if found == text:
         return text, None
     if found:
-        return found, Problem("zone_spelling", "repaired", t("the time zone is written {zone}", "ce fuseau s'écrit {zone}", zone=found))
+        return found, Problem(
+            "zone_spelling", "repaired", t("the time zone is written {zone}", "ce fuseau s'écrit {zone}", zone=found)
+        )
     meant = _meant(text, zones.values())
     hint = f" ({meant}?)" if meant else ""
     raise Refused("no_such_zone", t("no such time zone{hint}", "ce fuseau horaire n'existe pas{hint}", hint=hint))
@@ -78,7 +80,9 @@ def country(text: str) -> tuple[str, Problem | None]:
     names = _names()
     found = text.upper() if text.upper() in _codes() else names.get(fold(text))
     if found:
-        return found, Problem("country_spelling", "repaired", t("the country is written {code}", "ce pays s'écrit {code}", code=found))
+        return found, Problem(
+            "country_spelling", "repaired", t("the country is written {code}", "ce pays s'écrit {code}", code=found)
+        )
     meant = _meant(text, names)
     hint = f" ({names[meant]}?)" if meant else ""
     raise Refused("no_such_country", t("no such country: write its two letters{hint}", "ce pays n'existe pas : écrivez ses deux lettres{hint}",
@@ -86,12 +90,14 @@ def country(text: str) -> tuple[str, Problem | None]:
 
 
 #: ISO 639-1: what nearly every file has, known without Babel.
-_TWO = frozenset(
-    "aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en eo es et eu fa ff fi fj fo fr "
-    "fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li "
-    "ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg "
-    "si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu".split()
-)
+_ISO_639 = """
+    aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en eo es et
+    eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk
+    kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny
+    oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk
+    tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu
+    """
+_TWO = frozenset(_ISO_639.split())
 
 
 @cache
@@ -101,8 +107,36 @@ def _languages() -> tuple[frozenset[str], dict[str, str]]:
 
     names: dict[str, str] = {}
     for spoken in ("fr", "en"):
-        names.update({fold(str(name)): str(code) for code, name in Locale(spoken).languages.items() if re.fullmatch("[a-z]{2,3}", str(code))})
-    for code in ("fr", "en", "de", "es", "it", "nl", "pt", "pl", "sv", "da", "fi", "el", "cs", "ro", "hu", "tr", "ru", "uk", "ar", "zh", "ja"):
+        names.update(
+            {
+                fold(str(name)): str(code)
+                for code, name in Locale(spoken).languages.items()
+                if re.fullmatch("[a-z]{2,3}", str(code))
+            }
+        )
+    for code in (
+        "fr",
+        "en",
+        "de",
+        "es",
+        "it",
+        "nl",
+        "pt",
+        "pl",
+        "sv",
+        "da",
+        "fi",
+        "el",
+        "cs",
+        "ro",
+        "hu",
+        "tr",
+        "ru",
+        "uk",
+        "ar",
+        "zh",
+        "ja",
+    ):
         names[fold(Locale.parse(code).get_language_name(code) or code)] = code
     return _TWO | frozenset(names.values()), names
 

@@ -177,7 +177,19 @@ def _letter_line(text: str) -> Read:
 
 # --- consents -------------------------------------------------------------------------------------------------------
 _GRANTED = YES | {"granted", "opt-in", "optin", "opted in", "subscribed", "accepted", "inscrit", "accordé", "abonné"}
-_DENIED = NO | {"denied", "withdrawn", "opt-out", "optout", "opted out", "unsubscribed", "refused", "refusé", "désinscrit", "retiré", "désabonné"}
+_DENIED = NO | {
+    "denied",
+    "withdrawn",
+    "opt-out",
+    "optout",
+    "opted out",
+    "unsubscribed",
+    "refused",
+    "refusé",
+    "désinscrit",
+    "retiré",
+    "désabonné",
+}
 
 
 def _consent(target: Target, project: Project, at: datetime) -> Callable[[str], Read]:
@@ -229,7 +241,11 @@ def _typed(kind: Kind, text: str, zone: str, written: str, at: datetime) -> Read
     if not bare:
         return None, None, None
     if bare.casefold() in NOTHING and bare not in kind.choices:
-        return None, None, Problem("no_value", "repaired", t("'{word}' was taken as empty", "« {word} » a été pris pour vide", word=bare))
+        return (
+            None,
+            None,
+            Problem("no_value", "repaired", t("'{word}' was taken as empty", "« {word} » a été pris pour vide", word=bare)),
+        )
     if written:
         bare = _read_written(bare, written, at)
     try:
@@ -255,7 +271,11 @@ def _mended(kind: Kind, text: str, zone: str) -> tuple[object, Problem] | None:
         except ValueError:
             return None
         day = instant.astimezone(ZoneInfo(zone)).date() if instant.tzinfo else instant.date()
-        return day, Problem("time_of_day", "repaired", t("the time of day was left out: {day}", "l'heure a été laissée : {day}", day=day.isoformat()))
+        return day, Problem(
+            "time_of_day",
+            "repaired",
+            t("the time of day was left out: {day}", "l'heure a été laissée : {day}", day=day.isoformat()),
+        )
     return None
 
 
@@ -291,4 +311,6 @@ def _read_written(text: str, pattern: str, at: datetime) -> str:
     try:
         return date(year, found["m"], found["d"]).isoformat()
     except ValueError:
-        raise Refused("not_that_date", t("wants a date written {pattern}", "veut une date écrite {pattern}", pattern=pattern)) from None
+        raise Refused(
+            "not_that_date", t("wants a date written {pattern}", "veut une date écrite {pattern}", pattern=pattern)
+        ) from None

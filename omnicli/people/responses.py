@@ -105,7 +105,9 @@ def import_responses(
     return report
 
 
-def _count(store: Store, project: Project, responses: Sequence[Response], report: ResponseReport, *, now: datetime, dry_run: bool) -> None:
+def _count(
+    store: Store, project: Project, responses: Sequence[Response], report: ResponseReport, *, now: datetime, dry_run: bool
+) -> None:
     with store.read() if dry_run else store.write() as connection:
         before = inbox.known(connection, "omni", [r.id for r in responses])
         if not dry_run:
@@ -275,7 +277,9 @@ def read_at(text: str, zone: str) -> datetime:
     try:
         return clock.read_instant(text, zone)
     except ValueError:
-        raise _Wrong("at", t("not a date and time such as 2027-01-04T10:30:00Z", "pas une date et heure telle que 2027-01-04T10:30:00Z")) from None
+        raise _Wrong(
+            "at", t("not a date and time such as 2027-01-04T10:30:00Z", "pas une date et heure telle que 2027-01-04T10:30:00Z")
+        ) from None
 
 
 def typed_response(
@@ -303,7 +307,16 @@ def typed_response(
     where, _, bare = message.rpartition("/") if message else ("", "", None)
     words = (contact, event, clock.iso(at), message or "", channel or "", *(f"{k}={v}" for k, v in sorted(payload.items())))
     key = id or hashlib.sha256("\x1f".join(words).encode()).hexdigest()[:32]
-    return Response(id=key, contact=contact, name=event, at=at, channel=channel, campaign=campaign or where or None, message=bare or None, payload=payload)
+    return Response(
+        id=key,
+        contact=contact,
+        name=event,
+        at=at,
+        channel=channel,
+        campaign=campaign or where or None,
+        message=bare or None,
+        payload=payload,
+    )
 
 
 def list_kinds(pairs: Sequence[str]) -> dict[str, str]:
@@ -312,6 +325,9 @@ def list_kinds(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         old, equals, new = pair.partition("=")
         if not equals:
-            raise OmniError(t("--kind wants THEIRS=OURS, such as click=clicked", "--kind veut LEUR=NÔTRE, tel que click=clicked"), code="usage")
+            raise OmniError(
+                t("--kind wants THEIRS=OURS, such as click=clicked", "--kind veut LEUR=NÔTRE, tel que click=clicked"),
+                code="usage",
+            )
         found[old.strip()] = new.strip()
     return found

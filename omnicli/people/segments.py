@@ -68,7 +68,9 @@ def count(store: Store, loaded: Loaded, text: str, *, now: datetime) -> tuple[in
         return audience.count(connection, who, compiler.parameters(now)), audience.size(connection)
 
 
-def show(store: Store, loaded: Loaded, text: str | None, *, now: datetime, limit: int, after: str | None = None) -> list[audience.Person]:
+def show(
+    store: Store, loaded: Loaded, text: str | None, *, now: datetime, limit: int, after: str | None = None
+) -> list[audience.Person]:
     """The first people of the selection (of everybody without a text), in the order of their ids."""
     assert loaded.project is not None
     if text is None:

@@ -15,6 +15,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -26,7 +27,19 @@ from omnicli.texts import t
 CELL, COLUMNS, SAMPLE = 64 * 1024, 200, 128 * 1024
 DELIMITERS = (",", ";", "\t", "|")
 #: Encodings that a guess among the West European single-byte family is settled to.
-WESTERN = ("cp1252", "latin_1", "iso8859_15", "cp1250", "cp1254", "cp1257", "iso8859_2", "iso8859_9", "mac_roman", "cp850", "cp858")
+WESTERN = (
+    "cp1252",
+    "latin_1",
+    "iso8859_15",
+    "cp1250",
+    "cp1254",
+    "cp1257",
+    "iso8859_2",
+    "iso8859_9",
+    "mac_roman",
+    "cp850",
+    "cp858",
+)
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
@@ -94,7 +107,9 @@ def open_sheet(path: Path) -> Sheet:
         with path.open("rb") as file:
             head = file.read(SAMPLE)
     except OSError as error:
-        raise OmniError(t("cannot read {path}: {why}", "impossible de lire {path} : {why}", path=path, why=error.strerror), code="file") from None
+        raise OmniError(
+            t("cannot read {path}: {why}", "impossible de lire {path} : {why}", path=path, why=error.strerror), code="file"
+        ) from None
     if head.startswith(b"PK\x03\x04"):
         return _xlsx(path)
     for mark, name in _NOT_TABLES:
@@ -182,7 +197,10 @@ def _csv(path: Path, encoding: str, fingerprint: str, notes: tuple[str, ...]) ->
         raise OmniError(t("{path} has {n} columns; at most {most}", "{path} a {n} colonnes ; au plus {most}", path=path, n=len(header), most=COLUMNS),
                         code="file")  # fmt: skip
     if above:
-        notes = (*notes, t("{n} rows above the header were skipped", "{n} lignes au-dessus de l'en-tête ont été passées", n=above))
+        notes = (
+            *notes,
+            t("{n} rows above the header were skipped", "{n} lignes au-dessus de l'en-tête ont été passées", n=above),
+        )
     return Sheet(path, "csv", encoding, header, fingerprint, delimiter, space, above, notes)
 
 
@@ -204,10 +222,8 @@ def _parse(sample: str, delimiter: str, skip_space: bool) -> list[list[str]]:
     csv.field_size_limit(CELL)
     rows: list[list[str]] = []
     reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter, skipinitialspace=skip_space)
-    try:
+    with suppress(csv.Error):  # the reading proper says where
         rows.extend(reader)
-    except csv.Error:
-        pass  # the reading proper says where
     return rows or [[""]]
 
 
@@ -290,7 +306,9 @@ def _odd_row(chunk: Chunk, cells: list[str], width: int, row: int, line: int) ->
     if not any(cell.strip() for cell in cells):
         return
     if len(cells) > width and any(cell.strip() for cell in cells[width:]):
-        reason = t("the row has {n} cells, the header {width}", "la ligne a {n} cellules, l'en-tête {width}", n=len(cells), width=width)
+        reason = t(
+            "the row has {n} cells, the header {width}", "la ligne a {n} cellules, l'en-tête {width}", n=len(cells), width=width
+        )
         chunk.broken.append(Broken(row, line, reason, ",".join(cells)[:500]))
         return
     if len(cells) < width:
@@ -318,7 +336,14 @@ def read_object(line: str) -> dict[str, str]:
     except RecursionError:
         raise ValueError(t("nested too deeply", "imbriqué trop profondément")) from None
     except json.JSONDecodeError as error:
-        raise ValueError(t("not JSON: {why} at column {column}", "pas du JSON : {why} à la colonne {column}", why=error.msg, column=error.colno)) from None
+        raise ValueError(
+            t(
+                "not JSON: {why} at column {column}",
+                "pas du JSON : {why} à la colonne {column}",
+                why=error.msg,
+                column=error.colno,
+            )
+        ) from None
     if not isinstance(found, dict):
         raise ValueError(t("not a JSON object", "pas un objet JSON"))
     out: dict[str, str] = {}
@@ -346,7 +371,9 @@ def _flatten(value: Any, name: str, out: dict[str, str], depth: int) -> None:
             _flatten(inner, f"{name}.{key}" if name else key, out, depth + 1)
     elif isinstance(value, list):
         if any(isinstance(inner, (dict, list)) for inner in value):
-            raise ValueError(t("'{name}' is a list of lists or objects", "« {name} » est une liste de listes ou d'objets", name=name))
+            raise ValueError(
+                t("'{name}' is a list of lists or objects", "« {name} » est une liste de listes ou d'objets", name=name)
+            )
         out[name] = "\x1f".join(_word(inner) for inner in value)
     else:
         out[name] = _word(value)
@@ -370,7 +397,10 @@ def _keys(path: Path, encoding: str) -> tuple[str, ...]:
             except ValueError:
                 continue
     if len(keys) > COLUMNS:
-        raise OmniError(t("{path} has {n} keys; at most {most}", "{path} a {n} clés ; au plus {most}", path=path, n=len(keys), most=COLUMNS), code="file")
+        raise OmniError(
+            t("{path} has {n} keys; at most {most}", "{path} a {n} clés ; au plus {most}", path=path, n=len(keys), most=COLUMNS),
+            code="file",
+        )
     return tuple(keys)
 
 

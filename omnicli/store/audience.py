@@ -53,7 +53,9 @@ def people(
     """People in the order of their ids, from behind `after` (a source id) on."""
     c = tb.contact.c
     names = _names(project)
-    query = sa.select(c.id, c.source_id, c.language, c.country, c.time_zone, c.created_at, c.reach, *(sa.column(a) for a in names))
+    query = sa.select(
+        c.id, c.source_id, c.language, c.country, c.time_zone, c.created_at, c.reach, *(sa.column(a) for a in names)
+    )
     query = query.select_from(tb.contact).where(c.erased_at.is_(None)).order_by(c.source_id).limit(limit)
     if who is not None:
         query = query.where(c.id.in_(who))
@@ -127,14 +129,24 @@ def life(connection: sa.Connection, project: Project, number: int) -> Life:
     """Everything about one contact."""
     c = tb.contact.c
     attributes = project.contacts.attributes
-    columns = [sa.column(attribute_column(name)) for name in attributes]
+    columns: list[sa.ColumnClause[Any]] = [sa.column(attribute_column(name)) for name in attributes]
     row = connection.execute(
         sa.select(c.source_id, c.language, c.country, c.time_zone, c.created_at, c.reach, c.place, c.preferred_channel, c.complaint_until, *columns)
         .select_from(tb.contact).where(c.id == number)
     ).one()  # fmt: skip
     values = {name: from_column(kind_of(a), row[9 + i]) for i, (name, a) in enumerate(attributes.items())}
     name = " ".join(str(values[part]) for part in ("first_name", "last_name") if values.get(part))
-    person = Person(number, row[0], name, row[1], row[2], row[3], clock.from_ms(row[4]), read_reach(row[5]), _addresses(connection, [number]).get(number, {}))
+    person = Person(
+        number,
+        row[0],
+        name,
+        row[1],
+        row[2],
+        row[3],
+        clock.from_ms(row[4]),
+        read_reach(row[5]),
+        _addresses(connection, [number]).get(number, {}),
+    )
     moments = sorted((*_events(connection, number), *_touches(connection, number), *_consents(connection, number), *_passes(connection, number),
                       *_bars(connection, number)), key=lambda m: m.at)  # fmt: skip
     return Life(person, row[6], row[7], {k: v for k, v in values.items() if v is not None}, tuple(moments), tuple(_open(connection, number)),
@@ -155,8 +167,22 @@ def _events(connection: sa.Connection, number: int) -> list[Moment]:
 
 def _touches(connection: sa.Connection, number: int) -> list[Moment]:
     c, e, k = tb.touch.c, tb.enrollment.c, tb.campaign.c
-    query = sa.select(c.touch_key, c.due_at, c.settled_at, c.step, c.message, c.channel, c.send_state, c.reason, c.delivery_state, c.held_by, k.name)
-    query = query.join(tb.enrollment, e.id == c.enrollment_id).join(tb.campaign, k.id == e.campaign_id).where(c.contact_id == number)
+    query = sa.select(
+        c.touch_key,
+        c.due_at,
+        c.settled_at,
+        c.step,
+        c.message,
+        c.channel,
+        c.send_state,
+        c.reason,
+        c.delivery_state,
+        c.held_by,
+        k.name,
+    )
+    query = (
+        query.join(tb.enrollment, e.id == c.enrollment_id).join(tb.campaign, k.id == e.campaign_id).where(c.contact_id == number)
+    )
     out = []
     for row in connection.execute(query):
         facts = {"touch": row[0].hex(), "campaign": row[10], "step": row[3], "message": row[4], "channel": row[5], "reason": row[7], "held_by": row[9],
@@ -167,7 +193,9 @@ def _touches(connection: sa.Connection, number: int) -> list[Moment]:
 
 def _consents(connection: sa.Connection, number: int) -> list[Moment]:
     g = tb.consent_log.c
-    query = sa.select(g.at, g.state, g.channel, g.purpose, g.source, g.proof, g.until).where(g.contact_id == number).order_by(g.id)
+    query = (
+        sa.select(g.at, g.state, g.channel, g.purpose, g.source, g.proof, g.until).where(g.contact_id == number).order_by(g.id)
+    )
     return [Moment(clock.from_ms(r[0]), "consent", r[1], {k: v for k, v in (
         ("channel", r[2]), ("purpose", r[3]), ("source", r[4]), ("proof", r[5]), ("until", clock.from_ms(r[6]) if r[6] else None)) if v is not None})
         for r in connection.execute(query)]  # fmt: skip
@@ -179,7 +207,12 @@ def _passes(connection: sa.Connection, number: int) -> list[Moment]:
     query = sa.select(*columns).join(tb.campaign, k.id == e.campaign_id).where(e.contact_id == number)
     out = []
     for name, count_, entered, ended, reason, persona, held_out in connection.execute(query):
-        facts = {"campaign": name, "pass": count_, **({"persona": persona} if persona else {}), **({"held_out": True} if held_out else {})}
+        facts = {
+            "campaign": name,
+            "pass": count_,
+            **({"persona": persona} if persona else {}),
+            **({"held_out": True} if held_out else {}),
+        }
         out.append(Moment(clock.from_ms(entered), "pass", "entered", facts))
         if ended is not None:
             out.append(Moment(clock.from_ms(ended), "pass", "ended", {**facts, "reason": reason}))
@@ -196,7 +229,11 @@ def _open(connection: sa.Connection, number: int) -> list[dict[str, Any]]:
 def _bars(connection: sa.Connection, number: int) -> list[Moment]:
     a, g = tb.address.c, tb.suppression_log.c
     query = sa.select(g.at, g.state, g.channel, g.scope, g.reason, g.source)
-    query = query.join(tb.address, sa.and_(a.channel == g.channel, a.hmac == g.norm_hmac)).where(a.contact_id == number).order_by(g.id)
+    query = (
+        query.join(tb.address, sa.and_(a.channel == g.channel, a.hmac == g.norm_hmac))
+        .where(a.contact_id == number)
+        .order_by(g.id)
+    )
     return [Moment(clock.from_ms(r[0]), "bar", r[1], {k: v for k, v in (("channel", r[2]), ("scope", r[3]), ("reason", r[4]), ("source", r[5])) if v})
             for r in connection.execute(query)]  # fmt: skip
 
@@ -211,7 +248,9 @@ def ledger(connection: sa.Connection, project: Project) -> dict[str, dict[str, A
         for field_name, attribute in project.events.get(name, {}).items():
             if attribute.kind == "money":
                 column = sa.literal_column(f'event."p_{field_name.replace("-", "_")}"', sa.BigInteger())
-                total = connection.execute(sa.select(sa.func.coalesce(sa.func.sum(column), 0)).select_from(tb.event).where(e.name == name)).scalar_one()
+                total = connection.execute(
+                    sa.select(sa.func.coalesce(sa.func.sum(column), 0)).select_from(tb.event).where(e.name == name)
+                ).scalar_one()
                 found[name][field_name] = (int(total), attribute.currency or project.currency)
     return found
 

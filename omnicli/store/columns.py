@@ -300,7 +300,9 @@ def _time(kind: Kind, value: object, zone: str) -> int:
     try:
         return clock.to_ms(clock.read_instant(str(value), zone))
     except ValueError:
-        raise _refuse(kind, value, t("a date and time such as 2027-01-31 10:00", "une date et heure telle que 2027-01-31 10:00")) from None
+        raise _refuse(
+            kind, value, t("a date and time such as 2027-01-31 10:00", "une date et heure telle que 2027-01-31 10:00")
+        ) from None
 
 
 def _yes_no(kind: Kind, value: object, zone: str) -> int:
@@ -389,7 +391,7 @@ def _contact_column(connection: sa.Connection, project: Project, name: str, befo
     if before is not None:
         word, _, currency = before.partition(" ") if before.startswith("money ") else (before, "", "")
         was = Kind(word, currency or None)
-        stored = sa.column(column)
+        stored: sa.ColumnClause[Any] = sa.column(column)
         rows = connection.execute(sa.select(tables.contact.c.id, stored).where(stored.is_not(None)))
         old = [(row[0], _convert(was, kind, row[1], project.time_zone)) for row in rows]
         _drop(connection, "contact", column)
@@ -401,7 +403,7 @@ def _contact_column(connection: sa.Connection, project: Project, name: str, befo
     contact = sa.table("contact", sa.column("id"), sa.column(column), sa.column(copy))
     if old:
         values = [{"row": i, "v": v, "f": folded(kind, v)} for i, v in old if v is not None]
-        sets = {column: sa.bindparam("v")} | ({copy: sa.bindparam("f")} if kind.name in FOLDED else {})
+        sets: dict[str, Any] = {column: sa.bindparam("v")} | ({copy: sa.bindparam("f")} if kind.name in FOLDED else {})
         if values:
             connection.execute(sa.update(contact).where(contact.c.id == sa.bindparam("row")).values(sets), values)
     if attribute.default is not None:
@@ -435,7 +437,9 @@ def _fill_events(connection: sa.Connection, project: Project, field: str) -> Non
     if not names:
         return
     event = tables.event
-    rows = connection.execute(sa.select(event.c.id, event.c.name, event.c.payload).where(event.c.name.in_(names), event.c.payload.is_not(None)))
+    rows = connection.execute(
+        sa.select(event.c.id, event.c.name, event.c.payload).where(event.c.name.in_(names), event.c.payload.is_not(None))
+    )
     column, values = payload_column(field), []
     for row in rows:
         payload = {f: v for f, v in json.loads(row.payload).items() if f.replace("-", "_") == field}
@@ -447,4 +451,6 @@ def _fill_events(connection: sa.Connection, project: Project, field: str) -> Non
             values.append({"row": row.id, "v": found[column]})
     if values:
         target = sa.table("event", sa.column("id"), sa.column(column))
-        connection.execute(sa.update(target).where(target.c.id == sa.bindparam("row")).values({column: sa.bindparam("v")}), values)
+        connection.execute(
+            sa.update(target).where(target.c.id == sa.bindparam("row")).values({column: sa.bindparam("v")}), values
+        )

@@ -99,18 +99,24 @@ def _refold(connection: sa.Connection, ids: Sequence[int], now: int) -> int:
 def _gathered(connection: sa.Connection, ids: Sequence[int], now: int) -> dict[int, dict[str, dict[str, Any]]]:
     """Contact → channel → what stands: address, bad, granted, until, bar, bar_until."""
     found: dict[int, dict[str, dict[str, Any]]] = {i: {} for i in ids}
-    for row in connection.execute(sa.select(address.c.contact_id, address.c.channel, address.c.bad).where(address.c.contact_id.in_(ids))):
-        found[row[0]].setdefault(row[1], {})["address"] = True
-        if row[2]:
-            found[row[0]][row[1]]["bad"] = row[2]
+    places = sa.select(address.c.contact_id, address.c.channel, address.c.bad).where(address.c.contact_id.in_(ids))
+    for number, channel, bad in connection.execute(places):
+        found[number].setdefault(channel, {}).update({"address": True, **({"bad": bad} if bad else {})})
     query = sa.select(consent.c.contact_id, consent.c.channel, consent.c.granted, consent.c.until)
-    for row in connection.execute(query.where(consent.c.contact_id.in_(ids), consent.c.purpose == "marketing")):
-        found[row[0]].setdefault(row[1], {}).update(granted=row[2], until=row[3])
-    bars = sa.select(address.c.contact_id, address.c.channel, suppression.c.scope, suppression.c.reason, suppression.c.until, suppression.c.at)
-    joined = sa.join(address, suppression, sa.and_(suppression.c.channel == address.c.channel, suppression.c.norm_hmac == address.c.hmac))
-    for row in connection.execute(bars.select_from(joined).where(address.c.contact_id.in_(ids)).order_by(suppression.c.at)):
-        if row[4] is None or row[4] > now:
-            _bar(found[row[0]].setdefault(row[1], {}), row[2], row[3], row[4])
+    for number, channel, granted, until in connection.execute(
+        query.where(consent.c.contact_id.in_(ids), consent.c.purpose == "marketing")
+    ):
+        found[number].setdefault(channel, {}).update(granted=granted, until=until)
+    bars = sa.select(
+        address.c.contact_id, address.c.channel, suppression.c.scope, suppression.c.reason, suppression.c.until, suppression.c.at
+    )
+    joined = sa.join(
+        address, suppression, sa.and_(suppression.c.channel == address.c.channel, suppression.c.norm_hmac == address.c.hmac)
+    )
+    standing = bars.select_from(joined).where(address.c.contact_id.in_(ids)).order_by(suppression.c.at)
+    for number, channel, scope, reason, until, _ in connection.execute(standing):
+        if until is None or until > now:
+            _bar(found[number].setdefault(channel, {}), scope, reason, until)
     return found
 
 
@@ -133,6 +139,7 @@ def _rank(reason: str) -> int:
 
 def _different(connection: sa.Connection, found: dict[int, dict[str, dict[str, Any]]], now: int) -> list[dict[str, Any]]:
     """The contacts whose text differs, with the new one."""
+
     def instant(ms: int | None) -> datetime | None:
         return None if ms is None else clock.from_ms(ms)
 
@@ -240,7 +247,9 @@ def suppress(connection: sa.Connection, bars: Sequence[Bar], *, now: datetime) -
             continue
         values = {"reason": bar.reason, "at": at, "until": until, "source": bar.source}
         if row is None:
-            connection.execute(sa.insert(suppression).values(channel=bar.channel, norm_hmac=bar.norm_hmac, scope=bar.scope, **values))
+            connection.execute(
+                sa.insert(suppression).values(channel=bar.channel, norm_hmac=bar.norm_hmac, scope=bar.scope, **values)
+            )
         else:
             connection.execute(sa.update(suppression).where(*_is(bar)).values(**values))
         _log(connection, bar, "barred", at, ms)
@@ -260,14 +269,18 @@ def lift(connection: sa.Connection, bars: Sequence[Bar], *, now: datetime) -> se
 def bars_of(connection: sa.Connection, contact_id: int, channel: str, reason: str, *, at: datetime, scope: str = "marketing",
             until: datetime | None = None, source: str | None = None) -> list[Bar]:  # fmt: skip
     """The bar on what this contact has as address on the channel: none without an address."""
-    query = sa.select(address.c.hmac, address.c.norm).where(address.c.contact_id == contact_id, address.c.channel == channel, address.c.hmac.is_not(None))
+    query = sa.select(address.c.hmac, address.c.norm).where(
+        address.c.contact_id == contact_id, address.c.channel == channel, address.c.hmac.is_not(None)
+    )
     return [Bar(channel, row[0], reason, at, scope, until, source, row[1]) for row in connection.execute(query)]
 
 
 def mark_bad(connection: sa.Connection, contact_id: int, channel: str, reason: str) -> None:
     """Say that this address is dead (SU-01); call `refold_reach` afterwards."""
     connection.execute(
-        sa.update(address).where(address.c.contact_id == contact_id, address.c.channel == channel, address.c.bad.is_(None)).values(bad=reason)
+        sa.update(address)
+        .where(address.c.contact_id == contact_id, address.c.channel == channel, address.c.bad.is_(None))
+        .values(bad=reason)
     )
 
 

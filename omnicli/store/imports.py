@@ -32,22 +32,45 @@ def begin(connection: sa.Connection, *, kind: str, fingerprint: str, file: str, 
     """The job of this fingerprint: a new one, the one that was interrupted, or the finished one begun again."""
     found = connection.execute(sa.select(job).where(job.c.fingerprint == fingerprint)).first()
     if found is None:
-        made = connection.execute(sa.insert(job).values(kind=kind, fingerprint=fingerprint, file=file, started_at=now, rows_done=0))
-        return Job(int(made.inserted_primary_key[0]), 0, False, {})
+        made = connection.execute(
+            sa.insert(job).values(kind=kind, fingerprint=fingerprint, file=file, started_at=now, rows_done=0)
+        )
+        key = made.inserted_primary_key
+        assert key is not None
+        return Job(int(key[0]), 0, False, {})
     if found.finished_at is None:
         return Job(found.id, found.rows_done, False, json.loads(found.report or "{}"))
     connection.execute(sa.delete(row_of).where(row_of.c.import_id == found.id))
-    connection.execute(sa.update(job).where(job.c.id == found.id).values(file=file, started_at=now, rows_done=0, finished_at=None, report=None))
+    connection.execute(
+        sa.update(job).where(job.c.id == found.id).values(file=file, started_at=now, rows_done=0, finished_at=None, report=None)
+    )
     return Job(found.id, 0, True, {})
 
 
-def advance(connection: sa.Connection, job_id: int, *, rows_done: int, report: Mapping[str, Any], finished: int | None = None) -> None:
-    connection.execute(sa.update(job).where(job.c.id == job_id).values(rows_done=rows_done, report=json.dumps(report), finished_at=finished))
+def advance(
+    connection: sa.Connection, job_id: int, *, rows_done: int, report: Mapping[str, Any], finished: int | None = None
+) -> None:
+    connection.execute(
+        sa.update(job).where(job.c.id == job_id).values(rows_done=rows_done, report=json.dumps(report), finished_at=finished)
+    )
 
 
 def note(connection: sa.Connection, job_id: int, findings: Sequence[tuple[Any, ...]]) -> None:
     """Rows of `import_row`: (row_no, seq, line, contact, column, value, kind, outcome, reason, became, same_as_row)."""
-    columns = ("import_id", "row_no", "seq", "line", "contact", "column", "value", "kind", "outcome", "reason", "became", "same_as_row")
+    columns = (
+        "import_id",
+        "row_no",
+        "seq",
+        "line",
+        "contact",
+        "column",
+        "value",
+        "kind",
+        "outcome",
+        "reason",
+        "became",
+        "same_as_row",
+    )
     insert(connection, "import_row", columns, [(job_id, *finding) for finding in findings])
 
 
@@ -121,7 +144,9 @@ def bars(connection: sa.Connection, marks: Sequence[bytes]) -> dict[bytes, set[s
     """fingerprint → the reasons of the bars on it."""
     found: dict[bytes, set[str]] = {}
     for start in range(0, len(marks), 900):
-        query = sa.select(suppression.c.norm_hmac, suppression.c.reason).where(suppression.c.norm_hmac.in_(marks[start : start + 900]))
+        query = sa.select(suppression.c.norm_hmac, suppression.c.reason).where(
+            suppression.c.norm_hmac.in_(marks[start : start + 900])
+        )
         for mark, reason in connection.execute(query):
             found.setdefault(mark, set()).add(reason)
     return found
@@ -129,7 +154,7 @@ def bars(connection: sa.Connection, marks: Sequence[bytes]) -> dict[bytes, set[s
 
 def people(connection: sa.Connection, contact_ids: Sequence[int], columns: Sequence[str]) -> dict[int, tuple[Any, ...]]:
     """contact id → the values of these columns."""
-    chosen = [sa.column(name) for name in ("id", *columns)]
+    chosen: list[sa.ColumnClause[Any]] = [sa.column(name) for name in ("id", *columns)]
     query = sa.select(*chosen).select_from(contact).where(_among(connection, contact.c.id, list(contact_ids)))
     return {row[0]: tuple(row[1:]) for row in connection.execute(query)}
 

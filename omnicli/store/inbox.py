@@ -42,7 +42,9 @@ def receive(connection: sa.Connection, responses: Iterable[Response], *, now: da
     )
     at, new, waiting = clock.to_ms(now), 0, iter(responses)
     while chunk := list(islice(waiting, ROWS)):
-        rows = [{"provider": r.source, "key": dedup_key(r.source, r.id), "id": r.id, "raw": write_raw(r), "at": at} for r in chunk]
+        rows = [
+            {"provider": r.source, "key": dedup_key(r.source, r.id), "id": r.id, "raw": write_raw(r), "at": at} for r in chunk
+        ]
         new += connection.execute(sa.text(insert), rows).rowcount
     return new
 
@@ -106,13 +108,17 @@ def unfold_unmatched(connection: sa.Connection, contacts: Sequence[str]) -> int:
         if json.loads(raw)["contact"] in wanted:
             back.append({"p": provider, "k": key})
     if back:
-        connection.execute(sa.text("UPDATE inbox SET folded_at = NULL, outcome = NULL WHERE provider = :p AND dedup_key = :k"), back)
+        connection.execute(
+            sa.text("UPDATE inbox SET folded_at = NULL, outcome = NULL WHERE provider = :p AND dedup_key = :k"), back
+        )
     return len(back)
 
 
 def unmatched(connection: sa.Connection) -> int:
     """How many responses name a contact that is not in the store."""
-    return int(connection.execute(sa.select(sa.func.count()).select_from(inbox).where(inbox.c.outcome == "unmatched")).scalar_one())
+    return int(
+        connection.execute(sa.select(sa.func.count()).select_from(inbox).where(inbox.c.outcome == "unmatched")).scalar_one()
+    )
 
 
 def listed(connection: sa.Connection, *, since: datetime | None = None, outcome: str | None = None, limit: int | None = None,

@@ -100,10 +100,19 @@ def check(store: Store, project: Project, *, now: datetime) -> list[Check]:
             wrong = [line for line in said if line != "ok"]
             found.append(Check("integrity", t("the file is whole", "le fichier est intact"), len(wrong), "; ".join(wrong[:3])))
             orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-            found.append(Check("orphans", t("no orphans", "pas d'orphelins"), len(orphans), ", ".join(sorted({str(row[0]) for row in orphans}))))
+            found.append(
+                Check(
+                    "orphans",
+                    t("no orphans", "pas d'orphelins"),
+                    len(orphans),
+                    ", ".join(sorted({str(row[0]) for row in orphans})),
+                )
+            )
             stand = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars())
             missing = sorted(set(triggers.triggers()) - stand)
-            found.append(Check("triggers", t("every trigger stands", "tous les déclencheurs sont là"), len(missing), ", ".join(missing)))
+            found.append(
+                Check("triggers", t("every trigger stands", "tous les déclencheurs sont là"), len(missing), ", ".join(missing))
+            )
         for name, (english, french, query) in INVARIANTS.items():
             rows = connection.execute(sa.text(f"SELECT count(*) FROM ({query}) AS broken")).scalar_one()
             found.append(Check(name, t(english, french), int(rows)))
@@ -117,7 +126,10 @@ def _stale_reach(connection: sa.Connection, now: datetime) -> int:
     from omnicli.store import consents
 
     ids = list(connection.execute(sa.select(tables.contact.c.id).where(tables.contact.c.erased_at.is_(None))).scalars())
-    return sum(len(consents.stale(connection, ids[start : start + consents.ROWS], now=now)) for start in range(0, len(ids), consents.ROWS))
+    return sum(
+        len(consents.stale(connection, ids[start : start + consents.ROWS], now=now))
+        for start in range(0, len(ids), consents.ROWS)
+    )
 
 
 # --- backup ---------------------------------------------------------------------------------------------------------
@@ -152,7 +164,10 @@ def backup(store: Store, *, now: datetime, to: Path | None = None) -> Path:
 
 
 def _look_through(copy: sqlite3.Connection, target: Path) -> dict[str, int]:
-    if copy.execute("PRAGMA integrity_check").fetchone() != ("ok",) or copy.execute("PRAGMA foreign_key_check").fetchone() is not None:
+    if (
+        copy.execute("PRAGMA integrity_check").fetchone() != ("ok",)
+        or copy.execute("PRAGMA foreign_key_check").fetchone() is not None
+    ):
         raise OmniError(t("the copy is not whole: {path}", "la copie n'est pas intacte : {path}", path=target), hint="omni db check", code="backup",
                         exit=Exit.REFUSED)  # fmt: skip
     return {name: int(copy.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]) for name in tables.metadata.tables}
@@ -162,7 +177,11 @@ def _look_through(copy: sqlite3.Connection, target: Path) -> dict[str, int]:
 def reset(path: Path, outbox: Path) -> list[Path]:
     """Take away a sandbox's store and outbox; what was there."""
     if path.stem == "live":
-        raise OmniError(t("the live store is never reset", "les données réelles ne se remettent pas à zéro"), code="refused", exit=Exit.REFUSED)
+        raise OmniError(
+            t("the live store is never reset", "les données réelles ne se remettent pas à zéro"),
+            code="refused",
+            exit=Exit.REFUSED,
+        )
     gone = []
     for name in (path, *(Path(f"{path}{end}") for end in ("-wal", "-shm", ".writer"))):
         if name.exists():

@@ -18,7 +18,9 @@ import yaml
 HERE = Path(__file__).parent
 DATA = HERE.parents[1].parent / "shared" / "data" / "contacts"
 pytestmark = pytest.mark.skipif(not (DATA / "maison-lune-contacts.csv").exists(), reason=f"{DATA} is not there")
-KNOWN = json.loads((DATA / "maison-lune.known.json").read_text()) if (DATA / "maison-lune.known.json").exists() else {"contacts": []}
+KNOWN = (
+    json.loads((DATA / "maison-lune.known.json").read_text()) if (DATA / "maison-lune.known.json").exists() else {"contacts": []}
+)
 QUESTIONS = {q[0]: q[1:] for q in yaml.load((HERE / "questions.yaml").read_text(), Loader=yaml.BaseLoader)}
 
 
@@ -67,11 +69,14 @@ def test_the_store_holds_what_the_report_says(lune):
     for dirty in json.loads((DATA / "maison-lune-contacts.dirty.json").read_text()):
         if "email" in dirty["expect"]:
             found = connection.execute(
-                "SELECT value FROM contact LEFT JOIN address ON contact_id = contact.id AND channel = 'email' WHERE source_id = ?", (dirty["id"],)
+                "SELECT value FROM contact LEFT JOIN address ON contact_id = contact.id AND channel = 'email' WHERE source_id = ?",
+                (dirty["id"],),
             ).fetchone()
             assert found[0] == dirty["expect"]["email"]
         if "first_name" in dirty["expect"]:
-            assert connection.execute("SELECT a_first_name FROM contact WHERE source_id = ?", (dirty["id"],)).fetchone() == ("Anne - Lise",)
+            assert connection.execute("SELECT a_first_name FROM contact WHERE source_id = ?", (dirty["id"],)).fetchone() == (
+                "Anne - Lise",
+            )
 
 
 def test_responses_are_counted_once_and_worth_what_they_are(lune):
@@ -94,7 +99,18 @@ def test_a_question_about_the_base_has_its_known_answer(lune, known, capsys):
     from omnicli.cli.main import run
 
     condition, *at = QUESTIONS[known["question"]]
-    words = ["segment", "count", condition, "--json", "--lang", "en", "-C", str(lune[0]), "--as-of", at[0] if at else "2026-11-21"]
+    words = [
+        "segment",
+        "count",
+        condition,
+        "--json",
+        "--lang",
+        "en",
+        "-C",
+        str(lune[0]),
+        "--as-of",
+        at[0] if at else "2026-11-21",
+    ]
     assert run(words) == 0
     assert json.loads(capsys.readouterr().out)["result"]["count"] == known["contacts"]
 

@@ -34,7 +34,14 @@ def test_people_come_in_with_addresses_consents_defaults_and_reach(tmp_path):
     report = brought(store, loaded, a_file(tmp_path, HEAD + "7,Léa,lea@example.com,06 39 98 12 34,FR,,yes,2026-12-01\n"), MAP)
     assert (report.new, report.findings) == (1, ())
     assert rows(store, "SELECT source_id, a_first_name, f_first_name, country, a_orders, reach FROM contact") == [
-        ("7", "Léa", "lea", "FR", 0.0, '{"email":[1,1,null,null,null,null],"sms":[1,null,null,null,null,null],"whatsapp":[1,null,null,null,null,null]}')
+        (
+            "7",
+            "Léa",
+            "lea",
+            "FR",
+            0.0,
+            '{"email":[1,1,null,null,null,null],"sms":[1,null,null,null,null,null],"whatsapp":[1,null,null,null,null,null]}',
+        )
     ]
     assert rows(store, "SELECT channel, value, norm FROM address ORDER BY channel") == [
         ("email", "lea@example.com", "lea@example.com"), ("sms", "+33639981234", "+33639981234"), ("whatsapp", "+33639981234", "+33639981234"),
@@ -54,12 +61,18 @@ def test_a_second_import_of_the_same_file_changes_nothing_at_all(tmp_path):
         again = brought(store, loaded, file, MAP, on_conflict=policy)
         assert (again.new, again.changed, again.same, again.refused) == (0, 0, 50, 1)
         assert told(again) == told(before)
-        assert state == (rows(store, "SELECT * FROM contact"), rows(store, "SELECT * FROM address"), rows(store, "SELECT * FROM consent_log"))
+        assert state == (
+            rows(store, "SELECT * FROM contact"),
+            rows(store, "SELECT * FROM address"),
+            rows(store, "SELECT * FROM consent_log"),
+        )
 
 
 def test_the_same_person_twice_is_harmless_another_person_of_the_same_id_refused(tmp_path):
     store, loaded = a_shop(tmp_path)
-    file = a_file(tmp_path, HEAD + "7,Léa,lea@example.com,,FR,1,,\n7,Léa,lea@example.com,,FR,1,,\n7,Paul,paul@example.com,,FR,1,,\n")
+    file = a_file(
+        tmp_path, HEAD + "7,Léa,lea@example.com,,FR,1,,\n7,Léa,lea@example.com,,FR,1,,\n7,Paul,paul@example.com,,FR,1,,\n"
+    )
     for size in (5000, 1):
         report = brought(store, loaded, file, MAP, rows_a_chunk=size)
         assert (report.rows, report.new + report.same, report.repeated, report.refused) == (3, 1, 1, 1)
@@ -72,7 +85,9 @@ def test_the_same_person_twice_is_harmless_another_person_of_the_same_id_refused
 )  # fmt: skip
 def test_conflicts_keep_or_replace_and_an_empty_cell_takes_nothing_away(tmp_path, policy, name, city, orders):
     store, loaded = a_shop(tmp_path)
-    brought(store, loaded, a_file(tmp_path, "id,first_name,orders\n7,Léa,4\n"), "id: id\nfirst_name: first_name\norders: orders\n")
+    brought(
+        store, loaded, a_file(tmp_path, "id,first_name,orders\n7,Léa,4\n"), "id: id\nfirst_name: first_name\norders: orders\n"
+    )
     other = a_file(tmp_path, "id,first_name,city,orders\n7,Lea,Lyon,\n", "other.csv")
     report = brought(store, loaded, other, "id: id\nfirst_name: first_name\ncity: city\norders: orders\n", on_conflict=policy)
     assert (report.new, report.changed) == (0, 1)
@@ -104,7 +119,13 @@ def test_no_import_lifts_a_bar_and_a_bar_waits_for_who_comes_later(tmp_path):
     report = brought(store, loaded, a_file(tmp_path, HEAD + "7,Léa,lea@example.com,,FR,1,yes,2026-12-01\n"), MAP)
     assert report.new == 1
     assert rows(store, "SELECT reach FROM contact") == [('{"email":[1,1,null,null,"asked by phone",null]}',)]
-    brought(store, loaded, a_file(tmp_path, HEAD + "7,Léa,lea@example.com,,FR,1,yes,2027-01-02\n", "b.csv"), MAP, on_conflict="replace")
+    brought(
+        store,
+        loaded,
+        a_file(tmp_path, HEAD + "7,Léa,lea@example.com,,FR,1,yes,2027-01-02\n", "b.csv"),
+        MAP,
+        on_conflict="replace",
+    )
     assert "asked by phone" in str(rows(store, "SELECT reach FROM contact"))
 
 
@@ -114,7 +135,9 @@ def test_who_was_erased_is_not_brought_back(tmp_path):
     with store.write() as connection:
         bar = consents.Bar("email", consents.fingerprint(key, "email", "lea@example.com"), "erased", NOW, scope="all")
         consents.suppress(connection, [bar], now=NOW)
-    report = brought(store, loaded, a_file(tmp_path, HEAD + "7,Léa,lea@example.com,,FR,1,,\n8,Ana,ana@example.com,,FR,1,,\n"), MAP)
+    report = brought(
+        store, loaded, a_file(tmp_path, HEAD + "7,Léa,lea@example.com,,FR,1,,\n8,Ana,ana@example.com,,FR,1,,\n"), MAP
+    )
     assert (report.new, report.refused, report.findings[0].kind) == (1, 1, "erased")
 
 
@@ -132,7 +155,9 @@ def test_two_people_with_one_address_are_both_kept_spelt_alike_and_said(tmp_path
 def test_without_an_id_the_address_is_who_somebody_is(tmp_path):
     store, loaded = a_shop(tmp_path)
     mapping = "email: address.email\nfirst_name: first_name\n"
-    report = brought(store, loaded, a_file(tmp_path, "email,first_name\nLea@example.com,Léa\nnobody,X\nlea@EXAMPLE.com,Paul\n"), mapping)
+    report = brought(
+        store, loaded, a_file(tmp_path, "email,first_name\nLea@example.com,Léa\nnobody,X\nlea@EXAMPLE.com,Paul\n"), mapping
+    )
     assert (report.new, report.refused) == (1, 2)
     assert [f.kind for f in report.findings] == ["no_key", "duplicate_key"]
     assert rows(store, "SELECT source_id FROM contact") == [("lea@example.com",)]
@@ -175,7 +200,11 @@ def test_forms_add_up_take_the_month_and_read_other_spellings_of_dates(tmp_path)
     mapping = "id: id\nwine: {add_to: spend}\ncheese: {add_to: spend}\nborn: [{to: birth_date, written: dd/mm/yyyy}]\nsince: {month_of: birth_month}\n"
     file = a_file(tmp_path, "id,wine,cheese,born,since\n1,10,2.50,31.12.1990,2020-11-05\n2,,,,\n3,5,,1/2/2001,\n")
     brought(store, loaded, file, mapping)
-    assert rows(store, "SELECT a_spend, a_birth_date, a_birth_month FROM contact") == [(1250, "1990-12-31", 11.0), (None, None, None), (500, "2001-02-01", None)]
+    assert rows(store, "SELECT a_spend, a_birth_date, a_birth_month FROM contact") == [
+        (1250, "1990-12-31", 11.0),
+        (None, None, None),
+        (500, "2001-02-01", None),
+    ]
 
 
 def test_a_letter_goes_where_street_and_city_are_known(tmp_path):
@@ -187,7 +216,9 @@ def test_a_letter_goes_where_street_and_city_are_known(tmp_path):
 
 def test_what_was_lost_is_in_a_file_that_can_be_mended_and_imported(tmp_path):
     store, loaded = a_shop(tmp_path)
-    file = a_file(tmp_path, HEAD + "1,=1+1,bad,,FR,1,,\n2,Ana,ana@example.com,,FR,1,,\n,X,x@example.com,,FR,1,,\n4,a,b,c,d,e,f,g,h\n")
+    file = a_file(
+        tmp_path, HEAD + "1,=1+1,bad,,FR,1,,\n2,Ana,ana@example.com,,FR,1,,\n,X,x@example.com,,FR,1,,\n4,a,b,c,d,e,f,g,h\n"
+    )
     report = brought(store, loaded, file, MAP)
     assert report.refused == 2
     with report.refused_file.open(newline="") as kept:
@@ -238,8 +269,26 @@ def test_json_lines_come_in_too_with_lists_and_half_characters_refused(tmp_path)
 def test_naughty_strings_in_every_column_are_kept_or_refused_never_a_crash(tmp_path):
     store, loaded = a_shop(tmp_path)
     strings = json.loads((SHARED / "torture" / "blns" / "blns.json").read_text())
-    strings += [s for s in json.loads((SHARED / "torture" / "omni-extra" / "inputs.json").read_text())["text_values"] if isinstance(s, str) and len(s) < 60_000]
-    columns = ["first_name", "email", "mobile", "country", "orders", "spend", "vip", "birth_date", "source", "interests", "zone", "ok", "on"]
+    strings += [
+        s
+        for s in json.loads((SHARED / "torture" / "omni-extra" / "inputs.json").read_text())["text_values"]
+        if isinstance(s, str) and len(s) < 60_000
+    ]
+    columns = [
+        "first_name",
+        "email",
+        "mobile",
+        "country",
+        "orders",
+        "spend",
+        "vip",
+        "birth_date",
+        "source",
+        "interests",
+        "zone",
+        "ok",
+        "on",
+    ]
     lines = [json.dumps({"id": str(n), **dict.fromkeys(columns, text)}) for n, text in enumerate(strings)]
     mapping = (
         "id: id\nfirst_name: first_name\nemail: address.email\nmobile: address.sms\ncountry: country\norders: orders\nspend: spend\nvip: vip\n"
@@ -280,14 +329,20 @@ def test_a_kill_in_mid_file_is_taken_up_where_it_stood(tmp_path):
     expected = brought(whole, loaded, tmp_path / "whole" / "people.csv", MAP, rows_a_chunk=100)
     a_map(same, MAP)
     script = KILLED.format(tests=os.path.dirname(__file__), root=str(tmp_path / "killed"))
-    died = subprocess.run([sys.executable, "-c", script], env={**os.environ, "OMNI_TEST": "1", "OMNI_CRASH_AT": "F17"}, check=False)
+    died = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, "OMNI_TEST": "1", "OMNI_CRASH_AT": "F17"}, check=False
+    )
     assert died.returncode == -signal.SIGKILL
     assert rows(killed, "SELECT rows_done, finished_at FROM import_job") == [(100, None)]
 
-    report = import_contacts(killed, same, tmp_path / "killed" / "people.csv", mapping=a_map(same, MAP), now=NOW, rows_a_chunk=100)
+    report = import_contacts(
+        killed, same, tmp_path / "killed" / "people.csv", mapping=a_map(same, MAP), now=NOW, rows_a_chunk=100
+    )
     assert report.resumed_at == 100
     assert (report.new, report.refused, report.rows) == (expected.new, expected.refused, expected.rows)
-    assert [(f.row, f.kind, f.same_as_row) for f in report.findings] == [(f.row, f.kind, f.same_as_row) for f in expected.findings]
+    assert [(f.row, f.kind, f.same_as_row) for f in report.findings] == [
+        (f.row, f.kind, f.same_as_row) for f in expected.findings
+    ]
     assert report.refused_file.read_text() == expected.refused_file.read_text()
     query = "SELECT uid, source_id, reach, a_orders FROM contact ORDER BY source_id"
     assert rows(killed, query) == rows(whole, query)

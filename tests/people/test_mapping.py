@@ -53,7 +53,9 @@ def test_a_column_that_the_file_lacks_is_an_error_and_one_the_map_lacks_is_said(
     with pytest.raises(OmniError) as error:
         check_map(mapping, ("email", "city"), loaded.project)
     assert error.value.hint == "did you mean 'email'?"
-    assert check_map(a_map(loaded, "email: address.email\n"), ("email", "city"), loaded.project) == ["not in the map, so not imported: city"]
+    assert check_map(a_map(loaded, "email: address.email\n"), ("email", "city"), loaded.project) == [
+        "not in the map, so not imported: city"
+    ]
 
 
 def test_two_columns_may_not_fill_one_attribute_unless_they_are_summed(tmp_path):
@@ -66,7 +68,18 @@ def test_two_columns_may_not_fill_one_attribute_unless_they_are_summed(tmp_path)
 
 def test_a_guess_reads_headers_in_both_languages_and_can_be_read_back(tmp_path):
     _, loaded = a_shop(tmp_path)
-    header = ("Identifiant", "Adresse e-mail", "Téléphone", "First Name", "Ville", "Code postal", "email_consent", "Langue", "Note interne", "yes")
+    header = (
+        "Identifiant",
+        "Adresse e-mail",
+        "Téléphone",
+        "First Name",
+        "Ville",
+        "Code postal",
+        "email_consent",
+        "Langue",
+        "Note interne",
+        "yes",
+    )
     guessed = guess_mapping(header, loaded.project)
     assert [" ".join(map(str, targets)) for targets in guessed.columns.values()] == [
         "id", "address.email", "address.sms address.whatsapp", "first_name", "address.letter.city", "address.letter.postcode", "consent.email",

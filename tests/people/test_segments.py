@@ -28,7 +28,11 @@ def test_a_segment_is_counted_shown_and_explained(shop):
     assert [p.id for p in segments.show(store, loaded, "orders >= 5", now=NOW, limit=2)] == ["5", "6"]
     assert [p.id for p in segments.show(store, loaded, "orders >= 5", now=NOW, limit=2, after="6")] == ["7", "8"]
     total, of, clauses = segments.explain(store, loaded, "orders >= 5 and consent.email", now=NOW)
-    assert (total, of, [(c.text, c.matches, c.excludes, c.only) for c in clauses]) == (3, 10, [("orders >= 5", 5, 5, 2), ("consent.email", 5, 5, 2)])
+    assert (total, of, [(c.text, c.matches, c.excludes, c.only) for c in clauses]) == (
+        3,
+        10,
+        [("orders >= 5", 5, 5, 2), ("consent.email", 5, 5, 2)],
+    )
 
 
 def test_the_name_of_a_segment_is_a_question_too(shop):
@@ -55,7 +59,9 @@ def test_consent_by_hand_is_appended_with_its_proof(shop, tmp_path):
     log = rows(store, "SELECT state, source, substr(proof, 1, 16) FROM consent_log WHERE channel = 'sms'")
     assert log == [("granted", "form", "form.pdf sha256:"), ("withdrawn", "omni contact consent", None)]
     with store.read() as connection:
-        assert [(c.channel, c.granted) for c in deeds.standing(connection, deeds.the_contact(connection, "0"))] == [("sms", False)]
+        assert [(c.channel, c.granted) for c in deeds.standing(connection, deeds.the_contact(connection, "0"))] == [
+            ("sms", False)
+        ]
 
 
 def test_a_bar_hits_everybody_with_the_address_and_ends_when_told(shop):

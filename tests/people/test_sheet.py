@@ -24,7 +24,9 @@ def read(path):
 @pytest.mark.parametrize("name", sorted(p.stem for p in (SPECTRUM / "csvs").glob("*.csv")) or ["absent"])
 def test_every_csv_of_the_spectrum_reads_as_its_json_says(name):
     sheet, cells = read(SPECTRUM / "csvs" / f"{name}.csv")
-    assert [dict(zip(sheet.header, row, strict=True)) for row in cells] == json.loads((SPECTRUM / "json" / f"{name}.json").read_text())
+    assert [dict(zip(sheet.header, row, strict=True)) for row in cells] == json.loads(
+        (SPECTRUM / "json" / f"{name}.json").read_text()
+    )
 
 
 @pytest.mark.skipif(not HORROR.is_dir(), reason=f"{HORROR} is not there")
@@ -109,15 +111,25 @@ def test_columns_without_a_name_or_with_one_twice_get_one():
 
 
 def test_json_lines_are_flat_texts_and_keys_may_turn_up_late(tmp_path):
-    lines = ['{"id": 1, "a": {"b": true}, "tags": ["x", "y"], "n": 1.50}', "{", '{"id": 2, "late": null}', '{"id": 3, "id": 4}', "[1]"]
+    lines = [
+        '{"id": 1, "a": {"b": true}, "tags": ["x", "y"], "n": 1.50}',
+        "{",
+        '{"id": 2, "late": null}',
+        '{"id": 3, "id": 4}',
+        "[1]",
+    ]
     (chunk,) = open_sheet(a_file(tmp_path, "\n".join(lines), "people.jsonl")).chunks()
     assert chunk.header == ("id", "a.b", "tags", "n", "late")
     assert chunk.cells == [["1", "yes", "x\x1fy", "1.50", ""], ["2", "", "", "", ""]]
-    assert [(b.line, b.reason.split(":")[0]) for b in chunk.broken] == [(2, "not JSON"), (4, "the key 'id' stands twice"), (5, "not a JSON object")]
+    assert [(b.line, b.reason.split(":")[0]) for b in chunk.broken] == [
+        (2, "not JSON"),
+        (4, "the key 'id' stands twice"),
+        (5, "not a JSON object"),
+    ]
 
 
 def test_a_key_that_comes_after_a_thousand_lines_is_read(tmp_path):
-    lines = ['{"id": "%d"}' % i for i in range(1500)] + ['{"id": "x", "campaign": "noel"}']
+    lines = [json.dumps({"id": str(i)}) for i in range(1500)] + ['{"id": "x", "campaign": "noel"}']
     sheet = open_sheet(a_file(tmp_path, "\n".join(lines), "people.jsonl"))
     chunks = list(sheet.chunks(500))
     assert chunks[-1].header == ("id", "campaign")

@@ -17,7 +17,13 @@ NOW = datetime(2027, 1, 4, 10, 30, tzinfo=UTC)
 MS = 1798885800000
 
 
-def a_project(root: Path, *, name: str = "boutique", attributes: str = "city: text", events: str = "purchase: {value: money EUR, place: code}") -> Project:
+def a_project(
+    root: Path,
+    *,
+    name: str = "boutique",
+    attributes: str = "city: text",
+    events: str = "purchase: {value: money EUR, place: code}",
+) -> Project:
     text = f"project: {name}\nlanguages: [fr]\ntime_zone: Europe/Paris\nchannels: {{email: {{provider: smtp}}}}\n"
     text += f"contacts: {{attributes: {{{attributes}}}}}\nevents: {{{events}}}\n"
     root.mkdir(parents=True, exist_ok=True)

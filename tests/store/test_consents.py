@@ -32,7 +32,11 @@ def reach(store, number=1):
 
 
 def test_the_newest_statement_stands_and_of_two_at_once_the_refusal(store):
-    said = [Permission(1, "email", True, NOW), Permission(1, "email", False, NOW), Permission(1, "email", True, NOW - timedelta(days=1))]
+    said = [
+        Permission(1, "email", True, NOW),
+        Permission(1, "email", False, NOW),
+        Permission(1, "email", True, NOW - timedelta(days=1)),
+    ]
     with store.write() as connection:
         assert consents.record_permissions(connection, said, now=NOW) == {1}
         consents.refold_reach(connection, [1], now=NOW)
@@ -90,7 +94,9 @@ def test_fingerprints_are_keyed_by_project_and_channel(tmp_path):
 def test_a_response_is_stored_once_by_source_and_id_and_comes_back_equal(store):
     response = Response("r1", "c1", "replied", NOW, channel="sms", payload={"text": "Oui\n…"})
     with store.write() as connection:
-        assert inbox.receive(connection, [response, response, Response("r1", "c1", "replied", NOW, source="twilio")], now=NOW) == 2
+        assert (
+            inbox.receive(connection, [response, response, Response("r1", "c1", "replied", NOW, source="twilio")], now=NOW) == 2
+        )
         assert inbox.receive(connection, [response], now=NOW) == 0
         assert inbox.known(connection, "omni", ["r1", "r2"]) == {"r1"}
         arrivals = inbox.unfolded(connection)

@@ -16,8 +16,13 @@ from omnicli.store.preparing import prepare
 
 def schema(store):
     with store.read() as connection:
-        found = connection.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' AND tbl_name <> 'alembic_version' ORDER BY type, name")
-        return [(kind, name, table, clauses(sql or "") if kind == "table" else " ".join((sql or "").split())) for kind, name, table, sql in found]
+        found = connection.exec_driver_sql(
+            "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' AND tbl_name <> 'alembic_version' ORDER BY type, name"
+        )
+        return [
+            (kind, name, table, clauses(sql or "") if kind == "table" else " ".join((sql or "").split()))
+            for kind, name, table, sql in found
+        ]
 
 
 def clauses(sql):
@@ -56,14 +61,22 @@ def test_the_migrations_make_what_the_tables_say(tmp_path):
     store = a_store(tmp_path, a_project(tmp_path, attributes="", events=""))
     with store.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
-        differences = [d for d in compare_metadata(context, tables.metadata) if not (d[0] == "remove_column" and d[3].name.startswith("p_"))]
+        differences = [
+            d for d in compare_metadata(context, tables.metadata) if not (d[0] == "remove_column" and d[3].name.startswith("p_"))
+        ]
     assert differences == []
 
 
 def test_every_table_is_strict_and_every_constraint_has_a_name(tmp_path):
     store = a_store(tmp_path, a_project(tmp_path))
     with store.read() as connection:
-        loose = connection.exec_driver_sql("SELECT name FROM pragma_table_list WHERE strict = 0 AND type = 'table' AND schema = 'main'").scalars().all()
+        loose = (
+            connection.exec_driver_sql(
+                "SELECT name FROM pragma_table_list WHERE strict = 0 AND type = 'table' AND schema = 'main'"
+            )
+            .scalars()
+            .all()
+        )
     assert set(loose) <= {"alembic_version", "sqlite_schema"}
     for table in tables.metadata.tables.values():
         assert all(constraint.name for constraint in table.constraints)
@@ -137,7 +150,9 @@ def test_one_touch_has_one_open_attempt(tmp_path):
     a_touch(store)
     one = "INSERT INTO attempt (touch_id, n, handover_id, fence, outcome, address_hash, body_sha256, started_at) VALUES (1, {n}, 1, 1, 'intent', x'', x'', 1)"
     with store.write() as connection:
-        connection.exec_driver_sql("INSERT INTO handover (id, provider, account, size, started_at, outcome) VALUES (1, 'p', 'a', 1, 1, 'intent')")
+        connection.exec_driver_sql(
+            "INSERT INTO handover (id, provider, account, size, started_at, outcome) VALUES (1, 'p', 'a', 1, 1, 'intent')"
+        )
         connection.exec_driver_sql(one.format(n=1))
     assert "UNIQUE" in refused(store, one.format(n=2))
 
@@ -184,7 +199,11 @@ def test_a_changed_type_converts_what_converts_and_empties_the_rest(tmp_path):
         assert connection.exec_driver_sql("SELECT a_size FROM contact ORDER BY id").scalars().all() == [12.0, 12.5, None]
     prepare(store, a_project(tmp_path, attributes="size: text"))
     with store.read() as connection:
-        assert connection.exec_driver_sql("SELECT a_size, f_size FROM contact ORDER BY id").fetchall() == [("12", "12"), ("12.5", "12.5"), (None, None)]
+        assert connection.exec_driver_sql("SELECT a_size, f_size FROM contact ORDER BY id").fetchall() == [
+            ("12", "12"),
+            ("12.5", "12.5"),
+            (None, None),
+        ]
 
 
 def test_an_event_field_that_is_declared_later_is_read_from_the_payloads_that_stand(tmp_path):
@@ -192,7 +211,8 @@ def test_an_event_field_that_is_declared_later_is_read_from_the_payloads_that_st
     a_contact(store)
     with store.write() as connection:
         connection.exec_driver_sql(
-            "INSERT INTO event (contact_id, name, at, received_at, payload) VALUES (1, 'purchase', 1, 1, ?)", ('{"value": "39.92 EUR", "place": "web"}',)
+            "INSERT INTO event (contact_id, name, at, received_at, payload) VALUES (1, 'purchase', 1, 1, ?)",
+            ('{"value": "39.92 EUR", "place": "web"}',),
         )
     prepare(store, a_project(tmp_path, events="purchase: {place: code, value: money EUR}"))
     with store.read() as connection:
@@ -217,7 +237,10 @@ def test_the_file_is_for_its_owner_only_and_the_reader_cannot_write(tmp_path):
     with pytest.raises(sa.exc.OperationalError), store.read() as connection:
         connection.exec_driver_sql("DELETE FROM setting")
     with store.write() as connection:
-        pragmas = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous", "foreign_keys", "wal_autocheckpoint")}
+        pragmas = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "wal_autocheckpoint")
+        }
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "wal_autocheckpoint": 0}
 
 
@@ -225,9 +248,10 @@ def test_a_write_in_a_write_raises_and_an_exception_rolls_back(tmp_path):
     store = a_store(tmp_path, a_project(tmp_path))
     with store.write(), pytest.raises(RuntimeError), store.write():
         pass
-    with pytest.raises(ValueError), store.write() as connection:
-        connection.exec_driver_sql("INSERT INTO setting (key, value) VALUES ('x', 'y')")
-        raise ValueError
+    with pytest.raises(sa.exc.IntegrityError), store.write() as connection:
+        connection.execute(
+            sa.text("INSERT INTO setting (key, value) VALUES (:k, :v)"), [{"k": "x", "v": "y"}, {"k": "x", "v": "z"}]
+        )
     with store.read() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM setting WHERE key = 'x'").scalar() == 0
 
