@@ -1,30 +1,45 @@
-# Every target does its own set-up in .venv: Python 3.11, git and make are enough.
+# Every target does its own set-up in .venv: Python 3.11, git and make are enough. What is installed grows with what is asked.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-STAMP := .venv/.made-for-$(shell cksum < pyproject.toml | cut -d' ' -f1)
+SUM := $(shell cksum < pyproject.toml | cut -d' ' -f1)
+MADE := .venv/.made-$(SUM)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help demo test check lint clean
 
 help:
-	@echo "make demo    the sample shop: import, lint, plan, run, answers, the next touches (no account, no network)"
+	@echo "make demo    the sample shop: import, lint, plan, run, answers, the next touches (no account)"
 	@echo "make test    all tests"
 	@echo "make check   what CI checks beside the tests: style, types, floors, omni lint"
 	@echo "make clean   take away .venv and what was built"
 
-$(STAMP): pyproject.toml
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("omni needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
-	@test -x $(BIN)/python || { echo "Making .venv (once) …"; $(PYTHON) -m venv .venv; }
-	@echo "Installing omni and what it needs (once) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	@rm -f .venv/.made-for-* && touch $(STAMP)
+	@echo "Making .venv (once) …"
+	@$(PYTHON) -m venv .venv
 
-demo: $(STAMP)
+$(MADE)-run: pyproject.toml | $(BIN)/python
+	@echo "Installing omni (once) …"
+	@$(PIP) -e .
+	@touch $@
+
+$(MADE)-test: pyproject.toml | $(BIN)/python
+	@echo "Installing omni and what its tests need (once) …"
+	@$(PIP) -e '.[test]'
+	@touch $@ $(MADE)-run
+
+$(MADE)-dev: pyproject.toml | $(BIN)/python
+	@echo "Installing the linters (once) …"
+	@$(PIP) -e '.[dev]'
+	@touch $@ $(MADE)-test $(MADE)-run
+
+demo: $(MADE)-run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh samples/demo.sh
 
-test: $(STAMP)
+test: $(MADE)-test
 	@$(BIN)/python -m pytest -q -n 2
 
-lint check: $(STAMP)
+lint check: $(MADE)-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
