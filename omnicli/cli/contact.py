@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from omnicli.campaigns.why import Explained
     from omnicli.cli.frame import Session
+    from omnicli.people.consent import ConsentReport
     from omnicli.people.imports import ImportReport
     from omnicli.people.mapping import ImportMap
     from omnicli.store.audience import Life, Person
@@ -41,6 +42,7 @@ Key = Annotated[str | None, opt("--key", "who is the same person", "qui est la m
 Conflict = Annotated[
     str, opt("--on-conflict", "people who are in already", "les personnes déjà présentes", metavar="keep|replace|refuse")
 ]
+Consents = Annotated[Path | None, opt("--consent", "a file of consents", "un fichier de consentements", metavar="FILE")]
 Segment = Annotated[
     str | None, opt("--segment", "only those for whom it holds", "seulement ceux qui y répondent", metavar="EXPR")
 ]
@@ -63,12 +65,19 @@ Step = Annotated[str | None, opt("--step", "at this one only", "à celle-ci seul
 # --- import ---------------------------------------------------------------------------------------------------------
 @app.command("import")
 def import_(
-    file: Table, map: Map = None, key: Key = None, on_conflict: Conflict = "keep", dry_run: DryRun = False, as_of: AsOf = None
+    file: Table,
+    map: Map = None,
+    key: Key = None,
+    consent: Consents = None,
+    on_conflict: Conflict = "keep",
+    dry_run: DryRun = False,
+    as_of: AsOf = None,
 ) -> None:
     """omni contact import people.csv --map guess: csv in any encoding, jsonl or xlsx; every value kept, repaired or refused by name.
 
     Running it again changes nothing; after a kill it goes on where it stood.
     """
+    from omnicli.people.consent import import_consents
     from omnicli.people.imports import import_contacts
 
     s = session()
@@ -76,9 +85,8 @@ def import_(
     now = s.now(as_of, changes=True)
     mapping = _map(s, file, map, write=not dry_run)
     with s.progress(t("importing", "importation")) as step:
-        report = import_contacts(
-            store, loaded, file, mapping=mapping, now=now, key=key, on_conflict=on_conflict, dry_run=dry_run, progress=step
-        )
+        report = import_contacts(store, loaded, file, mapping=mapping, now=now, key=key, on_conflict=on_conflict, dry_run=dry_run, progress=step)  # fmt: skip
+    told = import_consents(store, loaded, consent, now=now) if consent is not None and not dry_run else None
     if not dry_run:
         if report.woken:
             from omnicli.campaigns.respond import fold
@@ -87,7 +95,32 @@ def import_(
         _lived(s, as_of, now)
     for warning in report.warnings:
         s.warn(warning)
-    s.finish(_import_json(report, dry_run), show=lambda console: _import_show(console, report, dry_run))
+    result = _import_json(report, dry_run)
+    if told is not None:
+        result["consents"] = {
+            "statements": told.statements, "changed": told.changed,
+            "findings": [{"line": f.line, "column": f.column, "value": f.value, "reason": f.reason} for f in told.refused],
+        }  # fmt: skip
+
+    def draw(console: Console) -> None:
+        _import_show(console, report, dry_run)
+        if told is not None:
+            _consents_show(console, told)
+
+    s.finish(result, show=draw)
+
+
+def _consents_show(console: Console, told: ConsentReport) -> None:
+    from omnicli.cli.rows import lay, number
+
+    lay(
+        console,
+        [[t("line {line}", "ligne {line}", line=f.line), f.column, _brief(f.value), f.reason] for f in told.refused[:40]],
+        shrink=3,
+    )
+    console.print(t("Consents: {n} statements, {changed} people changed, {refused} lines refused.",
+                    "Consentements : {n} déclarations, {changed} personnes modifiées, {refused} lignes refusées.",
+                    n=number(told.statements), changed=number(told.changed), refused=number(len(told.refused))))  # fmt: skip
 
 
 def _map(s: Session, file: Path, given: str | None, *, write: bool) -> ImportMap:

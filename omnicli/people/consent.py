@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +13,12 @@ import sqlalchemy as sa
 
 from omnicli import clock
 from omnicli.errors import OmniError
+from omnicli.model.project import Project
 from omnicli.people import addresses
 from omnicli.people.clean import Refused
+from omnicli.people.mapping import Target
+from omnicli.people.reading import parser
+from omnicli.people.sheet import open_sheet
 from omnicli.store import audience, consents
 from omnicli.store import tables as tb
 from omnicli.store.consents import refold_reach, suppress
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
     from omnicli.store.connection import Store
 
-__all__ = ["change_consent", "refold_reach", "standing", "suppress", "suppress_address", "the_contact"]
+__all__ = ["change_consent", "import_consents", "refold_reach", "standing", "suppress", "suppress_address", "the_contact"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +135,82 @@ def suppress_address(
             )
             out.append((name, len(suppress(connection, [bar], now=now))))
     return out
+
+
+# --- a file of consents ---------------------------------------------------------------------------------------------
+#: What a column of such a file may be called.
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "id": ("id", "contact", "contact_id", "email"), "channel": ("channel",), "consent": ("consent", "state", "granted"),
+    "on": ("on", "date", "at"), "until": ("until", "expires"), "from": ("from", "source"), "proof": ("proof",),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """A line of a consent file that was refused."""
+
+    line: int
+    column: str
+    value: str = field(repr=False)
+    reason: str = ""
+
+
+@dataclass
+class ConsentReport:
+    """What a file of consents did: statements taken, people whose permission changed, lines refused."""
+
+    statements: int = 0
+    changed: int = 0
+    refused: list[Unheard] = field(default_factory=list)
+
+
+def import_consents(store: Store, loaded: Loaded, file: Path, *, now: datetime) -> ConsentReport:
+    """Statements from a csv or jsonl file (`id`, `channel`, `consent`, perhaps `on`, `until`, `from`, `proof`), appended to the
+    log; a statement that stands there already is not repeated."""
+    assert loaded.project is not None
+    sheet, report = open_sheet(file), ConsentReport()
+    places = {part: next((sheet.header.index(n) for n in names if n in sheet.header), None) for part, names in COLUMNS.items()}
+    for part in ("id", "channel", "consent"):
+        if places[part] is None:
+            raise OmniError(
+                t("{file} has no '{part}' column", "{file} n'a pas de colonne « {part} »", file=file.name, part=part), code="file"
+            )
+    for chunk in sheet.chunks():
+        with store.write() as connection:
+            permissions = []
+            for cells, line in zip(chunk.cells, chunk.lines, strict=True):
+                words = {part: cells[place].strip() if place is not None else "" for part, place in places.items()}
+                found = _statement(connection, loaded.project, words, now)
+                if isinstance(found, consents.Permission):
+                    permissions.append(found)
+                else:
+                    report.refused.append(Unheard(line, found[0], words[found[0]], found[1]))
+            changed = consents.record_permissions(connection, permissions, now=now)
+            refold_reach(connection, changed, now=now)
+        report.statements += len(permissions)
+        report.changed += len(changed)
+    return report
+
+
+def _statement(
+    connection: sa.Connection, project: Project, words: Mapping[str, str], now: datetime
+) -> consents.Permission | tuple[str, str]:
+    """The permission of one line, or (column, why not)."""
+    if words["channel"] not in project.channels:
+        return "channel", t("not set up in omni.yaml", "pas déclaré dans omni.yaml") + did_you_mean(
+            words["channel"], project.channels
+        )
+    granted = parser(Target("consent", words["channel"], "state"), project, now)(words["consent"])
+    if granted[0] is None:
+        return "consent", granted[2].reason if granted[2] else t("wants yes or no", "veut yes ou no")
+    instants: dict[str, datetime | None] = {}
+    for part in ("on", "until"):
+        try:
+            instants[part] = clock.read_instant(words[part], project.time_zone) if words[part] else None
+        except ValueError as error:
+            return part, str(error)
+    number = audience.find(connection, words["id"])
+    if number is None:
+        return "id", t("nobody of this id", "personne de cet identifiant")
+    return consents.Permission(number, words["channel"], bool(granted[0]), instants["on"] or now, instants["until"], words["from"] or None,
+                               words["proof"] or None)  # fmt: skip

@@ -252,6 +252,13 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "place": ("place", "store", "shop", "magasin", "boutique"),
     "created": ("created", "created at", "signup date", "registered", "date de creation", "inscrit le"),
 }  # fmt: skip
+#: Words of a header that mean the same attribute, whatever the project calls it.
+_SAME: tuple[tuple[str, ...], ...] = (
+    ("first name", "firstname", "given name", "prenom"), ("last name", "lastname", "surname", "family name", "nom", "nom de famille"),
+    ("birth date", "date of birth", "birthday", "dob", "date de naissance", "anniversaire"), ("city", "town", "ville", "commune"),
+    ("postcode", "postal code", "zip", "zip code", "code postal", "cp"), ("title", "civilite", "salutation"), ("gender", "sexe", "genre"),
+    ("orders", "number of orders", "nb commandes", "commandes"), ("company", "societe", "entreprise"),
+)  # fmt: skip
 _CONSENT = {
     "state": (
         "{c} consent",
@@ -286,9 +293,10 @@ def guess_mapping(header: Iterable[str], project: Project) -> ImportMap:
 
 def _guess(column: str, project: Project) -> list[Target]:
     word, channels = _plain(column), project.channels
-    found: list[Target] = []
-    if any(_plain(name) == word for name in project.contacts.attributes):
-        found.append(next(Target("attribute", name) for name in project.contacts.attributes if _plain(name) == word))
+    same = next((words for words in _SAME if word in words), (word,))
+    found = [Target("attribute", name) for name in project.contacts.attributes if _plain(name) == word or _plain(name) in same][
+        :1
+    ]
     for channel in channels:
         for part, patterns in _CONSENT.items():
             if word in {pattern.format(c=channel) for pattern in patterns}:

@@ -82,7 +82,7 @@ def test_a_guess_reads_headers_in_both_languages_and_can_be_read_back(tmp_path):
     )
     guessed = guess_mapping(header, loaded.project)
     assert [" ".join(map(str, targets)) for targets in guessed.columns.values()] == [
-        "id", "address.email", "address.sms address.whatsapp", "first_name", "address.letter.city", "address.letter.postcode", "consent.email",
+        "id", "address.email", "address.sms address.whatsapp", "first_name", "city address.letter.city", "address.letter.postcode", "consent.email",
         "language", "ignore", "ignore",
     ]  # fmt: skip
     path = tmp_path / "guessed.map.yaml"
