@@ -497,5 +497,3 @@ class Campaign(Authored):
     migrate: Migrate | None = Field(default=None, description="How people of older versions move to this one.")
 
 
-for _model in (WaitStep, Branch, Choose, Arm, Split, Campaign):
-    _model.model_rebuild()

@@ -142,7 +142,9 @@ def refuse(error: lit.LiteralError) -> PydanticCustomError:
 class Authored(BaseModel):
     """Frozen, no unknown keys, aliases for Python's keywords (`if_` is written `if`)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, arbitrary_types_allowed=True, defer_build=True
+    )  # one schema for a whole file, built when the first file is read
     _known_keys: ClassVar[tuple[frozenset[str], frozenset[str]]]
 
     #: Keys of earlier versions of the language: old → (new, since, gone in).

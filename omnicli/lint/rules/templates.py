@@ -67,6 +67,31 @@ def _templates(ground: Ground) -> Iterator[tuple[str, nodes.Template]]:
             yield file, tree
 
 
+@lru_cache(maxsize=256)
+def _below(tree: nodes.Template) -> dict[type[nodes.Node], list[Any]]:
+    """Every node below the root by its type, in the order of the text: each tree is walked once for all rules."""
+    found: dict[type[nodes.Node], list[Any]] = {}
+    todo = [*tree.iter_child_nodes()][::-1]
+    while todo:
+        node = todo.pop()
+        found.setdefault(type(node), []).append(node)
+        todo += [*node.iter_child_nodes()][::-1]
+    return found
+
+
+def _all(tree: nodes.Template, kind: type[nodes.Node]) -> list[Any]:
+    return _below(tree).get(kind, [])
+
+
+def _undeclared(tree: nodes.Template) -> list[str]:
+    """Names that neither the template nor omni gives; Jinja's own (slower) analysis is asked only when one is in question."""
+    from jinja2 import meta, nodes
+
+    if all(name.ctx != "load" or name.name in SEEN for name in _all(tree, nodes.Name)):
+        return []
+    return sorted(name for name in meta.find_undeclared_variables(tree) if name not in SEEN)
+
+
 @rule("J001")
 def template_syntax(ground: Ground) -> Iterator[Finding]:
     for file in ground.templates:
@@ -137,25 +162,24 @@ def _known_fields(ground: Ground) -> dict[str, tuple[str, ...]]:
 
 
 def _unknown_in_template(ground: Ground, file: str, tree: nodes.Template, known: dict[str, tuple[str, ...]]) -> Iterator[Finding]:
-    from jinja2 import meta, nodes
+    from jinja2 import nodes
 
-    for name in sorted(meta.find_undeclared_variables(tree)):
-        if name not in SEEN:
-            found = re.search(rf"\b{re.escape(name)}\b", _code_only(ground.templates[file]))
-            line, column = _position(ground.templates[file], found.start() if found else 0)
-            place = Place.at(file, line, column, len(name))
-            near = nearest(name, SEEN)
-            fix = rename(place, near, title=t("rename it to '{near}'", "le renommer « {near} »", near=near)) if near else None
-            text = t(
-                "no '{name}' here (known: {known}).",
-                "pas de « {name} » ici (connus : {known}).",
-                name=name,
-                known=", ".join(SEEN),
-            )
-            yield ground.finding("J002", place, text + did_you_mean(name, SEEN), fix=fix)
-    guarded = {(n.node.node.name, n.node.attr) for n in tree.find_all(nodes.Test)
+    for name in _undeclared(tree):
+        found = re.search(rf"\b{re.escape(name)}\b", _code_only(ground.templates[file]))
+        line, column = _position(ground.templates[file], found.start() if found else 0)
+        place = Place.at(file, line, column, len(name))
+        near = nearest(name, SEEN)
+        fix = rename(place, near, title=t("rename it to '{near}'", "le renommer « {near} »", near=near)) if near else None
+        text = t(
+            "no '{name}' here (known: {known}).",
+            "pas de « {name} » ici (connus : {known}).",
+            name=name,
+            known=", ".join(SEEN),
+        )
+        yield ground.finding("J002", place, text + did_you_mean(name, SEEN), fix=fix)
+    guarded = {(n.node.node.name, n.node.attr) for n in _all(tree, nodes.Test)
                if n.name in ("defined", "undefined") and isinstance(n.node, nodes.Getattr) and isinstance(n.node.node, nodes.Name)}  # fmt: skip
-    for node in tree.find_all(nodes.Getattr):
+    for node in _all(tree, nodes.Getattr):
         if not isinstance(node.node, nodes.Name) or node.node.name not in known:
             continue
         owner, field = node.node.name, node.attr
@@ -216,9 +240,7 @@ def persona_logic(ground: Ground) -> Iterator[Finding]:
     from jinja2 import nodes
 
     for file, tree in _templates(ground):
-        tests = [(n.test, n.lineno) for n in tree.find_all(nodes.If)] + [
-            (n.test, n.lineno) for n in tree.find_all(nodes.CondExpr)
-        ]
+        tests = [(n.test, n.lineno) for n in (*_all(tree, nodes.If), *_all(tree, nodes.CondExpr))]
         for test, line in tests:
             compares = [test] if isinstance(test, nodes.Compare) else list(test.find_all(nodes.Compare))
             if any(name.name == "persona" for compare in compares for name in compare.find_all(nodes.Name)):
@@ -237,7 +259,7 @@ def nullable(ground: Ground) -> Iterator[Finding]:
         "created",
     }
     for file, tree in _templates(ground):
-        for output in tree.find_all(nodes.Output):
+        for output in _all(tree, nodes.Output):
             for printed in output.nodes:
                 if not (
                     isinstance(printed, nodes.Getattr) and isinstance(printed.node, nodes.Name) and printed.node.name == "contact"
@@ -258,7 +280,7 @@ def nullable(ground: Ground) -> Iterator[Finding]:
 def _tested(tree: nodes.Template, printed: Any) -> bool:
     from jinja2 import nodes
 
-    for branch in tree.find_all(nodes.If):
+    for branch in _all(tree, nodes.If):
         inside = any(node is printed for node in branch.find_all(nodes.Getattr))
         asks = any(node.attr == printed.attr for node in branch.test.find_all(nodes.Getattr)) or (
             isinstance(branch.test, nodes.Getattr) and branch.test.attr == printed.attr
