@@ -8,6 +8,7 @@ taken up here ends a round accepted, rejected, skipped with a reason, waiting wi
 from __future__ import annotations
 
 import os
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from omnicli import clock, faults
 from omnicli.campaigns import recover
-from omnicli.campaigns.gate import Gate, Verdict
+from omnicli.campaigns.gate import Gate, Leaving, Verdict
 from omnicli.campaigns.press import Prepared, Presses, Unfit
 from omnicli.engine import retry
 from omnicli.errors import Exit, OmniError
@@ -39,6 +40,8 @@ __all__ = ["DispatchReport", "dispatch", "resolve"]
 CLAIM = 1000
 #: A call must start within this many seconds of its intent's commit, by a clock that counts sleep (docs/delivery 3).
 FRESH = 10.0
+#: Leases of waiting groups are renewed after this many seconds.
+RENEW = 15.0
 #: After so many calls in a row that were not sent, or whose fate is unknown, an account is left alone for this round.
 NOT_SENT_IN_A_ROW, UNKNOWN_IN_A_ROW = 5, 3
 
@@ -139,13 +142,26 @@ def dispatch(
 _ACTIVE: set[str] = set()
 
 
+@dataclass(slots=True)
+class _Sent:
+    """A handover whose outcomes are not on disk yet."""
+
+    line: Line
+    handover: int
+    passed: Sequence[Prepared]
+    outcomes: Sequence[Outcome]
+    mark: object
+
+
 class _Round:
+    """One round. Its transactions do as much at once as they may: the outcomes of the last group (T3), the gate and the
+    intents of the next (T2), the claim of the batch behind it (T1). Rendering and calls happen between them."""
+
     def __init__(
         self, store: Store, loaded: Loaded, renderer: Renderer, providers: Mapping[str, Provider], *, now: datetime, live: bool,
         late_after: datetime | None,
     ) -> None:  # fmt: skip
-        assert loaded.project is not None
-        self.store, self.loaded, self.now, self.late_after = store, loaded, now, late_after
+        self.store, self.now, self.late_after = store, now, late_after
         self.now_ms = clock.to_ms(now)
         self.presses = Presses(store, loaded, renderer, now=now, live=live)
         lines: dict[int, Line] = {}
@@ -153,95 +169,151 @@ class _Round:
         self.report = DispatchReport()
         self.worker = f"{recover.machine()}.{os.getpid()}.{next(_numbers)}"
         self.spent: dict[str, int] = {}
+        self.asked: dict[int, Leaving] = {}
+        self.groups: deque[tuple[Line, list[Prepared]]] = deque()
+        self.unfit: list[Unfit] = []
+        self.sent: _Sent | None = None
+        self.cursor: Cursor | None = None
+        self.more = True
+        self.mark: object = None
+        self.renewed = clock.monotonic()
 
-    # --- T1 ---------------------------------------------------------------------------------------------------------
     def deliver(self, campaigns: Collection[str] | None, only: Mapping[str, str] | None, most: int | None, progress: Callable[[int], None] | None) -> None:
+        """Until nothing is due, or `most` have left. What was begun is finished, whatever ends the round."""
         channels = _channels(only)
-        cursor: Cursor | None = None
-        faults.point("F03")
-        while most is None or most > 0:
-            claimed, cursor = self._claim(campaigns, channels, CLAIM if most is None else min(CLAIM, most), cursor)
-            if cursor is None:
+        with self.store.read() as connection:
+            if not self._due(connection, campaigns, channels, 1):
                 return
+        faults.point("F03")
+        try:
+            while self.more or self.groups or self.sent or self.unfit:
+                self._step(campaigns, channels, most, progress)
+        finally:
+            self._leave()
+
+    def _step(self, campaigns: Collection[str] | None, channels: Collection[str] | None, most: int | None, progress: Callable[[int], None] | None) -> None:
+        if self.sent is not None and not self.sent.line.repeatable:
+            self._record_alone()
+        before, done = self.sent, self.report.accepted + self.report.unknown
+        begun: tuple[Line, int, list[Prepared]] | None = None
+        claimed: list[Claimed] = []
+        with self.store.write() as connection:
+            self._heed_hold(connection)
+            mark = outbox.mark(connection)
+            same = mark is not None and mark == self.mark
+            results = self._record(connection, before, mark) if before is not None else []
+            self._drop(connection)
+            if self.groups:
+                begun = self._intend(connection, *self.groups.popleft(), same=same and not any(o.bad_address for o in (before.outcomes if before else ())))
+            if self.more and len(self.groups) == 0:
+                gone = sum(1 for r in results if r.outcome in ("accepted", "unknown"))
+                claimed = self._claim(connection, campaigns, channels, self._room(most, done + gone + (len(begun[2]) if begun else 0)), begun=begun is not None)
+            self._renew(connection)
+            self.mark = outbox.mark(connection)
+        if before is not None:
+            self._count(before.passed, results)
+            self.sent = None
+            faults.point("F12")
+        if begun is not None:
+            self._hand_over(*begun)
+        if claimed:
             faults.point("F05")
-            before = self.report.accepted + self.report.unknown
-            for line, touches in self._by_line(claimed):
-                self._carry(line, self.presses.prepare(touches))
-            gone = self.report.accepted + self.report.unknown - before
-            most = None if most is None else most - gone
+            self._prepare(claimed)
             if progress is not None:
                 progress(len(claimed))
 
-    def _claim(self, campaigns: Collection[str] | None, channels: Collection[str] | None, limit: int, after: Cursor | None) -> tuple[list[Claimed], Cursor | None]:
-        with self.store.read() as connection:
-            versions = outbox.versions_of(connection, campaigns, running=True)
-            if not versions or not outbox.due(connection, now=self.now_ms, versions=versions, channels=channels, limit=1, after=after):
-                return [], None
-        with self.store.write() as connection:
-            if (why := outbox.hold_of(connection)) is not None:
-                raise OmniError(t("the store is on hold: {why}", "le magasin est suspendu : {why}", why=why),
-                                hint="omni db recover", code="hold", exit=Exit.REFUSED)  # fmt: skip
-            found = outbox.due(connection, now=self.now_ms, versions=versions, channels=channels, limit=limit, after=after)
-            if not found:
-                return [], None
-            ids = [row[0] for row in found]
-            outbox.claim(connection, ids, worker=self.worker, until=_lease())
-            self.presses.learn(connection)
-            claimed = outbox.load(connection, ids, attributes=self.presses.columns)
-            self.presses.bring(connection, claimed)
-        return claimed, Cursor(*found[-1][1:4])
+    def _room(self, most: int | None, taken: int) -> int:
+        return CLAIM if most is None else max(0, min(CLAIM, most - taken))
 
-    def _by_line(self, claimed: Sequence[Claimed]) -> list[tuple[Line | None, list[Claimed]]]:
-        by: dict[int, tuple[Line | None, list[Claimed]]] = {}
+    def _heed_hold(self, connection: sa.Connection) -> None:
+        if (why := outbox.hold_of(connection)) is not None:
+            raise OmniError(t("the store is on hold: {why}", "le magasin est suspendu : {why}", why=why), hint="omni db recover", code="hold", exit=Exit.REFUSED)
+
+    def _leave(self) -> None:
+        """Nothing of ours stays claimed, and no outcome stays unwritten."""
+        if self.sent is not None:
+            self._record_alone()
+        left = [p.touch for _, group in self.groups for p in group] + [u.touch for u in self.unfit]
+        self.groups.clear()
+        self.unfit.clear()
+        if left:
+            with self.store.write() as connection:
+                outbox.put_back(connection, [(touch.id, touch.due_at, None) for touch in left])
+
+    # --- T1 ---------------------------------------------------------------------------------------------------------
+    def _due(self, connection: sa.Connection, campaigns: Collection[str] | None, channels: Collection[str] | None, limit: int) -> list[tuple[int, int, int, bytes]]:
+        versions = outbox.versions_of(connection, campaigns, running=True)
+        if not versions or limit <= 0:
+            return []
+        return outbox.due(connection, now=self.now_ms, versions=versions, channels=channels, limit=limit, after=self.cursor)
+
+    def _claim(self, connection: sa.Connection, campaigns: Collection[str] | None, channels: Collection[str] | None, limit: int, *, begun: bool) -> list[Claimed]:
+        found = self._due(connection, campaigns, channels, limit)
+        if not found:
+            self.more = limit <= 0 and begun  # outcomes to come may leave room for others
+            return []
+        ids = [row[0] for row in found]
+        self.cursor = Cursor(*found[-1][1:4])
+        outbox.claim(connection, ids, worker=self.worker, until=_lease())
+        self.presses.learn(connection)
+        claimed = outbox.load(connection, ids, attributes=self.presses.columns)
+        self.presses.bring(connection, claimed)
+        return claimed
+
+    def _prepare(self, claimed: Sequence[Claimed]) -> None:
+        """Render what was claimed, and put it into groups of what its providers take at a time."""
+        by: dict[int, tuple[Line, list[Claimed]]] = {}
         for touch in claimed:
             line = self.lines.get(touch.channel)
-            by.setdefault(id(line), (line, []))[1].append(touch)
-        return list(by.values())
+            if line is None:
+                self.unfit.append(Unfit(touch, "nobody", touch.channel))
+            else:
+                by.setdefault(id(line), (line, []))[1].append(touch)
+        for line, touches in by.values():
+            ready: list[Prepared] = []
+            for p in self.presses.prepare(touches):
+                if isinstance(p, Prepared):
+                    ready.append(p)
+                else:
+                    self.unfit.append(p)
+            self.groups.extend((line, ready[i : i + line.group]) for i in range(0, len(ready), line.group))
+
+    def _renew(self, connection: sa.Connection) -> None:
+        """Leases are renewed every 15 s while groups wait for their turn."""
+        if self.groups and clock.monotonic() - self.renewed > RENEW:
+            outbox.renew(connection, worker=self.worker, until=_lease())
+            self.renewed = clock.monotonic()
 
     # --- T2, the calls, T3 ------------------------------------------------------------------------------------------
-    def _carry(self, line: Line | None, prepared: Sequence[Prepared | Unfit]) -> None:
-        unfit = [p for p in prepared if isinstance(p, Unfit)]
-        ready = [p for p in prepared if isinstance(p, Prepared)]
-        if unfit:
-            self._drop(unfit)
-        if line is None:
-            self._nobody(ready)
-            return
-        for start in range(0, len(ready), line.group):
-            group = ready[start : start + line.group]
-            if line.halted:
-                self._put_back(group, line)
-                continue
-            handover, passed = self._intend(line, group)
-            at = clock.awake()
-            faults.point("F07")
-            if passed:
-                outcomes = self._call(line, passed, at)
-                faults.point("F10")
-                self._record(line, handover, passed, outcomes)
-                faults.point("F12")
-        if line.halted:
-            self.report.problem(t("{name}: stopped sending ({why})", "{name} : envoi interrompu ({why})", name=line.provider.name, why=line.halted))
-
-    def _intend(self, line: Line, group: Sequence[Prepared]) -> tuple[int, list[Prepared]]:
+    def _intend(self, connection: sa.Connection, line: Line, group: list[Prepared], *, same: bool) -> tuple[Line, int, list[Prepared]] | None:
         """T2: the gate over the whole group, and the intents of those that pass."""
-        with self.store.write() as connection:
-            if outbox.hold_of(connection) is not None:
-                return 0, []
-            gate = Gate(connection, self.presses.houses, self.now, self.worker, self.late_after, self.spent)
-            gate.read([p.touch for p in group])
-            verdicts = [gate.judge(p.touch, cost=p.cost, address_hash=p.address_hash, body_hash=p.body_hash) for p in group]
-            self._fallen(connection, [(p.touch, v) for p, v in zip(group, verdicts, strict=True) if v.kind != "go"])
-            passed = [(p, v) for p, v in zip(group, verdicts, strict=True) if v.kind == "go"]
-            if not passed:
-                return 0, []
-            ids = self.presses.archive(connection, [p for p, _ in passed])
-            intents = [
-                Intent(p.touch, p.address_hash, p.body_hash, ids[p.skeleton], p.values, p.facts, p.cost, v.local_date) for p, v in passed
-            ]
-            handover = outbox.intend(connection, intents, provider=line.provider.name, account=line.account, now=self.now_ms, until=_lease(2))
-        self.presses.keep(ids)
-        return handover, [p for p, _ in passed]
+        if line.halted:
+            outbox.put_back(connection, [(p.touch.id, p.touch.due_at, "breaker") for p in group])
+            self.report.held += len(group)
+            return None
+        gate = Gate(connection, self.presses.houses, self.now, self.worker, self.late_after, self.spent, self.asked, same)
+        self.presses.houses.on(connection)
+        gate.read([p.touch for p in group])
+        passed: list[Prepared] = []
+        slots: list[tuple[str, str, int] | None] = []
+        fallen: list[tuple[Claimed, Verdict]] = []
+        for p in group:
+            verdict = gate.judge(p.touch, cost=p.cost, address_hash=p.address_hash, body_hash=p.body_hash)
+            if verdict.kind == "go":
+                passed.append(p)
+                slots.append(verdict.slot)
+            else:
+                fallen.append((p.touch, verdict))
+        if fallen:
+            self._fallen(connection, fallen)
+        if not passed:
+            return None
+        ids = self.presses.archive(connection, passed)
+        intents = [Intent(p.touch, p.address_hash, p.body_hash, ids[p.skeleton], p.values, p.facts, p.cost, slot)
+                   for p, slot in zip(passed, slots, strict=True)]  # fmt: skip
+        handover = outbox.intend(connection, intents, provider=line.provider.name, account=line.account, now=self.now_ms,
+                                 until=None if line.repeatable else _lease(2))  # fmt: skip
+        return line, handover, passed
 
     def _fallen(self, connection: sa.Connection, fallen: Sequence[tuple[Claimed, Verdict]]) -> None:
         skipped = [(touch.id, verdict.reason or "ended", None) for touch, verdict in fallen if verdict.kind == "skip"]
@@ -252,41 +324,65 @@ class _Round:
         self.report.skipped += len(skipped)
         self.report.held += len(waiting)
 
+    def _hand_over(self, line: Line, handover: int, passed: list[Prepared]) -> None:
+        """The intents are on disk: call. What came of it is kept until the next transaction."""
+        self.presses.keep()
+        at = clock.awake()
+        faults.point("F07")
+        outcomes = self._call(line, passed, at)
+        if line.halted:
+            self.report.problem(t("{name}: stopped sending ({why})", "{name} : envoi interrompu ({why})", name=line.provider.name, why=line.halted))
+        self.sent = _Sent(line, handover, passed, outcomes, self.mark)
+        faults.point("F10")
+
     def _call(self, line: Line, passed: Sequence[Prepared], at: float) -> list[Outcome]:
         """Hand over, in as many calls as the provider wants at a time; an outcome a touch, in order."""
-        whole = line.whole()
-        handed = [p.handed(whole=whole is None or n < whole) for n, p in enumerate(passed)]
+        most, rest = line.whole(), getattr(line.provider, "rest", None)
+        first = len(passed) if most is None or rest is None else min(most, len(passed))
+        handed = [p.handed() for p in passed[:first]]
         size = max(1, line.provider.batch)
         calls = [handed[i : i + size] for i in range(0, len(handed), size)]
-        if len(calls) == 1:
-            answers = [self._one_call(line, calls[0], at)]
+        if len(calls) <= 1:
+            answers = [self._one_call(line, call, at) for call in calls]
         else:
             with ThreadPoolExecutor(min(line.in_flight, len(calls)), thread_name_prefix=line.provider.name) as pool:
                 answers = list(pool.map(lambda call: self._one_call(line, call, at), calls))
         for answer in answers:
             line.heard(answer)
-        return [outcome for answer in answers for outcome in answer]
+        outcomes = [outcome for answer in answers for outcome in answer]
+        if rest is not None and first < len(passed):
+            outcomes += [rest(Counter(p.touch.channel for p in passed[first:]), now=self.now)] * (len(passed) - first)
+        return outcomes
 
     def _one_call(self, line: Line, handed: Sequence[Handed], at: float) -> list[Outcome]:
         if clock.awake() - at > FRESH:
             return [Outcome("not_sent", code="late", detail="the machine slept between the intent and the call")] * len(handed)
         try:
-            outcomes = line.provider.send(handed, now=self.now)
+            return line.provider.send(handed, now=self.now)
         except Exception as defect:  # a provider that raises has a defect; what it did before is not known
             self.report.problem(f"{line.provider.name}: {type(defect).__name__}: {defect}")
             return [Outcome("not_sent" if line.repeatable else "unknown", code="defect", detail=type(defect).__name__)] * len(handed)
-        return outcomes
 
-    def _record(self, line: Line, handover: int, passed: Sequence[Prepared], outcomes: Sequence[Outcome]) -> None:
-        """T3: an outcome a touch; what was told, work for people, bad addresses, woken passes."""
+    def _record_alone(self) -> None:
+        """T3 in a transaction of its own."""
+        sent = self.sent
+        assert sent is not None
         with self.store.write() as connection:
-            results = [self._result(connection, line, p, outcome) for p, outcome in zip(passed, outcomes, strict=True)]
-            settled = outbox.record(connection, results, handover=handover, worker=self.worker, now=self.now_ms)
-            work = [p.touch for p, r in zip(passed, results, strict=True) if r.outcome == "accepted" and p.is_work]
-            outbox.open_tasks(connection, work)
-            recover.bad_addresses(connection, [p.touch for p, o in zip(passed, outcomes, strict=True) if o.bad_address], now=self.now)
-            turns.settle(connection, settled)
-        self._count(passed, results)
+            results = self._record(connection, sent, outbox.mark(connection))
+            self.mark = None
+        self.sent = None
+        self._count(sent.passed, results)
+        faults.point("F12")
+
+    def _record(self, connection: sa.Connection, sent: _Sent, mark: object) -> list[Result]:
+        """T3: an outcome a touch; what was told, work for people, bad addresses, woken passes."""
+        results = [self._result(connection, sent.line, p, outcome) for p, outcome in zip(sent.passed, sent.outcomes, strict=True)]
+        sure = mark is not None and mark == sent.mark
+        settled = outbox.record(connection, results, handover=sent.handover, worker=self.worker, now=self.now_ms, sure=sure)
+        outbox.open_tasks(connection, [p.touch for p, r in zip(sent.passed, results, strict=True) if p.is_work and r.outcome == "accepted"])
+        recover.bad_addresses(connection, [p.touch for p, o in zip(sent.passed, sent.outcomes, strict=True) if o.bad_address], now=self.now)
+        turns.settle(connection, settled)
+        return results
 
     def _result(self, connection: sa.Connection, line: Line, p: Prepared, outcome: Outcome) -> Result:
         touch, n = p.touch, p.touch.attempts + 1
@@ -317,30 +413,24 @@ class _Round:
                     report.retried += 1
 
     # --- those that do not go ---------------------------------------------------------------------------------------
-    def _drop(self, unfit: Sequence[Unfit]) -> None:
-        """A message that cannot be made ends its touch, by name and field; the others go (docs/delivery 14)."""
-        with self.store.write() as connection:
-            rows = [(u.touch.id, u.reason, u.detail) for u in unfit]
-            outbox.skip(connection, rows, now=self.now_ms)
-            turns.settle(connection, [(i, "skipped", self.now_ms, reason) for i, reason, _ in rows])
-        failed = sum(1 for u in unfit if u.reason == "render_failed")
-        self.report.render_failed += failed
-        self.report.skipped += len(unfit)
-        for u in unfit[:5]:
+    def _drop(self, connection: sa.Connection) -> None:
+        """A message that cannot be made ends its touch, by name and field; the others go (docs/delivery 14). A channel that no
+        provider carries keeps its touches waiting."""
+        if not self.unfit:
+            return
+        nobody = [u for u in self.unfit if u.reason == "nobody"]
+        ended = [u for u in self.unfit if u.reason != "nobody"]
+        self.unfit = []
+        outbox.put_back(connection, [(u.touch.id, u.touch.due_at, "breaker") for u in nobody])
+        outbox.skip(connection, [(u.touch.id, u.reason, u.detail) for u in ended], now=self.now_ms)
+        turns.settle(connection, [(u.touch.id, "skipped", self.now_ms, u.reason) for u in ended])
+        self.report.render_failed += sum(1 for u in ended if u.reason == "render_failed")
+        self.report.skipped += len(ended)
+        self.report.held += len(nobody)
+        for u in ended[:5]:
             self.report.problem(t("{touch}: {detail}", "{touch} : {detail}", touch=u.touch.key.hex()[:8], detail=u.detail))
-
-    def _nobody(self, ready: Sequence[Prepared]) -> None:
-        """A channel that no provider carries: the touches wait."""
-        with self.store.write() as connection:
-            outbox.put_back(connection, [(p.touch.id, p.touch.due_at, "breaker") for p in ready])
-        self.report.held += len(ready)
-        for channel in sorted({p.touch.channel for p in ready}):
+        for channel in sorted({u.detail for u in nobody}):
             self.report.problem(t("nobody carries {channel}", "personne ne porte {channel}", channel=channel))
-
-    def _put_back(self, group: Sequence[Prepared], line: Line) -> None:
-        with self.store.write() as connection:
-            outbox.put_back(connection, [(p.touch.id, p.touch.due_at, "breaker") for p in group])
-        self.report.held += len(group)
 
 
 def _lease(times: int = 1) -> int:

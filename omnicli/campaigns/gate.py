@@ -6,17 +6,17 @@ read: one `judge` a touch, without a query.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
 from omnicli import clock, guards
 from omnicli.engine import guard
 from omnicli.engine.house import House
-from omnicli.model.contact import Reach, read_reach
+from omnicli.model.contact import read_reach
 from omnicli.model.literals import TimeOfDay
 from omnicli.store import outbox, tables
 from omnicli.store.outbox import Claimed, Guarded
@@ -26,21 +26,25 @@ if TYPE_CHECKING:
 
 #: How far back counted touches can matter to a cap: the longest period of a cap is a year.
 SLOT_DAYS = 370
-#: A touch over its campaign's budget asks again after this.
-BUDGET_AGAIN = timedelta(hours=1)
+#: A touch held by the budget or an open complaint asks again after this.
+ASK_AGAIN = timedelta(hours=1)
 #: The second net under a wrong touch key: the same body to the same address is not sent twice within this time.
 SAME_BODY = timedelta(hours=24)
-_NOTHING: Reach = {}
+EARLIEST = clock.from_ms(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """`go`, `lost` (not ours any more), `skip` with its reason, or `wait` until an instant under what holds it."""
+#: What asks whether passes have left: the statement and its instants, compiled once a version and round.
+Leaving = tuple[sa.Select[Any], dict[str, object]]
+
+
+class Verdict(NamedTuple):
+    """`go` (with the cap slot it takes), `lost` (not ours any more), `skip` with its reason, or `wait` until an instant under
+    what holds it."""
 
     kind: str
     reason: str | None = None
     until: datetime | None = None
-    local_date: str | None = None
+    slot: tuple[str, str, int] | None = None
 
 
 GO, LOST = Verdict("go"), Verdict("lost")
@@ -54,7 +58,10 @@ def ruled_as(touch: Claimed) -> str:
 @dataclass
 class Gate:
     """One group's facts, as of one transaction. Slots and bodies of touches that pass are added, so that the next touch of
-    the same person in the group meets them."""
+    the same person in the group meets them.
+
+    `same`: nobody wrote since these touches were loaded, so what was read then is what stands now.
+    """
 
     connection: sa.Connection
     houses: Houses
@@ -62,40 +69,50 @@ class Gate:
     worker: str
     late_after: datetime | None = None
     spent: dict[str, int] = field(default_factory=dict)
-    guarded: dict[int, Guarded] = field(default_factory=dict)
+    asked: dict[int, Leaving] = field(default_factory=dict)
+    same: bool = False
+    guarded: Mapping[int, Guarded | Claimed] = field(default_factory=dict)
+    standings: Mapping[int, tuple[str, str | None]] = field(default_factory=dict)
     slots: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
     last: dict[int, datetime] = field(default_factory=dict)
+    taken: dict[tuple[int, str, str], int] = field(default_factory=dict)
     bodies: set[tuple[str, bytes, bytes]] = field(default_factory=set)
     left: frozenset[int] = frozenset()
-    _free: dict[tuple[object, ...], object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.ms = clock.to_ms(self.now)
+        self._reachable: dict[tuple[str, str, str], str | None] = {}
+        self._open: dict[tuple[object, ...], bool] = {}
+        self._zones: dict[tuple[object, ...], tuple[tzinfo, int, str]] = {}
 
     def read(self, touches: Sequence[Claimed]) -> None:
         """Bring everything that will be asked about these touches, set-based."""
-        self.guarded = outbox.guards(self.connection, [t.id for t in touches], worker=self.worker)
-        counted = {t.contact_id for t in touches if guard.counts(t.purpose)}
+        self.guarded = {t.id: t for t in touches} if self.same else outbox.guards(self.connection, [t.id for t in touches], worker=self.worker)
+        self.standings = outbox.standings(self.connection)
+        counted = {t.contact_id for t in touches if t.purpose == "marketing"}
         since = (self.now - timedelta(days=SLOT_DAYS)).date().isoformat()
-        recent: set[int] = set()
         floor = clock.to_ms(self.now - SAME_BODY)
-        for contact, rows in outbox.slots(self.connection, counted, since=since).items():
-            self.slots[contact] = [(date.fromisoformat(day).toordinal(), channel) for day, channel, _ in rows]
-            newest = max(at for _, _, at in rows)
-            self.last[contact] = clock.from_ms(newest)
-            if newest > floor:
+        recent: set[int] = set()
+        for contact, day, channel, number, at in outbox.slots(self.connection, counted, since=since):
+            self.slots.setdefault(contact, []).append((date.fromisoformat(day).toordinal(), channel))
+            self.last[contact] = max(self.last.get(contact, EARLIEST), clock.from_ms(at))
+            self.taken[contact, day, channel] = max(number, self.taken.get((contact, day, channel), 0))
+            if at > floor:
                 recent.add(contact)
         self.bodies = outbox.bodies(self.connection, recent, since=floor)
-        self.left = _left(self.connection, touches, self.houses, self.now) if guards.on("exit_rules") else frozenset()
+        self.left = _left(self.connection, touches, self.houses, self.now, self.asked) if guards.on("exit_rules") else frozenset()
 
     # --- one touch --------------------------------------------------------------------------------------------------
     def judge(self, touch: Claimed, *, cost: int, address_hash: bytes, body_hash: bytes) -> Verdict:
         """What becomes of this touch now; the first guard that objects gives the reason."""
         facts = self.guarded.get(touch.id)
-        if facts is None or (guards.on("fence") and not facts.ours):
+        if facts is None and guards.on("fence"):
             return LOST
         house = self.houses[touch.version_id]
         return (
-            self._campaign(touch, facts)
-            or self._pass(touch, facts)
-            or self._person(touch, facts)
+            self._campaign(touch)
+            or self._pass(touch, facts or touch)
+            or self._person(touch, facts or touch)
             or self._hours(touch, house)
             or self._caps(touch, house)
             or self._money(touch, house, cost)
@@ -103,32 +120,37 @@ class Gate:
             or self._go(touch, house, cost, address_hash, body_hash)
         )
 
-    def _campaign(self, touch: Claimed, facts: Guarded) -> Verdict | None:
-        if facts.campaign_state == "stopped" and guards.on("stop_flag"):
-            return Verdict("skip", "stopped")
-        if facts.campaign_state == "paused" and facts.pause_people != "finish" and guards.on("stop_flag"):
-            return Verdict("wait", "paused", clock.from_ms(touch.due_at))
-        if guards.on("expiry") and clock.to_ms(self.now) > touch.expires_at:
+    def _campaign(self, touch: Claimed) -> Verdict | None:
+        state, people = self.standings[touch.version_id]
+        if state != "running" and guards.on("stop_flag"):
+            if state == "stopped":
+                return Verdict("skip", "stopped")
+            if state == "paused" and people != "finish":
+                return Verdict("wait", "paused", clock.from_ms(touch.due_at))
+        if self.ms > touch.expires_at and guards.on("expiry"):
             return Verdict("skip", "expired")
         if self.late_after is not None and touch.due_at < clock.to_ms(self.late_after):
             return Verdict("skip", "expired")
         return None
 
-    def _pass(self, touch: Claimed, facts: Guarded) -> Verdict | None:
-        if facts.enrollment_state != "open" or facts.waits_for not in (touch.id, None) or touch.enrollment_id in self.left:
+    def _pass(self, touch: Claimed, facts: Guarded | Claimed) -> Verdict | None:
+        if facts.enrollment_state != "open" or (facts.waits_for != touch.id and facts.waits_for is not None) or touch.enrollment_id in self.left:
             return Verdict("skip", "ended")
         return None
 
-    def _person(self, touch: Claimed, facts: Guarded) -> Verdict | None:
-        if facts.erased and guards.on("erasure"):
+    def _person(self, touch: Claimed, facts: Guarded | Claimed) -> Verdict | None:
+        if facts.erased_at is not None and guards.on("erasure"):
             return Verdict("skip", "ended")
         if touch.channel == "webhook":
             return None
-        if guard.reachable(read_reach(facts.reach), ruled_as(touch), touch.purpose, self.now):
+        key = (facts.reach, ruled_as(touch), touch.purpose)
+        if key not in self._reachable:
+            self._reachable[key] = guard.reachable(read_reach(key[0]), key[1], key[2], self.now)
+        if self._reachable[key] is not None:
             return Verdict("skip", "unreachable")
         until = facts.complaint_until
-        if until is not None and touch.purpose == "marketing" and until > clock.to_ms(self.now) and guards.on("complaint_open"):
-            return self._wait(touch, "complaint_open", min(clock.from_ms(min(until, touch.expires_at)), self.now + BUDGET_AGAIN), "complaint_open")
+        if until is not None and touch.purpose == "marketing" and until > self.ms and guards.on("complaint_open"):
+            return self._wait(touch, "complaint_open", min(clock.from_ms(min(until, touch.expires_at)), self.now + ASK_AGAIN), "complaint_open")
         return None
 
     def _hours(self, touch: Claimed, house: House) -> Verdict | None:
@@ -136,17 +158,18 @@ class Gate:
         if channel == "webhook":
             return None
         key = (touch.version_id, channel, touch.purpose, touch.country, touch.region, touch.time_zone)
-        calendar = house.calendar
-        if key not in self._free:
-            probe = calendar.free(self.now, channel=channel, purpose=touch.purpose, country=touch.country, region=touch.region,
-                                  time_zone=touch.time_zone, until=self.now)  # fmt: skip
-            self._free[key] = probe.at == self.now
-        if self._free[key]:
-            return None
+        if key not in self._open:
+            probe = house.calendar.free(self.now, channel=channel, purpose=touch.purpose, country=touch.country, region=touch.region,
+                                        time_zone=touch.time_zone, until=self.now)  # fmt: skip
+            self._open[key] = probe.at == self.now
+        return None if self._open[key] else self._closed(touch, house, channel)
+
+    def _closed(self, touch: Claimed, house: House, channel: str) -> Verdict | None:
+        """Outside the free hours: when they open, in time or not."""
         at = _time_of_day(house, touch.step)
-        free = calendar.free(self.now, channel=channel, purpose=touch.purpose, country=touch.country, region=touch.region,
-                             time_zone=touch.time_zone, until=clock.from_ms(touch.expires_at), at=at, key=touch.key,
-                             spread=house.spread if at is None else timedelta(0))  # fmt: skip
+        free = house.calendar.free(self.now, channel=channel, purpose=touch.purpose, country=touch.country, region=touch.region,
+                                   time_zone=touch.time_zone, until=clock.from_ms(touch.expires_at), at=at, key=touch.key,
+                                   spread=house.spread if at is None else timedelta(0))  # fmt: skip
         if free.law:
             return Verdict("skip", "barred_by_law")
         if free.at == self.now:
@@ -154,14 +177,14 @@ class Gate:
         return self._wait(touch, free.guard or "quiet_hours", free.at, "expired")
 
     def _caps(self, touch: Claimed, house: House) -> Verdict | None:
-        if not guard.counts(touch.purpose):
+        if touch.purpose != "marketing":
             return None
         slots = self.slots.get(touch.contact_id, ())
         caps = house.guarding.caps_for(touch.country)
-        if not slots and not any(rate.count == 0 for rates in caps.values() for rate in rates):
+        if not slots and not _never(caps):
             return None
-        zone = self._zone(touch, house)
-        day = guard.capped(slots, caps, ruled_as(touch), self.now.astimezone(zone).date().toordinal())
+        zone, today, _ = self._day(touch, house)
+        day = guard.capped(slots, caps, ruled_as(touch), today)
         if day is not None:
             return self._at_cap(touch, house, "cap", guard.cap_opens(day, zone), zone)
         opens = guard.gap_opens(self.last.get(touch.contact_id), house.guarding.min_gap, self.now, zone)
@@ -181,23 +204,26 @@ class Gate:
             self.spent[house.name] = outbox.spent(self.connection, house.name)
         if self.spent[house.name] + cost <= budget.micro:
             return None
-        return self._wait(touch, "budget", self.now + BUDGET_AGAIN, "budget")
+        return self._wait(touch, "budget", self.now + ASK_AGAIN, "budget")
 
     def _again(self, touch: Claimed, address_hash: bytes, body_hash: bytes) -> Verdict | None:
-        if touch.purpose != "marketing" or not guards.on("content_repeat"):
+        if not self.bodies or touch.purpose != "marketing" or not guards.on("content_repeat"):
             return None
         return Verdict("skip", "duplicate") if (touch.channel, address_hash, body_hash) in self.bodies else None
 
     def _go(self, touch: Claimed, house: House, cost: int, address_hash: bytes, body_hash: bytes) -> Verdict:
-        if house.guarding.budget is not None and house.name in self.spent:
+        if house.name in self.spent:
             self.spent[house.name] += cost
-        if not guard.counts(touch.purpose):
+        if touch.purpose != "marketing":
             return GO
-        day = self.now.astimezone(self._zone(touch, house)).date()
-        self.slots.setdefault(touch.contact_id, []).append((day.toordinal(), ruled_as(touch)))
-        self.last[touch.contact_id] = self.now
+        _, today, day = self._day(touch, house)
+        channel, contact = ruled_as(touch), touch.contact_id
+        number = self.taken.get((contact, day, channel), 0) + 1
+        self.taken[contact, day, channel] = number
+        self.slots.setdefault(contact, []).append((today, channel))
+        self.last[contact] = self.now
         self.bodies.add((touch.channel, address_hash, body_hash))
-        return Verdict("go", local_date=day.isoformat())
+        return Verdict("go", None, None, (day, channel, number))
 
     def _wait(self, touch: Claimed, name: str, until: datetime | None, otherwise: str) -> Verdict:
         """Held until then, when that is in time; else it ends with the reason."""
@@ -205,13 +231,20 @@ class Gate:
             return Verdict("skip", otherwise)
         return Verdict("wait", name, until)
 
-    def _zone(self, touch: Claimed, house: House) -> tzinfo:
+    def _day(self, touch: Claimed, house: House) -> tuple[tzinfo, int, str]:
+        """The contact's working zone, and today there as an ordinal and as text."""
         key = (touch.country, touch.time_zone, touch.region)
-        found = self._free.get(key)
+        found = self._zones.get(key)
         if found is None:
-            found = self._free[key] = house.calendar.zone(touch.country, touch.time_zone, touch.region)
-        assert isinstance(found, tzinfo)
+            zone = house.calendar.zone(touch.country, touch.time_zone, touch.region)
+            day = self.now.astimezone(zone).date()
+            found = self._zones[key] = (zone, day.toordinal(), day.isoformat())
         return found
+
+
+def _never(caps: guard.Caps) -> bool:
+    """Whether some channel is closed altogether (`0 per day`)."""
+    return any(rate.count == 0 for rates in caps.values() for rate in rates)
 
 
 def _time_of_day(house: House, step: str) -> TimeOfDay | None:
@@ -221,7 +254,9 @@ def _time_of_day(house: House, step: str) -> TimeOfDay | None:
     return getattr(moment, "time", None)
 
 
-def _left(connection: sa.Connection, touches: Sequence[Claimed], houses: Houses, now: datetime) -> frozenset[int]:
+def _left(
+    connection: sa.Connection, touches: Sequence[Claimed], houses: Houses, now: datetime, asked: dict[int, Leaving]
+) -> frozenset[int]:
     """Passes whose exit rules or goal have come true since they were decided: one SELECT a version."""
     by: dict[int, list[int]] = {}
     for touch in touches:
@@ -230,13 +265,15 @@ def _left(connection: sa.Connection, touches: Sequence[Claimed], houses: Houses,
             by.setdefault(touch.version_id, []).append(touch.enrollment_id)
     found: set[int] = set()
     for version, enrollments in by.items():
-        query, parameters = leaving(houses, version, now)
+        if version not in asked:
+            asked[version] = leaving(houses, version, now)
+        query, parameters = asked[version]
         rows = connection.execute(query, {**parameters, "passes": enrollments})
         found |= {row.id for row in rows if row.exits or _reached(houses[version], row)}
     return frozenset(found)
 
 
-def leaving(houses: Houses, version: int, now: datetime) -> tuple[sa.Select[Any], dict[str, object]]:
+def leaving(houses: Houses, version: int, now: datetime) -> Leaving:
     """Of the passes `:passes` of a version: whether an exit rule holds now, and when the goal first happened since entry
     (strictly after it: the event that let somebody in is no reason to leave)."""
     campaign, compiler = houses[version].campaign, houses.compiler(version)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from omnicli import clock, guards
 from omnicli.campaigns.recover import merge_told
@@ -48,31 +49,33 @@ class Unfit:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A touch with its message. `facts` is what it would tell (JSON) when the pass was not told before, `told` the whole of
     what the pass has been told once this is accepted; `cost` in millionths."""
 
     touch: Claimed
     press: Press
-    rendered: Rendered = field(repr=False)
+    rendered: Rendered
     skeleton: str
-    values: bytes = field(repr=False)
+    values: bytes
     address_hash: bytes
     body_hash: bytes
     cost: int
-    facts: str | None = field(default=None, repr=False)
+    facts: str | None = None
 
     @property
     def told(self) -> str | None:
-        return merge_told(self.touch.told, self.touch.message, self.facts)
+        return None if self.facts is None else merge_told(self.touch.told, self.touch.message, self.facts)
+
+    def __repr__(self) -> str:
+        return f"Prepared({self.touch!r})"
 
     @property
     def is_work(self) -> bool:
         return self.touch.channel in WORK or (self.touch.channel == "voice" and self.touch.team is not None)
 
-    def handed(self, *, whole: bool) -> Handed:
-        return self.press.hand(self, whole=whole)
+    def handed(self) -> Handed:
+        return self.press.hand(self)
 
 
 class Press:
@@ -82,9 +85,8 @@ class Press:
         self.presses = presses
         self.house = house
         self.project = house.project
-        self._facts: dict[Any, ResolvedFacts] = {}
-        self._json: dict[Any, str] = {}
-        self._zones: dict[tuple[str | None, str | None, str | None], Any] = {}
+        self._facts: dict[Any, tuple[ResolvedFacts, str | None]] = {}
+        self._zones: dict[tuple[str | None, str | None, str | None], str] = {}
         self._constant = {name: _is_constant(message) for name, message in house.campaign.messages.items()}
         self._live = {name: _live_facts(message) for name, message in house.campaign.messages.items()}
 
@@ -92,23 +94,34 @@ class Press:
     def needs_event(self) -> bool:
         return any(f.from_ and f.from_.startswith("event.") for m in self.house.campaign.messages.values() for f in m.facts.values())
 
-    def zone(self, touch: Claimed) -> Any:
+    def zone(self, touch: Claimed) -> str:
+        """The name of the contact's working zone."""
         key = (touch.country, touch.time_zone, touch.region)
         found = self._zones.get(key)
         if found is None:
-            found = self._zones[key] = self.house.calendar.zone(touch.country, touch.time_zone, touch.region)
+            found = self._zones[key] = self.zone_of(touch).key
         return found
+
+    def zone_of(self, touch: Claimed) -> ZoneInfo:
+        return self.house.calendar.zone(touch.country, touch.time_zone, touch.region)
 
     def facts(self, touch: Claimed, contact: Mapping[str, Any]) -> tuple[ResolvedFacts, str | None]:
         """The facts of this message for this person, and their JSON when the pass was not told them yet."""
+        if touch.told or not self._constant[touch.message]:
+            return self._resolved(touch, contact)
+        key = (touch.message, touch.persona, touch.language, touch.country, touch.time_zone, touch.region, touch.entered_at)
+        found = self._facts.get(key)
+        if found is None:
+            if len(self._facts) > 20_000:
+                self._facts.clear()
+            found = self._facts[key] = self._resolved(touch, contact)
+        return found
+
+    def _resolved(self, touch: Claimed, contact: Mapping[str, Any]) -> tuple[ResolvedFacts, str | None]:
         from omnicli.render.facts import resolve_facts
 
         message = self.house.campaign.messages[touch.message]
         told: Mapping[str, Any] = json.loads(touch.told) if touch.told else {}
-        key = (touch.message, touch.persona, touch.language, self.zone(touch).key, touch.entered_at)
-        known = not told and self._constant[touch.message]
-        if known and (found := self._facts.get(key)) is not None:
-            return found, self._json[key]
         event = self.presses.events.get(touch.entered_event or 0)
         anchors = {f"{m}.{name}": value for m, facts in told.items() for name, (kind, value) in facts.items() if kind == "date" and value}
         resolved = resolve_facts(
@@ -116,13 +129,7 @@ class Press:
             attributes=contact, event=event.payload if event else {}, told=told.get(touch.message), places=self.project.places,
             project=self.project, anchors=anchors,
         )  # fmt: skip
-        text = resolved.as_json() if touch.message not in told else None
-        if known and text is not None:
-            if len(self._facts) > 20_000:
-                self._facts.clear()
-                self._json.clear()
-            self._facts[key], self._json[key] = resolved, text
-        return resolved, text
+        return resolved, resolved.as_json() if touch.message not in told else None
 
     def stale(self, touch: Claimed) -> str | None:
         """The live fact that is older than it may be, or None: the contact's newest change, or the event, dates it."""
@@ -134,20 +141,15 @@ class Press:
                 return name
         return None
 
-    def hand(self, p: Prepared, *, whole: bool) -> Handed:
-        """The touch as its provider gets it; what only a whole message needs is left out of the others."""
+    def hand(self, p: Prepared) -> Handed:
+        """The touch as its provider gets it."""
         touch, declared = p.touch, self.presses.channels.get(p.touch.channel)
-        light = Handed(
-            touch.key.hex(), touch.attempts + 1, touch.channel, self.house.name, touch.step, touch.message, touch.source_id, "",
-            touch.language, touch.address, p.rendered, self.presses.now, touch.purpose,
-        )  # fmt: skip
-        if not whole:
-            return light
         skeleton = self.presses.skeleton(p.skeleton)
-        return replace(
-            light, contact_name=_name_of(self.presses.contact(touch)) or touch.source_id, sender=declared.from_ if declared else None,
-            reply_to=declared.reply_to if declared else None, pieces=skeleton.parts, fills=p.rendered.values,
-            extra=self._extra(touch, declared),
+        return Handed(
+            touch.key.hex(), touch.attempts + 1, touch.channel, self.house.name, touch.step, touch.message, touch.source_id,
+            _name_of(self.presses.contact(touch)) or touch.source_id, touch.language, touch.address, p.rendered, self.presses.now, touch.purpose,
+            sender=declared.from_ if declared else None, reply_to=declared.reply_to if declared else None, pieces=skeleton.parts,
+            fills=p.rendered.values, extra=self._extra(touch, declared),
         )  # fmt: skip
 
     def _extra(self, touch: Claimed, declared: Any) -> dict[str, str]:
@@ -180,6 +182,7 @@ class Presses:
         self.events: dict[int, outbox.Entering] = {}
         self._presses: dict[int, Press] = {}
         self._archived: dict[str, int] = {}
+        self._fresh: dict[str, int] = {}
         self._calls: dict[str, _CallSkeleton] = {}
         self._said: dict[str, _Said] = {}
 
@@ -201,10 +204,10 @@ class Presses:
 
     def contact(self, touch: Claimed) -> dict[str, Any]:
         """The person as templates see one: columns by attribute name."""
-        return {
-            **dict(zip(self._names, touch.attributes, strict=True)), "id": touch.source_id, "language": touch.language,
-            "country": touch.country, "region": touch.region, "time_zone": touch.time_zone, "place": touch.contact_place,
-        }  # fmt: skip
+        found: dict[str, Any] = dict(zip(self._names, touch.attributes, strict=True))
+        found["id"], found["language"], found["place"] = touch.source_id, touch.language, touch.contact_place
+        found["country"], found["region"], found["time_zone"] = touch.country, touch.region, touch.time_zone
+        return found
 
     # --- rendering --------------------------------------------------------------------------------------------------
     def prepare(self, touches: Sequence[Claimed]) -> list[Prepared | Unfit]:
@@ -230,9 +233,9 @@ class Presses:
             jobs.append(
                 RenderJob(
                     campaign=press.house.campaign, message=touch.message, channel=touch.channel, language=touch.language,
-                    touch=touch.key.hex(), at=self.now, zone=press.zone(touch).key, contact=contact, facts=facts, persona=touch.persona,
-                    step=touch.step, purpose=touch.purpose, country=touch.country, entered_at=clock.from_ms(touch.entered_at),
-                    extra=_task_words(touch, contact, touch.address if touch.channel == "voice" else None),
+                    touch=touch.key.hex(), at=self.now, zone=press.zone(touch), contact=contact, facts=facts, persona=touch.persona,
+                    step=touch.step, purpose=touch.purpose, country=touch.country, entered_at=_instant(touch.entered_at),
+                    extra=_words(touch, contact) if touch.channel in WORDED else _NO_WORDS,
                 )
             )  # fmt: skip
             whose.append((n, press, new))
@@ -278,17 +281,17 @@ class Presses:
 
     def archive(self, connection: sa.Connection, prepared: Sequence[Prepared]) -> Mapping[str, int]:
         """Row ids of the skeletons of these messages; new ones are archived first, with the transaction that uses them."""
-        names = {p.skeleton for p in prepared}
-        missing = names - self._archived.keys()
-        if missing:
-            wanted = {name: (s.channel, s.blob, s.template) for name in sorted(missing) for s in (self.skeleton(name),)}
-            found = outbox.keep_skeletons(connection, wanted, now=clock.to_ms(self.now))
-            return {**self._archived, **found}
-        return self._archived
+        missing = {p.skeleton for p in prepared} - self._archived.keys()
+        if not missing:
+            return self._archived
+        wanted = {name: (s.channel, s.blob, s.template) for name in sorted(missing) for s in (self.skeleton(name),)}
+        self._fresh = outbox.keep_skeletons(connection, wanted, now=clock.to_ms(self.now))
+        return {**self._archived, **self._fresh}
 
-    def keep(self, found: Mapping[str, int]) -> None:
-        """The transaction that archived them was committed."""
-        self._archived.update(found)
+    def keep(self) -> None:
+        """The transaction that archived the newest skeletons was committed."""
+        self._archived.update(self._fresh)
+        self._fresh = {}
 
     def unsubscribe(self, touch: Claimed) -> str:
         """The https address at which one click unsubscribes, when a public address exists; else nothing."""
@@ -343,11 +346,18 @@ def _value_of(name: str, contact: Mapping[str, Any], told: Mapping[str, Any]) ->
     return contact.get(name.removeprefix("contact."))
 
 
-def _task_words(touch: Claimed, contact: Mapping[str, Any], phone: str | None) -> dict[str, str]:
-    """What templates of work and print see as `touch.*`."""
-    if touch.channel not in ("task", "voice", "letter", "qr"):
-        return {}
-    words = {"contact": _name_of(contact) or touch.source_id, "phone": phone, "team": touch.team, "kind": touch.task_kind, "place": touch.place}
+#: Channels whose templates see `touch.*`: who it is for, where, until when.
+WORDED = frozenset({"task", "voice", "letter", "qr"})
+_NO_WORDS: Mapping[str, str] = {}
+_instant = lru_cache(maxsize=65536)(clock.from_ms)
+
+
+def _words(touch: Claimed, contact: Mapping[str, Any]) -> dict[str, str]:
+    """What templates of work and print see as `touch.*`; what there is not is left out."""
+    address = {"voice": "phone", "letter": "address"}.get(touch.channel)
+    words = {"contact": _name_of(contact) or touch.source_id, "team": touch.team, "kind": touch.task_kind, "place": touch.place}
+    if address is not None:
+        words[address] = touch.address
     if touch.task_due is not None:
         words["due"] = clock.from_ms(touch.task_due).date().isoformat()
     return {name: word for name, word in words.items() if word}

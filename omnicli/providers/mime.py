@@ -200,7 +200,8 @@ def _part_head(kind: str) -> bytes:
 
 def _body(bodies: list[bytes | int], pieces: Sequence[str | int]) -> None:
     for constant, group in groupby(pieces, key=lambda piece: isinstance(piece, str)):
-        bodies += [quoted("".join(map(str, group)))] if constant else [piece for piece in group if isinstance(piece, int)]
+        here = list(group)
+        bodies += [quoted("".join(map(str, here)))] if constant else [piece for piece in here if isinstance(piece, int)]
     if not pieces or not (isinstance(pieces[-1], str) and pieces[-1].endswith("\n")):
         bodies.append(CRLF)
 

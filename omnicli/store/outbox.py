@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -24,15 +24,17 @@ ENDS = ("accepted", "rejected", "skipped", "held_out")
 _LOAD = (
     "t.id, t.touch_key, t.fence, t.attempts, t.contact_id, t.enrollment_id, t.version_id, t.step, t.message, t.channel, t.purpose,"
     " t.priority, t.due_at, t.expires_at, t.created_at, t.cost, t.team, t.task_kind, t.task_due, t.place, t.facts,"
-    " e.pass, e.entered_at, e.entered_event, e.language, e.persona, e.told,"
-    " c.source_id, c.uid, c.country, c.region, c.time_zone, c.place, c.changed_at, a.value, a.hmac"
+    " e.pass, e.entered_at, e.entered_event, e.language, e.persona, e.told, e.state, e.touch_id,"
+    " c.source_id, c.uid, c.country, c.region, c.time_zone, c.place, c.changed_at, c.erased_at, c.reach, c.complaint_until, a.value, a.hmac"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A claimed touch with what its rendering needs. Instants are milliseconds; `attributes` are column values by column
-    name; `told` and `facts` are JSON texts."""
+class Claimed(NamedTuple):
+    """A claimed touch with what its rendering and the gate need, straight from the row (a named tuple, for there are many).
+
+    Instants are milliseconds; `told` and `facts` JSON texts; `reach` the folded column; `attributes` column values in the
+    order asked for.
+    """
 
     id: int
     key: bytes
@@ -61,6 +63,8 @@ class Claimed:
     language: str
     persona: str | None
     told: str | None
+    enrollment_state: str
+    waits_for: int | None
     source_id: str
     uid: bytes
     country: str | None
@@ -68,44 +72,46 @@ class Claimed:
     time_zone: str | None
     contact_place: str | None
     changed_at: int
-    address: str | None = field(repr=False)
-    address_hmac: bytes | None = field(default=None, repr=False)
-    attributes: tuple[Any, ...] = field(default=(), repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Guarded:
-    """What the gate asks about one claimed touch, as of this transaction. `ours`: fence and lease still stand."""
-
-    id: int
-    ours: bool
-    campaign_state: str
-    pause_people: str | None
-    enrollment_state: str
-    enrollment_step: str | None
-    waits_for: int | None
-    erased: bool
+    erased_at: int | None
     reach: str
     complaint_until: int | None
-    address: str | None = field(repr=False)
+    address: str | None
+    address_hmac: bytes | None
+    attributes: tuple[Any, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Claimed({self.id}, {self.key.hex()[:8]}, {self.channel}, {self.step})"
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """One attempt about to be made. `skeleton` is the row id of the archived skeleton, `values` its packed values."""
+_FIXED = len(Claimed._fields) - 1
+
+
+class Guarded(NamedTuple):
+    """What the gate asks about one claimed touch, as of this transaction; a `Claimed` of it answers the same questions."""
+
+    id: int
+    enrollment_state: str
+    waits_for: int | None
+    erased_at: int | None
+    reach: str
+    complaint_until: int | None
+
+
+class Intent(NamedTuple):
+    """One attempt about to be made. `skeleton` is the row id of the archived skeleton, `values` its packed values; `slot`
+    is (local date, rule, number) of the cap slot it takes, or None."""
 
     touch: Claimed
     address_hash: bytes
     body_hash: bytes
     skeleton: int
-    values: bytes = field(repr=False)
-    facts: str | None = field(default=None, repr=False)
-    cost: int = 0
-    local_date: str | None = None
+    values: bytes
+    facts: str | None
+    cost: int
+    slot: tuple[str, str, int] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What became of one attempt: the outcome, and for `not_sent` when it may be tried again (None: never)."""
 
     touch: Claimed
@@ -125,8 +131,13 @@ def _many(connection: sa.Connection, sql: str, rows: Sequence[tuple[Any, ...]]) 
         connection.exec_driver_sql(_dialect(connection, sql), list(rows))
 
 
-def _all(connection: sa.Connection, sql: str, *values: Any) -> list[Any]:
-    return list(connection.exec_driver_sql(_dialect(connection, sql), values).fetchall())
+def _all(connection: sa.Connection, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Rows as the driver gives them: plain tuples."""
+    result = connection.exec_driver_sql(_dialect(connection, sql), values)
+    cursor: Any = result.cursor
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    result.close()
+    return rows
 
 
 def _run(connection: sa.Connection, sql: str, *values: Any) -> int:
@@ -209,10 +220,7 @@ def load(connection: sa.Connection, ids: Sequence[int], *, attributes: Sequence[
         " LEFT JOIN address a ON a.contact_id = t.contact_id AND a.channel = t.channel AND a.bad IS NULL"
         f" WHERE t.id IN ({_ids(ids)}) AND t.send_state = 'claimed'",
     )
-    fixed = 36
-    found: dict[int, Claimed] = {}
-    for row in rows:
-        found[row[0]] = Claimed(*row[:fixed], attributes=tuple(row[fixed:]))  # type: ignore[misc]
+    found = {row[0]: Claimed._make((*row[:_FIXED], row[_FIXED:])) for row in rows}
     return [found[i] for i in ids if i in found]
 
 
@@ -237,35 +245,44 @@ def first_attempt(connection: sa.Connection, touch: int) -> int | None:
 
 
 # --- T2 -------------------------------------------------------------------------------------------------------------
+def mark(connection: sa.Connection) -> object:
+    """A value that stays the same as long as nobody else writes: neither another connection nor this one. None where the
+    store cannot tell (then everything is read again)."""
+    if connection.dialect.name != "sqlite":
+        return None
+    raw: Any = connection.connection.driver_connection
+    return (id(raw), raw.total_changes, raw.execute("PRAGMA data_version").fetchone()[0])
+
+
 def guards(connection: sa.Connection, ids: Sequence[int], *, worker: str) -> dict[int, Guarded]:
-    """What the gate asks, by touch id; contact rows locked in id order where the store has row locks."""
+    """What the gate asks, by touch id, of those that are still ours; contact rows locked in id order where there are row locks."""
     if connection.dialect.name == "postgresql":
         _all(connection, f"SELECT id FROM contact WHERE id IN (SELECT contact_id FROM touch WHERE id IN ({_ids(ids)})) ORDER BY id FOR UPDATE")
     rows = _all(
         connection,
-        "SELECT t.id, t.send_state = 'claimed' AND t.lease_by = ?, k.state, k.pause_people, e.state, e.step, e.touch_id,"
-        " c.erased_at IS NOT NULL, c.reach, c.complaint_until, a.value"
-        " FROM touch t JOIN enrollment e ON e.id = t.enrollment_id JOIN campaign k ON k.id = e.campaign_id"
-        " JOIN contact c ON c.id = t.contact_id"
-        " LEFT JOIN address a ON a.contact_id = t.contact_id AND a.channel = t.channel AND a.bad IS NULL"
-        f" WHERE t.id IN ({_ids(ids)})",
+        "SELECT t.id, e.state, e.touch_id, c.erased_at, c.reach, c.complaint_until"
+        " FROM touch t JOIN enrollment e ON e.id = t.enrollment_id JOIN contact c ON c.id = t.contact_id"
+        f" WHERE t.id IN ({_ids(ids)}) AND t.send_state = 'claimed' AND t.lease_by = ?",
         worker,
     )
-    return {r[0]: Guarded(r[0], bool(r[1]), r[2], r[3], r[4], r[5], r[6], bool(r[7]), r[8], r[9], r[10]) for r in rows}
+    return {row[0]: Guarded(*row) for row in rows}
 
 
-def slots(connection: sa.Connection, contacts: Collection[int], *, since: str) -> dict[int, list[tuple[str, str, int]]]:
-    """Counted touches of these contacts from that local date on: contact → (local date, channel, instant)."""
-    found: dict[int, list[tuple[str, str, int]]] = {}
-    if contacts:
-        for contact, day, rule, at in _all(
-            connection,
-            "SELECT contact_id, local_date, rule, at FROM cap_slot"
-            f" WHERE contact_id IN ({_ids(contacts)}) AND local_date >= ? AND rule <> 'all'",
-            since,
-        ):
-            found.setdefault(contact, []).append((day, rule, at))
-    return found
+def standings(connection: sa.Connection) -> dict[int, tuple[str, str | None]]:
+    """State and `pause_people` of each version's campaign, by version id."""
+    rows = _all(connection, "SELECT v.id, k.state, k.pause_people FROM campaign_version v JOIN campaign k ON k.id = v.campaign_id")
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def slots(connection: sa.Connection, contacts: Collection[int], *, since: str) -> list[tuple[Any, ...]]:
+    """Counted touches of these contacts from that local date on: (contact, local date, channel, number, instant)."""
+    if not contacts:
+        return []
+    return _all(
+        connection,
+        f"SELECT contact_id, local_date, rule, slot, at FROM cap_slot WHERE contact_id IN ({_ids(contacts)}) AND local_date >= ? AND rule <> 'all'",
+        since,
+    )
 
 
 def bodies(connection: sa.Connection, contacts: Collection[int], *, since: int) -> set[tuple[str, bytes, bytes]]:
@@ -312,9 +329,10 @@ def keep_skeletons(connection: sa.Connection, wanted: Mapping[str, tuple[str, by
     return {row[0]: row[1] for row in _all(connection, f"SELECT hash, id FROM skeleton WHERE hash IN ({marks})", *names)}
 
 
-def intend(connection: sa.Connection, intents: Sequence[Intent], *, provider: str, account: str, now: int, until: int) -> int:
-    """Write the intents of one handover: attempts, archive, cap slots, state `sending`. Gives the handover's id."""
-    handover = connection.execute(
+def intend(connection: sa.Connection, intents: Sequence[Intent], *, provider: str, account: str, now: int, until: int | None) -> int:
+    """Write the intents of one handover: attempts, archive, cap slots, state `sending`. Gives the handover's id. `until` None
+    leaves the lease of the claim as it is."""
+    handover: int = connection.execute(
         sa.text("INSERT INTO handover (provider, account, size, started_at, outcome) VALUES (:p, :a, :s, :n, 'intent') RETURNING id"),
         {"p": provider, "a": account, "s": len(intents), "n": now},
     ).scalar_one()
@@ -322,46 +340,37 @@ def intend(connection: sa.Connection, intents: Sequence[Intent], *, provider: st
         connection,
         "INSERT INTO attempt (touch_id, n, handover_id, fence, outcome, address_hash, body_sha256, started_at)"
         " VALUES (?, ?, ?, ?, 'intent', ?, ?, ?)",
-        [(i.touch.id, i.touch.attempts + 1, handover, i.touch.fence, i.address_hash, i.body_hash, now) for i in intents],
+        [(i[0].id, i[0].attempts + 1, handover, i[0].fence, i[1], i[2], now) for i in intents],
     )
     faults.point("F06")
     _many(
         connection,
-        "INSERT INTO rendering (touch_id, skeleton_id, \"values\") VALUES (?, ?, ?)"
-        " ON CONFLICT (touch_id) DO UPDATE SET skeleton_id = excluded.skeleton_id, \"values\" = excluded.\"values\"",
-        [(i.touch.id, i.skeleton, i.values) for i in intents],
+        'INSERT INTO rendering (touch_id, skeleton_id, "values") VALUES (?, ?, ?)'
+        ' ON CONFLICT (touch_id) DO UPDATE SET skeleton_id = excluded.skeleton_id, "values" = excluded."values"',
+        [(i[0].id, i[3], i[4]) for i in intents],
     )
+    lease = "" if until is None else f", lease_until = {until}"
+    for (facts, cost), ids in _grouped(((i[5], i[6]), i[0].id) for i in intents):
+        _run(
+            connection,
+            f"UPDATE touch SET send_state = 'sending', attempts = attempts + 1, facts = ?, cost = ?, held_by = NULL{lease} WHERE id IN ({_ids(ids)})",
+            facts, cost,
+        )  # fmt: skip
     _many(
         connection,
-        "UPDATE touch SET send_state = 'sending', attempts = attempts + 1, lease_until = ?, facts = ?, cost = ?, held_by = NULL WHERE id = ?",
-        [(until, i.facts, i.cost, i.touch.id) for i in intents],
+        "INSERT INTO cap_slot (contact_id, local_date, rule, slot, touch_id, at) VALUES (?, ?, ?, ?, ?, ?)",
+        [(i[0].contact_id, *i[7], i[0].id, now) for i in intents if i[7] is not None],
     )
-    take_slots(connection, intents, now=now)
     connection.exec_driver_sql("UPDATE instance SET serial = serial + 1")
-    return int(handover)
+    return handover
 
 
-def take_slots(connection: sa.Connection, intents: Iterable[Intent], *, now: int) -> None:
-    """One slot for `all` and one for the channel, on the contact's local date, for each counted touch."""
-    counted = [i for i in intents if i.local_date is not None]
-    if not counted:
-        return
-    taken: dict[tuple[int, str, str], int] = {}
-    days = sorted({i.local_date for i in counted if i.local_date})
-    for contact, day, rule, slot in _all(
-        connection,
-        f"SELECT contact_id, local_date, rule, max(slot) FROM cap_slot WHERE contact_id IN ({_ids({i.touch.contact_id for i in counted})})"
-        f" AND local_date IN ({','.join('?' * len(days))}) GROUP BY contact_id, local_date, rule",
-        *days,
-    ):
-        taken[contact, day, rule] = slot
-    rows: list[tuple[Any, ...]] = []
-    for i in counted:
-        for rule in ("all", i.touch.channel):
-            key = (i.touch.contact_id, i.local_date or "", rule)
-            taken[key] = taken.get(key, 0) + 1
-            rows.append((*key, taken[key], i.touch.id, now))
-    _many(connection, "INSERT INTO cap_slot (contact_id, local_date, rule, slot, touch_id, at) VALUES (?, ?, ?, ?, ?, ?)", rows)
+def _grouped(pairs: Iterable[tuple[Any, int]]) -> Iterable[tuple[Any, list[int]]]:
+    """Ids by what they share: what is said of many is one statement."""
+    found: dict[Any, list[int]] = {}
+    for key, id_ in pairs:
+        found.setdefault(key, []).append(id_)
+    return found.items()
 
 
 def free_slots(connection: sa.Connection, touches: Sequence[int]) -> None:
@@ -397,18 +406,28 @@ def remember(connection: sa.Connection, rows: Sequence[tuple[int, int, str, str,
 
 
 # --- T3 -------------------------------------------------------------------------------------------------------------
-def record(connection: sa.Connection, results: Sequence[Result], *, handover: int, worker: str, now: int) -> list[tuple[int, str, int, str | None]]:
-    """Write the outcomes of one handover; gives the settled touches (id, state, instant, reason).
+def record(
+    connection: sa.Connection, results: Sequence[Result], *, handover: int, worker: str, now: int, sure: bool = False
+) -> list[tuple[int, str, int, str | None]]:
+    """Write the outcomes of one handover; gives the settled touches (id, state, instant, reason). `sure`: nobody wrote
+    since the intents, so fence and lease stand.
 
     A touch whose fence has moved on is not ours any more: its outcome is kept as evidence, and settles an unknown one.
     """
-    ours = _held(connection, results, worker)
-    late = [r for r in results if r.touch.id not in ours]
-    mine = [r for r in results if r.touch.id in ours]
-    _attempts(connection, mine)
+    mine: Sequence[Result] = results
+    late: Sequence[Result] = ()
+    if not sure:
+        ours = _held(connection, results, worker)
+        mine, late = [r for r in results if r.touch.id in ours], [r for r in results if r.touch.id not in ours]
+    for (n, outcome, ref, code, detail), ids in _grouped((r[1:6], r.touch.id) for r in mine):
+        _run(
+            connection,
+            f"UPDATE attempt SET outcome = ?, provider_ref = ?, code = ?, detail = ? WHERE touch_id IN ({_ids(ids)}) AND n = ?",
+            outcome, ref, code, detail, n,
+        )  # fmt: skip
     settled = _touches(connection, mine, now=now)
-    told = [(r.told, r.touch.enrollment_id) for r in mine if r.outcome == "accepted" and r.told is not None]
-    _many(connection, "UPDATE enrollment SET told = ? WHERE id = ?", told)
+    for told, ids in _grouped((r.told, r.touch.enrollment_id) for r in mine if r.told is not None and r.outcome == "accepted"):
+        _run(connection, f"UPDATE enrollment SET told = ? WHERE id IN ({_ids(ids)})", told)
     settled += _late(connection, late, now=now)
     outcomes = {r.outcome for r in results}
     _run(connection, "UPDATE handover SET ended_at = ?, outcome = ? WHERE id = ?", now, outcomes.pop() if len(outcomes) == 1 else "mixed", handover)
@@ -420,24 +439,6 @@ def _held(connection: sa.Connection, results: Sequence[Result], worker: str) -> 
     fences = {r.touch.id: r.touch.fence for r in results}
     rows = _all(connection, f"SELECT id, fence FROM touch WHERE id IN ({_ids(fences)}) AND send_state = 'sending' AND lease_by = ?", worker)
     return {row[0] for row in rows if row[1] == fences[row[0]]}
-
-
-def _attempts(connection: sa.Connection, results: Sequence[Result]) -> None:
-    """Outcomes that say the same of many touches are one statement."""
-    groups: dict[tuple[Any, ...], list[Result]] = {}
-    for r in results:
-        groups.setdefault((r.outcome, r.ref, r.code, r.detail, r.n), []).append(r)
-    single: list[tuple[Any, ...]] = []
-    for (outcome, ref, code, detail, n), group in groups.items():
-        if len(group) > 4:
-            _run(
-                connection,
-                f"UPDATE attempt SET outcome = ?, provider_ref = ?, code = ?, detail = ? WHERE n = ? AND touch_id IN ({_ids(r.touch.id for r in group)})",
-                outcome, ref, code, detail, n,
-            )  # fmt: skip
-        else:
-            single += [(outcome, ref, code, detail, r.touch.id, n) for r in group]
-    _many(connection, "UPDATE attempt SET outcome = ?, provider_ref = ?, code = ?, detail = ? WHERE touch_id = ? AND n = ?", single)
 
 
 def _touches(connection: sa.Connection, results: Sequence[Result], *, now: int) -> list[tuple[int, str, int, str | None]]:
@@ -461,7 +462,7 @@ def _touches(connection: sa.Connection, results: Sequence[Result], *, now: int) 
         over = [r.touch.id for r in again if r.retry_at is None]
         skip(connection, [(i, "exhausted", None) for i in over], now=now)
         settled += [(i, "skipped", now, "exhausted") for i in over]
-    free_slots(connection, [r.touch.id for r in by.get("rejected", []) + by.get("not_sent", [])])
+    free_slots(connection, [r.touch.id for r in (*by.get("rejected", ()), *by.get("not_sent", ()))])
     return settled
 
 
@@ -598,17 +599,18 @@ def open_tasks(connection: sa.Connection, touches: Iterable[Claimed]) -> None:
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
-def versions_of(connection: sa.Connection, campaigns: Collection[str] | None = None, *, running: bool = False) -> dict[int, tuple[str, str, int]]:
-    """Applied versions: id → (campaign, tree, number); `running` leaves out those whose people hold still."""
-    clauses, values = [], []
+def versions_of(connection: sa.Connection, campaigns: Collection[str] | None = None, *, running: bool = False) -> tuple[int, ...]:
+    """Ids of the applied versions of these campaigns (None: all); `running` leaves out those whose people hold still."""
+    clauses: list[str] = []
+    values: list[str] = []
     if campaigns is not None:
         clauses.append(f"k.name IN ({','.join('?' * len(campaigns)) or 'NULL'})")
         values += sorted(campaigns)
     if running:
         clauses.append("(k.state IN ('running','stopped','finished') OR (k.state = 'paused' AND k.pause_people = 'finish'))")
     where = f" WHERE {' AND '.join(clauses)}" if clauses else ""
-    rows = _all(connection, f"SELECT v.id, k.name, v.tree, v.number FROM campaign_version v JOIN campaign k ON k.id = v.campaign_id{where}", *values)
-    return {row[0]: (row[1], row[2], row[3]) for row in rows}
+    rows = _all(connection, f"SELECT v.id FROM campaign_version v JOIN campaign k ON k.id = v.campaign_id{where} ORDER BY v.id", *values)
+    return tuple(row[0] for row in rows)
 
 
 def archived(connection: sa.Connection, touch: int) -> tuple[bytes, bytes] | None:
