@@ -127,6 +127,7 @@ class Program:
     again: tuple[tuple[int, Callable[[str], str]], ...]
     layout: Callable[[Sequence[str]], tuple[str, ...]]
     targets: tuple[str, ...]
+    addresses: tuple[int, ...] = ()
 
 
 class Renderer:
@@ -235,7 +236,9 @@ class Renderer:
                 made = [fill(html) for fill, html in program.fills]
                 made += [again(made[n]) for n, again in program.again]
                 _weighed(program.skeleton, sum(map(len, made)))
-                return self._rendered(sheet, program.skeleton, program.layout(made), program.targets)
+                values = program.layout(made)
+                _check_addresses(values, program.addresses)
+                return self._rendered(sheet, program.skeleton, values, program.targets)
             if sheet.whole is None:
                 sheet.readers += 1
                 if sheet.readers in (_SOME, _MANY):
@@ -292,9 +295,7 @@ class Renderer:
             if sheet.misses >= _POISON:
                 sheet.whole = "its values contain marks"
             return None
-        for n in addresses:
-            if not finish.is_address(values[n]):
-                raise CannotRender("render_failed", "a value used as an address is not a web address")
+        _check_addresses(values, addresses)
         return skeleton, skeleton.complete(values)
 
     def _chunks(self, sheet: _Sheet, environment: Sandbox) -> tuple[Any, ...]:
@@ -348,8 +349,8 @@ class Renderer:
         skeleton = self._finished(sheet, texts, list(recorder.origins or ()), tuple(recorder.targets))
         safe = {n for n, origin in enumerate(recorder.origins or ()) if origin and origin[0] in ("link", "address")}
         known = skeleton, tuple(n for n in addresses if n not in safe)
-        if sheet.straight and not known[1]:
-            sheet.program = self._program(sheet, skeleton)
+        if sheet.straight:
+            sheet.program = self._program(sheet, *known)
         if len(sheet.skeletons) > 2_000:
             sheet.skeletons.clear()
         sheet.skeletons[(key, tuple(recorder.targets)) if recorder.targets else key] = known
@@ -394,7 +395,7 @@ class Renderer:
             usual[(origin, False)], usual[(origin, True)] = text, escape(text)
         return usual
 
-    def _program(self, sheet: _Sheet, skeleton: Skeleton) -> Program | None:
+    def _program(self, sheet: _Sheet, skeleton: Skeleton, addresses: tuple[int, ...]) -> Program | None:
         """How to make the values of a straight message; None when one of them takes its template."""
         fills: list[tuple[Fill, bool]] = []
         for n in skeleton.kept:
@@ -410,7 +411,7 @@ class Renderer:
         layout = [place[n] for n in range(skeleton.size)]
         pick = (lambda made: tuple(made[n] for n in layout)) if len(layout) < 2 else itemgetter(*layout)
         repeated = tuple((n, AGAIN[how]) for n, how in again)
-        return Program(skeleton, tuple(fills), repeated, pick, tuple(skeleton.links))
+        return Program(skeleton, tuple(fills), repeated, pick, tuple(skeleton.links), addresses)
 
     def _quicken(self, sheet: _Sheet) -> None:
         """What pays off once a message has several readers: folding; and once it has many: compiling what was folded."""
@@ -419,8 +420,7 @@ class Renderer:
             return
         self._fold(sheet)
         if sheet.straight and len(sheet.skeletons) == 1:
-            skeleton, addresses = next(iter(sheet.skeletons.values()))
-            sheet.program = self._program(sheet, skeleton) if not addresses else None
+            sheet.program = self._program(sheet, *next(iter(sheet.skeletons.values())))
 
     def _fold(self, sheet: _Sheet) -> None:
         """Decides once what is the same for all readers of this message. A straight one runs no template from now on; of
@@ -669,6 +669,13 @@ def _weighed(skeleton: Skeleton, values: int) -> None:
     constants, often = skeleton.weight
     if constants + often * values > MAX_OUTPUT:
         raise TooMuch("the message grows too long")
+
+
+def _check_addresses(values: Sequence[str], addresses: Sequence[int]) -> None:
+    """CannotRender when a value that stands where an address must stand is none."""
+    for n in addresses:
+        if not finish.is_address(values[n]):
+            raise CannotRender("render_failed", "a value used as an address is not a web address")
 
 
 def finished_parts(medium: Medium, texts: Mapping[str, str]) -> dict[str, str]:
