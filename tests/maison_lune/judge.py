@@ -22,7 +22,22 @@ from zoneinfo import ZoneInfo
 from season import BEGIN, CONTACTS, STORY, Season
 
 REASONS = frozenset(
-    "unreachable condition capped expired budget no_date no_words barred_by_law complaint_open duplicate ended stopped render_failed refused".split()
+    [
+        "unreachable",
+        "condition",
+        "capped",
+        "expired",
+        "budget",
+        "no_date",
+        "no_words",
+        "barred_by_law",
+        "complaint_open",
+        "duplicate",
+        "ended",
+        "stopped",
+        "render_failed",
+        "refused",
+    ]
 )
 #: Zones of the countries of the base, and which comes first in tzdata's zone.tab.
 ZONES = {
@@ -32,10 +47,17 @@ ZONES = {
 }  # fmt: skip
 #: Public holidays between 21 September and 20 November 2026.
 HOLIDAYS = {
-    "FR": {date(2026, 11, 1), date(2026, 11, 11)}, "RE": {date(2026, 11, 1), date(2026, 11, 11)}, "CA": {date(2026, 10, 12)}, "GB": set(),
+    "FR": {date(2026, 11, 1), date(2026, 11, 11)}, "RE": {date(2026, 11, 1), date(2026, 11, 11)}, "CA": set(), "GB": set(),
 }  # fmt: skip
-CAPS = {"all": [(3, 7)], "email": [(1, 1), (2, 7)], "sms": [(2, 30)], "whatsapp": [(1, 7)], "letter": [(1, 30)], "voice": [(1, 30)], "push": [(1, 1)]}
-STOPS = {"stop"}
+CAPS = {
+    "all": [(3, 7)],
+    "email": [(1, 1), (2, 7)],
+    "sms": [(2, 30)],
+    "whatsapp": [(1, 7)],
+    "letter": [(1, 30)],
+    "voice": [(1, 30)],
+    "push": [(1, 1)],
+}
 DAY = timedelta(days=1)
 
 # --- the flows, said again in plain values -----------------------------------------------------------------------------
@@ -69,6 +91,14 @@ FLOWS: dict[tuple[str, int], list[Any]] = {
     ],
     ("relance", 2): [*_RELANCE, ("wait", "r-long", 6, 0), ("send", "r4", None)],
     ("merci", 1): [("send", "m1", None)],
+}  # fmt: skip
+#: By which channels each step may go beside the one that the person prefers.
+CHANNELS = {
+    "a0": ("email", "sms", "whatsapp"), "a-clic": ("email", "sms"), "a-oui": ("whatsapp", "sms", "email"), "a-autre": ("email",),
+    "a-sms": ("sms", "whatsapp"), "a-lettre": ("letter", "push"), "a-muet": ("push", "email"), "a-appel": ("voice", "letter"),
+    "a-fin": ("email",), "a-adieu": ("email", "sms", "whatsapp"), "p1": ("email", "push"), "p2": ("push", "sms", "email"),
+    "p3": ("email", "sms"), "r1": ("sms", "whatsapp", "email"), "r2": ("email", "sms"), "r3": ("email",), "r4": ("email", "whatsapp"),
+    "m1": (),
 }  # fmt: skip
 GOALS = {"automne": 45, "panier": 14, "relance": 30}
 
@@ -150,7 +180,12 @@ class Judge:
         for key, row in self.by_key.items():
             if row["send_state"] == "accepted" and key not in count:
                 yield f"{key} is accepted and never left"
-        accepted = {r["touch_key"].hex() for r in self.s.rows("SELECT t.touch_key FROM attempt a JOIN touch t ON t.id = a.touch_id WHERE a.outcome = 'accepted'")}
+        accepted = {
+            r["touch_key"].hex()
+            for r in self.s.rows(
+                "SELECT t.touch_key FROM attempt a JOIN touch t ON t.id = a.touch_id WHERE a.outcome = 'accepted'"
+            )
+        }
         if accepted != set(count):
             yield "attempts and wire disagree"
         if self.s.wire.behind is not None:
@@ -164,9 +199,15 @@ class Judge:
             country = self.people[one.contact]["country"]
             for zone in self.zones(one.contact):
                 local = at.astimezone(zone)
-                free = time(9) <= local.time() < time(20) and local.weekday() != 6 and local.date() not in HOLIDAYS[country or "FR"]
+                free = (
+                    time(9) <= local.time() < time(20) and local.weekday() != 6 and local.date() not in HOLIDAYS[country or "FR"]
+                )
                 if one.channel == "voice" and country == "FR":
-                    free = free and local.weekday() < 5 and (time(10) <= local.time() < time(13) or time(14) <= local.time() < time(20))
+                    free = (
+                        free
+                        and local.weekday() < 5
+                        and (time(10) <= local.time() < time(13) or time(14) <= local.time() < time(20))
+                    )
                 if not free:
                     yield f"{one.contact} got {one.step} by {one.channel} at {local} ({zone.key})"
 
@@ -204,6 +245,73 @@ class Judge:
             if row[f"{one.channel}_consent"] not in yes or row[f"{one.channel}_consent_on"] > at.date().isoformat():
                 yield f"{one.contact} got {one.step} by {one.channel} without consent: {row[f'{one.channel}_consent']!r}"
 
+    def excuses(self) -> Iterator[str]:
+        """Nobody is left out for nothing: each reason that a touch was skipped for was true when it was given."""
+        left: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+        for at, one in self.marketing:
+            left[one.contact].append((at, one.channel))
+        clicked = {
+            (e["enrollment_id"], e["message"]) for e in self.s.rows("SELECT * FROM event WHERE name = 'clicked' AND machine = 0")
+        }
+        complained = {told.who for told in self.told if told.name == "complaint"}
+        for row in self.touches:
+            if row["send_state"] != "skipped":
+                continue
+            at, who, what = (
+                instant(row["created_at"]),
+                row["who"],
+                f"{row['step']} of {row['who']} at {instant(row['created_at'])}",
+            )
+            match row["reason"]:
+                case "capped" if not self._full(left[who], who, row["channel"], at, row["campaign"]):
+                    yield f"{what} by {row['channel']} was no cap and no gap: {left[who]}"
+                case "unreachable":
+                    reach = json.loads(self.people[who]["reach"])
+                    open_ = [c for c in CHANNELS[row["step"]] if self._reachable(reach.get(c), c)]
+                    if open_:
+                        yield f"{what} could be reached by {open_}"
+                case "complaint_open" if who not in complained:
+                    yield f"{what} had not complained"
+                case "condition" if (row["enrollment_id"], row["message"]) not in clicked:
+                    yield f"{what} had not clicked"
+                case "expired" if at <= instant(row["due_at"]) + 3 * DAY:
+                    yield f"{what} was due {instant(row['due_at'])}"
+                case "budget" if row["campaign"] != "relance":
+                    yield f"{what} has no budget"
+
+    def _full(self, left: list[tuple[datetime, str]], who: str, channel: str, at: datetime, campaign: str) -> bool:
+        """One of the step's channels was full, or the gap not over, at that instant (its own turn's touches included)."""
+        if any(timedelta(0) <= at - one < timedelta(hours=16) for one, _ in left):
+            return True
+        zone = self.zone(who)
+        own = {"email": [(1, 5)]} if campaign == "panier" else {}
+        for rule, caps in [*CAPS.items(), *own.items()]:
+            days = [one.astimezone(zone).date() for one, by in left if rule in ("all", by) and one <= at]
+            if any(
+                sum(at.astimezone(zone).date() - day < timedelta(days=length) for day in days) >= most for most, length in caps
+            ):
+                return True
+        return False
+
+    @staticmethod
+    def _reachable(entry: Any, channel: str) -> bool:
+        """`[address, granted, until, bad, bar, bar_until]`, as it stands at the end: whoever can be reached then could before."""
+        if not entry or not entry[0] or entry[3] or entry[4] or channel == "whatsapp":  # WhatsApp wants an approved template
+            return False
+        return bool(entry[1] or (channel == "letter" and entry[1] is None))
+
+    def prompt(self) -> Iterator[str]:
+        """Whoever nothing holds gets it at the first tick after it was due."""
+        held = {(r["enrollment_id"], line["step"]) for r in self.s.rows("SELECT enrollment_id, why FROM decision WHERE why IS NOT NULL")
+                for line in json.loads(r["why"]) if line["answer"] == "held"}  # fmt: skip
+        for row in self.touches:
+            if row["send_state"] != "accepted" or row["campaign"] == "panier" or (row["enrollment_id"], row["step"]) in held:
+                continue
+            due = max(instant(row["due_at"]), instant(row["created_at"]))
+            first = self.ticks[bisect_left(self.ticks, due)]
+            if instant(row["settled_at"]) != first or first - instant(row["due_at"]) > timedelta(hours=24):
+                yield f"{row['step']} of {row['who']} was due {instant(row['due_at'])}, made {instant(row['created_at'])}, left {instant(row['settled_at'])}"
+
     # --- what was said ----------------------------------------------------------------------------------------------
     @cached_property
     def told(self) -> list[Told]:
@@ -216,14 +324,18 @@ class Judge:
     def refusals(self) -> Iterator[str]:
         """D2, I3: after a STOP, an unsubscription, a spam complaint or a dead address nothing on that channel, nor to that
         address under another name; after leaving all, or an open complaint, nothing at all."""
-        address = {(r["contact_id"], r["channel"]): r["norm"] for r in self.s.rows("SELECT contact_id, channel, norm FROM address")}
+        address = {
+            (r["contact_id"], r["channel"]): r["norm"] for r in self.s.rows("SELECT contact_id, channel, norm FROM address")
+        }
         barred: dict[tuple[str, str], datetime] = {}
         silent: dict[str, datetime] = {}
         for told in self.told:
             if told.machine:
                 continue
             word = "".join(c for c in told.text.lower() if c.isalpha())
-            stops = told.name in ("unsubscribed", "complained", "bounced") or (told.name == "replied" and word in ("stop", "arret", "unsubscribe"))
+            stops = told.name in ("unsubscribed", "complained", "bounced") or (
+                told.name == "replied" and word in ("stop", "arret", "unsubscribe")
+            )
             channels = [told.channel] if told.channel else ["email", "sms", "whatsapp", "messenger", "voice", "push", "letter"]
             for channel in channels if stops else ():
                 norm = address.get((self.people[told.who]["id"], channel))
@@ -255,7 +367,9 @@ class Judge:
             if not row["held"] and row["send_state"] == "held_out":
                 yield f"{row['who']} is not held out and {row['step']} is"
         for table in ("cap_slot", "rendering", "attempt"):
-            n = self.s.rows(f"SELECT count(*) n FROM {table} x JOIN touch t ON t.id = x.touch_id JOIN enrollment e ON e.id = t.enrollment_id WHERE e.held_out = 1")[0]["n"]  # noqa: E501
+            n = self.s.rows(
+                f"SELECT count(*) n FROM {table} x JOIN touch t ON t.id = x.touch_id JOIN enrollment e ON e.id = t.enrollment_id WHERE e.held_out = 1"
+            )[0]["n"]
             if n:
                 yield f"{n} rows of {table} for held-out people"
 
@@ -273,7 +387,11 @@ class Judge:
                 yield f"{row['step']} of {row['who']} left {instant(row['settled_at'])}, expired {instant(row['expires_at'])}"
             if state == "accepted" and row["settled_at"] < row["due_at"]:
                 yield f"{row['step']} of {row['who']} left before it was due"
-            if state == "accepted" and row["purpose"] == "marketing" and instant(row["settled_at"]) > instant(row["due_at"]) + 4 * DAY:
+            if (
+                state == "accepted"
+                and row["purpose"] == "marketing"
+                and instant(row["settled_at"]) > instant(row["due_at"]) + 4 * DAY
+            ):
                 yield f"{row['step']} of {row['who']} left {instant(row['settled_at'])}, was due {instant(row['due_at'])}"
         for row in self.passes:
             if row["state"] == "open" and (row["due_at"] is None or row["due_at"] <= now) and row["touch_id"] is None:
@@ -288,7 +406,9 @@ class Judge:
         for row in self.s.rows("SELECT enrollment_id, at, why FROM decision WHERE why IS NOT NULL ORDER BY id"):
             ledger[row["enrollment_id"]] += [(row["at"], line) for line in json.loads(row["why"])]
         answers: dict[int, list[Any]] = defaultdict(list)
-        for row in self.s.rows("SELECT * FROM event WHERE enrollment_id IS NOT NULL AND machine = 0 ORDER BY at, received_at, id"):
+        for row in self.s.rows(
+            "SELECT * FROM event WHERE enrollment_id IS NOT NULL AND machine = 0 ORDER BY at, received_at, id"
+        ):
             answers[row["enrollment_id"]].append(row)
         for row in self.passes:
             walk = Walk(self, row, self.of_pass[row["id"]], ledger[row["id"]], answers[row["id"]])
@@ -325,7 +445,9 @@ class Judge:
             first = min(t.at for t in known)
             if row["converted_at"] != millis(first):
                 yield f"{row['who']} in {row['campaign']} converted at {row['converted_at']}, bought at {millis(first)}"
-            yield from (f"{row['who']} got {row['campaign']} at {at}, had bought by {heard}" for at in left[row["id"]] if at >= heard)
+            yield from (
+                f"{row['who']} got {row['campaign']} at {at}, had bought by {heard}" for at in left[row["id"]] if at >= heard
+            )
         if not seen:
             yield "nobody bought"
 
@@ -380,8 +502,8 @@ class Judge:
 
     def budget(self) -> Iterator[str]:
         spent = sum(r["cost"] for r in self.touches if r["campaign"] == "relance" and r["send_state"] == "accepted")
-        if spent > 40_000_000:
-            yield f"relance spent {spent}"
+        if spent > self.s.budget * 1_000_000:
+            yield f"relance spent {spent} of {self.s.budget} EUR"
 
     # --- reports ----------------------------------------------------------------------------------------------------
     def totals(self) -> Iterator[str]:
@@ -417,7 +539,9 @@ class Judge:
 class Walk:
     """One pass, walked again beside its rows."""
 
-    def __init__(self, judge: Judge, row: Any, touches: list[Any], ledger: list[tuple[int, dict[str, Any]]], answers: list[Any]) -> None:
+    def __init__(
+        self, judge: Judge, row: Any, touches: list[Any], ledger: list[tuple[int, dict[str, Any]]], answers: list[Any]
+    ) -> None:
         self.judge, self.row, self.ledger, self.answers = judge, row, ledger, answers
         self.zone = judge.zone(row["who"])
         self.at: dict[str, list[Any]] = defaultdict(list)
@@ -435,7 +559,9 @@ class Walk:
     def breaches(self) -> list[str]:
         self.go(FLOWS[self.row["campaign"], self.row["version"]])
         if self.seen != self.count:
-            self.found.append(f"{self.count} touches, its way explains {self.seen}: {[(s, [t['send_state'] for t in ts]) for s, ts in self.at.items()]}")
+            self.found.append(
+                f"{self.count} touches, its way explains {self.seen}: {[(s, [t['send_state'] for t in ts]) for s, ts in self.at.items()]}"
+            )
         if not self.over and self.row["state"] == "open":
             self.found.append("went through and is still open")
         return self.found
@@ -483,7 +609,17 @@ class Walk:
 
     def _window(self, name: str, days: int, hours: int) -> tuple[datetime, datetime] | None:
         start = self.clock if self.after_send else self.reached
-        line = next((line for _, line in self.ledger if line["step"] == name and line["rule"] == "wait" and "until" in line.get("values", {})), None)
+        line = next(
+            (
+                line
+                for _, line in self.ledger
+                if line["step"] == name and line["rule"] == "wait" and "until" in line.get("values", {})
+            ),
+            None,
+        )
+        if line is None and start is None and days_later(self.silence[0], days, self.zone) <= self.silence[1]:
+            first = self.silence[0]  # it began when the touch was due that was skipped, and was over when that was said
+            return first, days_later(first, days, self.zone)
         if line is None:
             self.over = True  # the pass ended before
             return None
@@ -499,7 +635,11 @@ class Walk:
         return start, end
 
     def _left(self, name: str) -> tuple[datetime, str] | None:
-        lines = [(at, line) for at, line in self.ledger if line["step"] == name and line["rule"] == "wait" and "until" not in line.get("values", {})]
+        lines = [
+            (at, line)
+            for at, line in self.ledger
+            if line["step"] == name and line["rule"] == "wait" and "until" not in line.get("values", {})
+        ]
         if len(lines) > 1:
             self.found.append(f"{name} was left {len(lines)} times: {lines}")
         return (instant(lines[0][0]), lines[0][1]["answer"]) if lines else None

@@ -44,8 +44,8 @@ PARIS = ZoneInfo("Europe/Paris")
 
 #: Sixty days with the end of summer time (25 October) and two public holidays of France (1 November, a Sunday; 11 November).
 BEGIN, DAYS = datetime(2026, 9, 21, tzinfo=PARIS), 60
-#: Ticks fall into the night and on Sundays too: it is omni that must keep still. Odd days, even days.
-HOURS = (((9, 30), (13, 0), (18, 30)), ((6, 45), (12, 0), (22, 15)))
+#: Ticks fall into the night and on Sundays too: it is omni that must keep still. The days take turns.
+HOURS = (((9, 30), (18, 30)), ((6, 45), (16, 0)), ((12, 0), (22, 15)))
 
 OMNI = """
 project: maison-lune-saison
@@ -92,6 +92,7 @@ teams:
   boutique: {members: [ines], hours: [monday-friday 10:00-19:00]}
 sla:
   complaint: {first_response: 1 day, resolve: 5 days, team: boutique}
+schedule: {catch_up: 24 hours}
 guardrails:
   quiet_hours: [20:00-09:00, sunday, holidays]
   cap: {all: 3 per week, email: [1 per day, 2 per week], sms: 2 per 30 days, whatsapp: 1 per week, letter: 1 per 30 days, voice: 1 per 30 days, push: 1 per day}
@@ -103,7 +104,7 @@ _WORDS = """
     say:
       fr: {subject: "Bonjour {first_name or \\"à vous\\"}", preheader: "Un mot", headline: "La lune", body: "%(fr)s", short: "%(fr)s", cta: Voir, script: "%(fr)s", ps: Bises}
       en: {subject: "Hello {first_name or \\"there\\"}", preheader: "A word", headline: "The moon", body: "%(en)s", short: "%(en)s", cta: See, script: "%(en)s", ps: Love}
-"""  # noqa: E501
+"""
 
 
 def _message(name: str, fr: str, en: str, facts: str = "") -> str:
@@ -124,7 +125,12 @@ exit:
   - {when: "replied where (keyword = non)", as: said no}
 messages:
 """
-    + _message("nouveaute", "La collection est là: {offer} jusqu'au {end}.", "It is here: {offer} until {end}.", ", offer: 10 %, end: 40 days after enter")
+    + _message(
+        "nouveaute",
+        "La collection est là: {offer} jusqu'au {end}.",
+        "It is here: {offer} until {end}.",
+        ", offer: 10 %, end: 40 days after enter",
+    )
     + _message("guide", "Le guide des senteurs.", "The scent guide.")
     + """
 flow:
@@ -208,7 +214,7 @@ enter:
   if: not purchase within 60 days and (reachable.sms or reachable.whatsapp or reachable.email)
   again: after 21 days
 guardrails:
-  budget: 40 EUR
+  budget: BUDGET EUR
   max_delay: 4 days
 messages:
 """
@@ -259,8 +265,8 @@ CAMPAIGNS = {"automne": AUTOMNE, "panier": PANIER, "relance": RELANCE, "merci": 
 #: What a person does to the running campaigns, by day from 0 and before the tick of that hour.
 STORY: dict[tuple[int, tuple[int, int]], tuple[str, str]] = {
     (18, (9, 30)): ("pause", "panier"),
-    (22, (18, 30)): ("resume", "panier"),
-    (24, (13, 0)): ("edit", "relance"),
+    (22, (16, 0)): ("resume", "panier"),
+    (24, (18, 30)): ("edit", "relance"),
     (48, (18, 30)): ("stop", "panier"),
 }
 
@@ -270,7 +276,7 @@ def instants(days: int = DAYS) -> list[datetime]:
     return [
         (BEGIN + timedelta(days=day)).replace(hour=hour, minute=minute).astimezone(UTC)
         for day in range(days)
-        for hour, minute in HOURS[day % 2]
+        for hour, minute in HOURS[day % 3]
     ]
 
 
@@ -331,8 +337,16 @@ def answers(touch: Handed, at: datetime) -> list[Letter]:
         case "complain":
             says = [("complaint", after, {"about": "service"}, None, False)]
         case "buy":
-            says = [("clicked", after, {}, touch.touch, False),
-                    ("purchase", after + timedelta(minutes=7), {"value": "39.90", "currency": "EUR", "place": "web", "aisle": "gold"}, None, False)]
+            says = [
+                ("clicked", after, {}, touch.touch, False),
+                (
+                    "purchase",
+                    after + timedelta(minutes=7),
+                    {"value": "39.90", "currency": "EUR", "place": "web", "aisle": "gold"},
+                    None,
+                    False,
+                ),
+            ]
         case "machine":
             says = [("clicked", timedelta(minutes=1), {}, touch.touch, True)]
         case "scan":
@@ -394,8 +408,8 @@ class Season:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "campaigns").mkdir()
         (folder / "omni.yaml").write_text(OMNI, encoding="utf-8")
+        self.folder, self.budget = folder, max(1, (people or 2240) // 150)
         for name, text in CAMPAIGNS.items():
-            self.folder = folder
             self.write(name, text)
         shutil.copytree(ROOT / "templates", folder / "templates")
         self.order = random.Random(shuffle) if shuffle is not None else None
@@ -417,7 +431,9 @@ class Season:
 
     # --- before -----------------------------------------------------------------------------------------------------
     def write(self, name: str, text: str) -> None:
-        (self.folder / "campaigns" / f"{name}.yaml").write_text(text.lstrip(), encoding="utf-8")
+        (self.folder / "campaigns" / f"{name}.yaml").write_text(
+            text.lstrip().replace("BUDGET", str(self.budget)), encoding="utf-8"
+        )
 
     def _import(self, people: int | None) -> None:
         head, *lines = CONTACTS.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -447,12 +463,16 @@ class Season:
             with self.store.write() as connection:
                 receive(connection, batch, now=self.now)
 
-    def run(self, names: Sequence[str] | None = None, *, tick: bool = True) -> RunReport:
+    def alive(self) -> list[str]:
         with self.store.read() as connection:
-            known = [row.name for row in stored.known(connection, states=("running", "paused"))]
+            return [row.name for row in stored.known(connection, states=("running", "paused"))]
+
+    def run(self) -> RunReport:
+        """One tick, as cron does it."""
         providers = dict.fromkeys((*self.loaded.project.channels, "webhook"), self.wire)
-        report = running.run(self.store, self.loaded, names=names or known, now=self.now, tick=tick, providers=providers,
+        report = running.run(self.store, self.loaded, names=self.alive(), now=self.now, tick=True, providers=providers,
                              renderer=self.renderer)  # fmt: skip
+        self.wire.close()  # the sandbox writes its index at the end of each run
         self.reports.append(report)
         self.post(letter for at, one in self.wire.handed[self.seen :] for letter in answers(one, at))
         self.seen = len(self.wire.handed)
@@ -475,6 +495,11 @@ class Season:
                 life.start(self.store, self.loaded, name, now=self.now)
 
     def step(self, now: datetime) -> RunReport:
+        self.ready(now)
+        return self.run()
+
+    def ready(self, now: datetime) -> None:
+        """The clock stands at `now`: what a person does then is done, what has arrived lies in the inbox."""
         self.now = now
         local = now.astimezone(PARIS)
         day = (local.date() - BEGIN.date()).days
@@ -484,7 +509,6 @@ class Season:
         if (day, (local.hour, local.minute)) in STORY:
             self.act(*STORY[day, (local.hour, local.minute)])
         self.deliver()
-        return self.run()
 
     # --- what is seen -----------------------------------------------------------------------------------------------
     def database(self) -> sqlite3.Connection:
@@ -495,6 +519,24 @@ class Season:
     def rows(self, query: str, **values: Any) -> list[sqlite3.Row]:
         with self.database() as connection:
             return connection.execute(query, values).fetchall()
+
+    def portrait(self) -> dict[str, list[tuple[Any, ...]]]:
+        """All that the season did, by names that hang on no row's number."""
+        queries = {
+            "touches": "SELECT hex(touch_key), send_state, reason, due_at, expires_at, settled_at, step, channel, cost, held_by, "
+                       "delivery_state, flags FROM touch ORDER BY 1",
+            "passes": "SELECT hex(e.key), c.source_id, e.pass, e.entered_at, e.language, e.held_out, e.step, e.since, e.wait_from, "
+                      "e.wait_until, e.due_at, e.held_by, e.state, e.reason, e.ended_at, e.converted_at, e.converted_value "
+                      "FROM enrollment e JOIN contact c ON c.id = e.contact_id ORDER BY 1",
+            "events": "SELECT c.source_id, e.name, e.at, e.campaign, e.step, e.channel, e.machine, e.payload, e.received_at "
+                      "FROM event e JOIN contact c ON c.id = e.contact_id ORDER BY 1, 2, 3, 4, 5, 6, 7, 8",
+            "people": "SELECT source_id, reach, last_human_channel, last_human_at, complaint_until, a_calls FROM contact ORDER BY 1",
+            "bars": "SELECT c.source_id, s.channel, s.scope, s.reason, s.at FROM suppression s JOIN address a "
+                    "ON a.channel = s.channel AND a.hmac = s.norm_hmac JOIN contact c ON c.id = a.contact_id ORDER BY 1, 2, 3, 4",
+            "cases": "SELECT c.source_id, k.kind, k.opened_at, k.state FROM inbox_case k JOIN contact c ON c.id = k.contact_id "
+                     "ORDER BY 1, 2, 3",
+        }  # fmt: skip
+        return {name: [tuple(row) for row in self.rows(query)] for name, query in queries.items()}
 
     def pages(self) -> list[dict[str, Any]]:
         """The sandbox's own ledger of what it wrote."""
