@@ -46,7 +46,7 @@ Consents = Annotated[Path | None, opt("--consent", "a file of consents", "un fic
 Segment = Annotated[
     str | None, opt("--segment", "only those for whom it holds", "seulement ceux qui y répondent", metavar="EXPR")
 ]
-Limit = Annotated[int, opt("--limit", "at most so many", "au plus tant", metavar="N")]
+Limit = Annotated[int, opt("--limit", "at most so many", "au plus tant", metavar="N", least=1)]
 After = Annotated[str | None, opt("--after", "go on behind this one", "continuer après celui-ci", metavar="CURSOR")]
 Personal = Annotated[bool, opt("--show-personal", "addresses in full; audited", "adresses en clair ; journalisé")]
 Channel = Annotated[str | None, typer.Argument(metavar="CHANNEL", show_default=False)]

@@ -44,7 +44,7 @@ Format = Annotated[
 Kinds = Annotated[list[str] | None, opt("--kind", "their word for an event", "leur mot pour un événement", metavar="THEIRS=OURS")]
 Unmatched = Annotated[bool, opt("--unmatched", "of people the base does not know", "de personnes inconnues de la base")]
 Since = Annotated[str | None, opt("--since", "received since then", "reçues depuis", metavar="T")]
-Limit = Annotated[int, opt("--limit", "at most so many", "au plus tant", metavar="N")]
+Limit = Annotated[int, opt("--limit", "at most so many", "au plus tant", metavar="N", least=1)]
 
 
 @app.command()
@@ -63,8 +63,8 @@ def add(contact: Contact, event: Event, at: At = None, message: Message = None, 
     fields = dict(_pair(pair) for pair in field or ())
     if text is not None:
         fields["text"] = text
-    if message is not None and "/" not in message:
-        _message(loaded, message)
+    _channel(loaded, channel)
+    _named(loaded, store, campaign, message)
     with store.read() as connection:
         number = the_contact(connection, contact)
         source_id = connection.execute(tables.contact.select().where(tables.contact.c.id == number)).one().source_id
@@ -90,13 +90,38 @@ def add(contact: Contact, event: Event, at: At = None, message: Message = None, 
     s.finish(result, show=draw)
 
 
-def _message(loaded: Any, message: str) -> None:
+def _channel(loaded: Any, channel: str | None) -> None:
     from omnicli.text import did_you_mean
 
-    known = {name for campaign in loaded.campaigns.values() for name in campaign.messages}
-    if known and message not in known:
+    known = loaded.project.channels
+    if channel is not None and channel not in known:
         raise OmniError(
-            t("no message called '{name}'.", "pas de message nommé « {name} ».", name=message) + did_you_mean(message, known),
+            t("no channel called '{name}'.", "pas de canal nommé « {name} ».", name=channel) + did_you_mean(channel, known),
+            code="no-channel",
+        )
+
+
+def _named(loaded: Any, store: Any, campaign: str | None, message: str | None) -> None:
+    """A campaign that a file or the store knows, and a message of it: a mistyped name would be counted nowhere."""
+    from omnicli.store import campaigns
+    from omnicli.text import did_you_mean
+
+    where, _, bare = (message or "").rpartition("/")
+    owner = campaign or where or None
+    files = loaded.campaigns
+    if owner is not None and owner not in files:
+        with store.read() as connection:
+            applied = {row.name for row in campaigns.known(connection)}
+        if owner in applied:
+            return
+        raise OmniError(
+            t("no campaign called '{name}'.", "pas de campagne nommée « {name} ».", name=owner) + did_you_mean(owner, {*files, *applied}),
+            code="no-campaign",
+        )
+    known = {name for one in ([files[owner]] if owner is not None else files.values()) for name in one.messages}
+    if bare and known and bare not in known:
+        raise OmniError(
+            t("no message called '{name}'.", "pas de message nommé « {name} ».", name=bare) + did_you_mean(bare, known),
             code="no-message",
         )
 

@@ -25,7 +25,7 @@ Expr = Annotated[
         metavar="EXPR", help=t("a condition, or a segment's name", "une condition, ou le nom d'un segment"), show_default=False
     ),
 ]
-Sample = Annotated[int, opt("--sample", "so many people", "tant de personnes", metavar="N")]
+Sample = Annotated[int, opt("--sample", "so many people", "tant de personnes", metavar="N", least=1)]
 After = Annotated[str | None, opt("--after", "go on behind this one", "continuer après celui-ci", metavar="CURSOR")]
 Sql = Annotated[bool, opt("--sql", "the statement that is asked", "la requête posée")]
 Personal = Annotated[bool, opt("--show-personal", "addresses in full; audited", "adresses en clair ; journalisé")]

@@ -97,6 +97,8 @@ def _careful(parse: Callable[[str], Read]) -> Parse:
 
 # --- who and where --------------------------------------------------------------------------------------------------
 def _id(text: str) -> Read:
+    if text.isascii() and text.isalnum() and len(text) <= 200:
+        return text, None, None
     bare, problem = clean(text)
     if not bare:
         return None, None, None
@@ -148,6 +150,8 @@ def _careful_address(target: Target) -> Parse:
         return _phone
     read = {"email": addresses.email, "letter": addresses.postal}.get(target.name, addresses.identifier)
     lines = target.name == "letter"
+    if target.name == "email":
+        return _careful(lambda text: addresses.plain_email(text) or _one_address(text, read, lines))
     return _careful(lambda text: _one_address(text, read, lines))
 
 
@@ -221,7 +225,14 @@ def _attribute(target: Target, project: Project, at: datetime) -> Callable[[str]
         return lambda text: _part_of_date(part, text, zone, target.written, at)
     if kind.name in ("text", "code"):
         return lambda text: _words(kind, text)
+    if kind.name == "number" and not target.written:
+        return lambda text: _whole(text) or _typed(kind, text, zone, "", at)
     return lambda text: _typed(kind, text, zone, target.written, at)
+
+
+def _whole(text: str) -> Read | None:
+    """The commonest number of all: a few plain digits."""
+    return (float(text), None, None) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
 
 def _words(kind: Kind, text: str) -> Read:

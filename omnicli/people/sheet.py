@@ -151,7 +151,7 @@ def _encoding(path: Path, head: bytes) -> tuple[str, str, str]:
     if marked:
         raise OmniError(t("{path} says that it is {encoding} and is not", "{path} se dit {encoding} et ne l'est pas", path=path, encoding=marked),
                         hint=t("save it as UTF-8", "enregistrez-le en UTF-8"), code="encoding")  # fmt: skip
-    guess = _guess(bytes(suspicious) or head)
+    guess = next(name for name in (_guess(bytes(suspicious) or head), "cp1252", "latin_1") if _reads(path, name))
     return guess, digest.hexdigest(), t("not UTF-8: read as {guess}", "pas de l'UTF-8 : lu comme {guess}", guess=guess)
 
 
@@ -165,6 +165,22 @@ def _wide(head: bytes) -> str | None:
     if even.count(0) > 0.7 * len(even) and odd.count(0) < 0.1 * len(odd):
         return "utf-16-be"
     return None
+
+
+def _reads(path: Path, encoding: str) -> bool:
+    """Whether the whole file is text in this encoding: a guess was made from a sample. Line ends stand as single bytes here,
+    so that a stray mark in a torn line does not turn the file into UTF-16."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        if b"\n".decode(encoding) != "\n":
+            return False
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeError:
+        return False
+    return True
 
 
 def _guess(sample: bytes) -> str:

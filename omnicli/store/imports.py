@@ -166,6 +166,14 @@ def addresses(connection: sa.Connection, contact_ids: Sequence[int]) -> dict[tup
     return {(row[0], row[1]): (row[2], row[3]) for row in connection.execute(query)}
 
 
+def permissions(connection: sa.Connection, contact_ids: Sequence[int]) -> dict[tuple[int, str], tuple[int, int]]:
+    """(contact id, channel) → (granted, since) of what stands for marketing."""
+    c = tables.consent.c
+    query = sa.select(c.contact_id, c.channel, c.granted, c.at).where(c.purpose == "marketing")
+    query = query.where(_among(connection, c.contact_id, list(contact_ids)))
+    return {(row[0], row[1]): (row[2], row[3]) for row in connection.execute(query)}
+
+
 def put_addresses(connection: sa.Connection, rows: list[tuple[int, str, str, str, bytes]]) -> None:
     """Write or replace (contact id, channel, value, norm, fingerprint); another norm is no longer bad."""
     mark = _mark(connection)

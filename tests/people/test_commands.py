@@ -152,3 +152,28 @@ def test_a_consent_file_is_read_beside_the_people(shop, capsys):
     assert (found["statements"], found["changed"]) == (1, 1)
     assert [(f["line"], f["column"]) for f in found["findings"]] == [(3, "channel"), (4, "id"), (5, "consent")]
     assert said(capsys, shop, "contact", "consent", "7")["result"]["consents"][-1]["source"] == "till"
+
+
+@pytest.mark.parametrize(
+    ("option", "word", "said_of_it"),
+    [
+        ("--channel", "emial", "no channel called 'emial'. Did you mean 'email'?"),
+        ("--campaign", "nope", "no campaign called 'nope'."),
+        ("--at", "0001-01-01 00:00", "the year is not between 1900 and 2199"),
+        ("--at", "2027-13-01", "'2027-13-01': month must be in 1..12"),
+    ],
+)
+def test_a_response_with_a_wrong_word_or_an_absurd_date_is_refused_by_name(shop, capsys, option, word, said_of_it):
+    said(capsys, shop, "contact", "import", str(shop / "clients.csv"))
+    error = said(capsys, shop, "response", "add", "7", "clicked", option, word, exit=2)["error"]
+    assert said_of_it in error["message"]
+
+
+@pytest.mark.parametrize("noun", ["contact", "response", "touch", "task"])
+@pytest.mark.parametrize("limit", ["0", "-5"])
+def test_a_list_of_nothing_is_wrong_usage(shop, capsys, noun, limit):
+    assert "--limit" in said(capsys, shop, noun, "list", "--limit", limit, exit=2)["error"]["message"]
+
+
+def test_a_touch_list_since_no_date_is_wrong_usage(shop, capsys):
+    assert "is not a date and time" in said(capsys, shop, "touch", "list", "--since", "x", exit=2)["error"]["message"]

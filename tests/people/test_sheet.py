@@ -141,3 +141,18 @@ def test_nested_without_end_and_huge_numbers_are_refused_not_fatal(tmp_path):
     (chunk,) = open_sheet(a_file(tmp_path, "\n".join(lines), "people.jsonl")).chunks()
     assert len(chunk.broken) == 3
     assert chunk.cells == [["1e400"]]
+
+
+def test_a_torn_line_that_looks_like_a_byte_order_mark_does_not_make_a_file_utf_16(tmp_path):
+    torn = tmp_path / "torn.jsonl"
+    torn.write_bytes(b'{"id": "51", "email": "a@example.com"}\n\xff\xfe\n')
+    sheet = open_sheet(torn)
+    [chunk] = sheet.chunks()
+    assert (sheet.encoding, chunk.cells, len(chunk.broken)) == ("cp1252", [["51", "a@example.com"]], 1)
+
+
+def test_a_guess_from_the_first_lines_is_given_up_when_the_rest_is_not_of_it(tmp_path):
+    mixed = tmp_path / "mixed.csv"
+    mixed.write_bytes("id,nom\n1,Zoé\n".encode("cp1252") * 40 + b"2,\x81\x8d\n")
+    sheet = open_sheet(mixed)
+    assert sum(len(chunk.cells) for chunk in sheet.chunks()) == 80
