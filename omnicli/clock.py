@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
+#: The years in which an instant may be written: nothing here happened before, and calendars end not long after.
+YEARS = (1900, 2199)
 
 
 def now() -> datetime:
@@ -51,7 +53,12 @@ def read_instant(text: str, zone: str) -> datetime:
     stripped = text.strip()
     if not _WRITTEN.fullmatch(stripped):
         raise ValueError(f"'{text}' is not a date and time such as 2027-01-04 10:30")
-    parsed = datetime.fromisoformat(stripped)
+    try:
+        parsed = datetime.fromisoformat(stripped)
+    except ValueError as error:
+        raise ValueError(f"'{text}': {error}") from None
+    if not YEARS[0] <= parsed.year <= YEARS[1]:
+        raise ValueError(f"'{text}': the year is not between {YEARS[0]} and {YEARS[1]}")
     return parsed.astimezone(UTC) if parsed.tzinfo else wall(parsed, ZoneInfo(zone))
 
 

@@ -45,12 +45,12 @@ Whose = Annotated[
     str | None, opt("--contact", "one person's next 30 days", "les 30 prochains jours d'une personne", metavar="ID")
 ]
 Who = Annotated[bool, opt("--why", "who, touch by touch, and why", "qui, envoi par envoi, et pourquoi")]
-Limit = Annotated[int, opt("--limit", "with --why: lines at most", "avec --why : lignes au plus", metavar="N")]
+Limit = Annotated[int, opt("--limit", "with --why: lines at most", "avec --why : lignes au plus", metavar="N", least=1)]
 Code10 = Annotated[bool, opt("--exit-code", "exit 10 when something is due", "code 10 si quelque chose est dû")]
 Since = Annotated[
     str | None, opt("--since", "events since then let people in", "les événements depuis lors comptent", metavar="DATE")
 ]
-Max = Annotated[int | None, opt("--max", "stop after N touches", "s'arrêter après N envois", metavar="N")]
+Max = Annotated[int | None, opt("--max", "stop after N touches", "s'arrêter après N envois", metavar="N", least=1)]
 Only = Annotated[list[str] | None, opt("--only", "only these touches", "seulement ces envois", metavar="channel=sms")]
 People = Annotated[
     str,

@@ -25,6 +25,6 @@ DryRun = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help=t("answer yes", "répondre oui"))]
 
 
-def opt(flag: str, english: str, french: str, *, metavar: str | None = None) -> Any:
-    """An option of one command, with its help in both languages."""
-    return typer.Option(flag, metavar=metavar, help=t(english, french))
+def opt(flag: str, english: str, french: str, *, metavar: str | None = None, least: int | None = None) -> Any:
+    """An option of one command, with its help in both languages; a number below `least` is wrong usage."""
+    return typer.Option(flag, metavar=metavar, help=t(english, french), min=least)

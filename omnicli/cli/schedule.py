@@ -35,7 +35,7 @@ Cron = Annotated[bool, opt("--cron", "lines for crontab", "des lignes pour cront
 Systemd = Annotated[bool, opt("--systemd", "a user service", "un service utilisateur")]
 Github = Annotated[bool, opt("--github", "a workflow", "un workflow")]
 Write = Annotated[bool, opt("--write", "write it, instead of showing it", "l'écrire, au lieu de le montrer")]
-Limit = Annotated[int, opt("--limit", "lines at most", "lignes au plus", metavar="N")]
+Limit = Annotated[int, opt("--limit", "lines at most", "lignes au plus", metavar="N", least=1)]
 
 
 @app.command()

@@ -30,7 +30,7 @@ Team = Annotated[str | None, opt("--team", "of one team", "d'une équipe", metav
 Due = Annotated[str | None, opt("--due", "today, 7d or a date: due until then", "today, 7d ou une date : dues d'ici là", metavar="T")]
 Mine = Annotated[str | None, opt("--mine", "claimed by this person", "prises par cette personne", metavar="NAME")]
 Everything = Annotated[bool, opt("--done", "those that are done too", "celles qui sont faites aussi")]
-Limit = Annotated[int, opt("--limit", "lines at most", "lignes au plus", metavar="N")]
+Limit = Annotated[int, opt("--limit", "lines at most", "lignes au plus", metavar="N", least=1)]
 As = Annotated[str | None, opt("--as", "who works on it", "qui s'en occupe", metavar="NAME")]
 Outcome = Annotated[str, opt("--outcome", "answered, voicemail, no_answer, refused, callback, done",
                              "answered, voicemail, no_answer, refused, callback, done", metavar="O")]  # fmt: skip

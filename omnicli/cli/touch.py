@@ -33,7 +33,7 @@ State = Annotated[str | None, opt("--state", "accepted, skipped, retry, unknown 
 Reason = Annotated[str | None, opt("--reason", "why it was not sent", "pourquoi il n'est pas parti", metavar="R")]
 Since = Annotated[str | None, opt("--since", "from this instant on", "depuis cet instant", metavar="T")]
 Contact = Annotated[str | None, opt("--contact", "of one person", "d'une personne", metavar="ID")]
-Limit = Annotated[int, opt("--limit", "lines at most", "lignes au plus", metavar="N")]
+Limit = Annotated[int, opt("--limit", "lines at most", "lignes au plus", metavar="N", least=1)]
 After = Annotated[str | None, opt("--after", "go on behind this touch", "continuer après cet envoi", metavar="ID")]
 Because = Annotated[str | None, opt("--because", "why; kept with it", "pourquoi ; gardé avec lui", metavar="TEXT")]
 Accepted = Annotated[bool, opt("--accepted", "it arrived", "il est arrivé")]
@@ -48,7 +48,7 @@ def list_(
     limit: Limit = 50, after: After = None, as_of: AsOf = None,
 ) -> None:  # fmt: skip
     """omni touch list --campaign bienvenue --state skipped: touches, newest first."""
-    from omnicli import clock
+    from omnicli.cli.contact import _instant
     from omnicli.model.decision import SKIP_REASONS
     from omnicli.model.touch import SEND_STATES
     from omnicli.store.sent import touches
@@ -58,7 +58,7 @@ def list_(
     s.now(as_of)
     _known(state, SEND_STATES, "--state")
     _known(reason, SKIP_REASONS, "--reason")
-    start = clock.read_instant(since, _project(loaded).time_zone) if since else None
+    start = _instant(s, since)
     with store.read() as connection:
         found, total = touches(connection, campaign=campaign, state=state, reason=reason, since=start, contact=contact, limit=limit, after=after)
     cursor = found[-1].touch if found and total > len(found) else None
