@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from datetime import time as clock_time
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -189,12 +190,20 @@ def before(duration: Duration, instant: datetime, zone: tzinfo) -> datetime:
 
 
 def _step(duration: Duration, instant: datetime, zone: tzinfo, sign: int) -> datetime:
+    """As `_stepped`, remembered for instants in UTC: those who are due together step from the same instant."""
+    return _remembered(duration, instant, zone, sign) if instant.tzinfo is UTC else _stepped(duration, instant, zone, sign)
+
+
+def _stepped(duration: Duration, instant: datetime, zone: tzinfo, sign: int) -> datetime:
     """Beyond what the calendar can count, `FAR` and `LONG_AGO` stand for ever and for never yet."""
     try:
         moved = _moved(duration, instant, zone, sign)
     except (ValueError, OverflowError):
         return FAR if sign > 0 else LONG_AGO
     return min(max(moved, LONG_AGO), FAR)
+
+
+_remembered = lru_cache(maxsize=4096)(_stepped)
 
 
 def _moved(duration: Duration, instant: datetime, zone: tzinfo, sign: int) -> datetime:
@@ -224,6 +233,7 @@ def spread(key: bytes, window: timedelta | Duration) -> timedelta:
     return timedelta(milliseconds=draw(key, "spread", ms)) if ms > 0 else timedelta(0)
 
 
+@lru_cache(maxsize=1024)
 def local_day(instant: datetime, zone: tzinfo) -> int:
     """The ordinal of the local date (what caps count)."""
     return instant.astimezone(zone).toordinal()

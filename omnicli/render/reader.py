@@ -25,6 +25,7 @@ _BUILT_IN = ("id", "language", "country", "region", "time_zone", "preferred_chan
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _UNSAFE = re.compile("[\ud800-\udfff\ue000-\ue002\ufffe\uffff]")
 _ENCODED_WORD = re.compile(r"=\?")
+_AS_ADDRESS = "\0address"
 
 
 class Reader:
@@ -118,7 +119,7 @@ class Reader:
             case ("plural", name, plurals, instead):
                 return self._plural(Placeholder(name, "", instead, plurals))
             case ("url", name):
-                return lambda html: self._address(FactView(name, "", self.recorder), html=html)
+                return self._untracked(name)
             case ("link", number):
                 return lambda html: links.token(self.signing, "click", self.touch, number)
             case ("address", purpose):
@@ -127,9 +128,18 @@ class Reader:
                 return lambda html: self.today_as(form[0] if form else "", html=html)
         return None
 
-    def _address(self, view: FactView, *, html: bool) -> str:
-        address = self.link(view)[1]
-        return escape(address) if html else address
+    def _untracked(self, name: str) -> Fill:
+        """A fact's address as it stands, the same for all who share their facts."""
+        view = FactView(name, "", self.recorder)
+
+        def fill(html: bool) -> str:
+            found = self.shown.get((name, _AS_ADDRESS, html))
+            if found is None:
+                address = self.link(view)[1]
+                found = self.shown[(name, _AS_ADDRESS, html)] = escape(address) if html else address
+            return found
+
+        return fill
 
     def today_as(self, form: str, *, html: bool) -> str:
         text = self.formed("date", self.today(), form)

@@ -376,8 +376,24 @@ def _touch_row(s: Standing, version_id: int, plan: TouchPlan, key: bytes, now: i
     )  # fmt: skip
 
 
-def why_text(why: Iterable[Why]) -> str | None:
-    """The ledger's `why`: a JSON list of `{step, rule, answer, values}`; instants as ISO text."""
+def why_text(why: Sequence[Why]) -> str | None:
+    """The ledger's `why`: a JSON list of `{step, rule, answer, values}`; instants as ISO text. Many people have the same."""
+    try:
+        key = tuple([(w.step, w.rule, w.answer, *w.values.items(), *map(type, w.values.values())) for w in why])  # True is not 1
+        found = _written.get(key)
+    except TypeError:  # a value that cannot be hashed
+        return _why_text(why)
+    if found is None and why:
+        if len(_written) > 4096:
+            _written.clear()
+        found = _written[key] = _why_text(why)
+    return found
+
+
+_written: dict[tuple[Any, ...], str | None] = {}
+
+
+def _why_text(why: Sequence[Why]) -> str | None:
     lines: list[dict[str, Any]] = []
     for w in why:
         line: dict[str, Any] = {"step": w.step, "rule": w.rule, "answer": w.answer}
