@@ -115,7 +115,8 @@ def _named(loaded: Any, store: Any, campaign: str | None, message: str | None) -
         if owner in applied:
             return
         raise OmniError(
-            t("no campaign called '{name}'.", "pas de campagne nommée « {name} ».", name=owner) + did_you_mean(owner, {*files, *applied}),
+            t("no campaign called '{name}'.", "pas de campagne nommée « {name} ».", name=owner)
+            + did_you_mean(owner, {*files, *applied}),
             code="no-campaign",
         )
     known = {name for one in ([files[owner]] if owner is not None else files.values()) for name in one.messages}
