@@ -332,7 +332,7 @@ class _Work:
             return
         turned = turn(self.store, self.loaded, now=report.now, campaigns=report.names, usable=self.tools.renderer.usable,
                       tally=tally, live=self.decides_live)  # fmt: skip
-        report.decided += turned.decided
+        report.decided += turned.decided - turned.kinds["stay"]  # a look at somebody who stays is no news
         self.step(0)
 
     def _dispatch(self, left: int | None) -> bool:

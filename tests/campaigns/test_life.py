@@ -228,6 +228,15 @@ def test_a_paused_campaign_lets_nobody_in_and_decides_and_sends_nothing(stage: L
     assert stage.passes("zoe") == []
 
 
+def test_a_tick_over_people_who_are_held_still_says_that_nothing_happened(stage: Living) -> None:
+    stage.start("bienvenue")
+    stage.sign_up("lea")
+    stage.tick("2027-01-04 11:01")
+    stage.pause("2027-01-04 12:00")
+    stage.tick("2027-01-05 10:00")
+    assert not stage.tick("2027-01-05 10:15").happened
+
+
 def test_a_touch_planned_before_the_pause_does_not_leave_in_it(stage: Living) -> None:
     begun(stage)
     stage.now = paris("2027-01-05 10:00")
