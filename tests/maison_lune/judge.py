@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -232,7 +233,7 @@ class Judge:
             left[one.contact].append(at)
         for who, found in left.items():
             found.sort()
-            yield from (f"{who}: {a} and {b}" for a, b in zip(found, found[1:], strict=False) if b - a < timedelta(hours=16))
+            yield from (f"{who}: {a} and {b}" for a, b in pairwise(found) if b - a < timedelta(hours=16))
 
     def consents(self) -> Iterator[str]:
         """D1: the contact file itself says yes to this channel, before the day of sending."""
@@ -490,7 +491,7 @@ class Judge:
             mine[row["who"], row["campaign"]].append(row)
         for (who, campaign), rows in mine.items():
             rows.sort(key=lambda r: r["pass"])
-            for a, b in zip(rows, rows[1:], strict=False):
+            for a, b in pairwise(rows):
                 days = apart[campaign]
                 if days is None or instant(b["entered_at"]) < days_later(instant(a["entered_at"]), days, self.zone(who)):
                     yield f"{who} entered {campaign} again {instant(b['entered_at'])} after {instant(a['entered_at'])}"

@@ -45,7 +45,7 @@ PARIS = ZoneInfo("Europe/Paris")
 #: Sixty days with the end of summer time (25 October) and two public holidays of France (1 November, a Sunday; 11 November).
 BEGIN, DAYS = datetime(2026, 9, 21, tzinfo=PARIS), 60
 #: Ticks fall into the night and on Sundays too: it is omni that must keep still. The days take turns.
-HOURS = (((9, 30), (18, 30)), ((6, 45), (16, 0)), ((12, 0), (22, 15)))
+HOURS = (((9, 30), (22, 15)), ((16, 0),), ((6, 45), (18, 30)))
 
 OMNI = """
 project: maison-lune-saison
@@ -266,8 +266,8 @@ CAMPAIGNS = {"automne": AUTOMNE, "panier": PANIER, "relance": RELANCE, "merci": 
 STORY: dict[tuple[int, tuple[int, int]], tuple[str, str]] = {
     (18, (9, 30)): ("pause", "panier"),
     (22, (16, 0)): ("resume", "panier"),
-    (24, (18, 30)): ("edit", "relance"),
-    (48, (18, 30)): ("stop", "panier"),
+    (24, (9, 30)): ("edit", "relance"),
+    (48, (22, 15)): ("stop", "panier"),
 }
 
 
@@ -439,6 +439,7 @@ class Season:
         head, *lines = CONTACTS.read_text(encoding="utf-8").splitlines(keepends=True)
         if people is not None:
             lines = [line for line in lines if draw("sample", line.split(",")[0]) < people / len(lines)]
+        lines = list({line.split(",")[0]: line for line in reversed(lines)}.values())[::-1]  # of an id that comes twice, the first
         if self.order is not None:
             self.order.shuffle(lines)
         file = self.folder / "contacts.csv"
