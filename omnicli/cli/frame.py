@@ -144,6 +144,18 @@ class Session:
             self.talk(said)
         return self.as_of
 
+    @property
+    def store_path(self) -> Path | None:
+        """Where the environment's store is, as far as the files of the project say; for error messages."""
+        if self._loaded is None:
+            return None
+        from omnicli.app import database
+
+        try:
+            return database(self._loaded, live=self.options.live)
+        except OmniError:
+            return None
+
     # --- talk -------------------------------------------------------------------------------------------------------
     def console(self, *, stderr: bool = False) -> Console:
         """A rich console: plain in a pipe, with NO_COLOR, `--no-color` or TERM=dumb."""

@@ -108,7 +108,9 @@ def run(argv: list[str]) -> int:
         sys.stderr.close()
         return Exit.FINE
     except Exception as error:
-        if said := _click_error(error):
+        from omnicli.cli.trouble import of_machine
+
+        if said := _click_error(error) or of_machine(error):
             return _tell(said)
         from omnicli.cli.crash import report
 
