@@ -86,6 +86,8 @@ def import_(
     mapping = _map(s, file, map, write=not dry_run)
     with s.progress(t("importing", "importation")) as step:
         report = import_contacts(store, loaded, file, mapping=mapping, now=now, key=key, on_conflict=on_conflict, dry_run=dry_run, progress=step)  # fmt: skip
+    if report.refused_file is not None and not dry_run:
+        _map_beside(report.refused_file, mapping)
     told = import_consents(store, loaded, consent, now=now) if consent is not None and not dry_run else None
     if not dry_run:
         if report.woken:
@@ -138,7 +140,9 @@ def _map(s: Session, file: Path, given: str | None, *, write: bool) -> ImportMap
         if path.exists():
             s.talk(t("Using {path}, which stands there already.", "La table {path}, déjà présente, est utilisée.", path=path))
             return read_map(path, project)
-    mapping = guess_mapping(open_sheet(file).header, project)
+    sheet = open_sheet(file)
+    first = next(iter(sheet.chunks(200)), None)
+    mapping = guess_mapping(sheet.header, project, first.cells if first is not None else ())
     if write:
         kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in (beside, kept):
@@ -154,7 +158,44 @@ def _map(s: Session, file: Path, given: str | None, *, write: bool) -> ImportMap
                 )
             )
             break
+    _left_out(s, mapping)
     return mapping
+
+
+def _map_beside(refused: Path, mapping: ImportMap) -> None:
+    """What could not be kept is imported again by the map that the whole file had."""
+    from contextlib import suppress
+
+    from omnicli.people.mapping import write_map
+
+    path = refused.with_suffix(".map.yaml")
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+        write_map(mapping, path, refused.name)
+
+
+def _left_out(s: Session, mapping: ImportMap) -> None:
+    """Say what the guess does not bring in, and how to have it: a column that is dropped in silence is missed too late."""
+    ignored = [column for column, targets in mapping.columns.items() if all(target.kind == "ignore" for target in targets)]
+    if ignored:
+        s.talk(
+            t(
+                "Left out, because omni.yaml declares nothing of that name: {columns}.\n"
+                "  To keep one: declare it under contacts.attributes, name it in the map, import again.",
+                "Laissées de côté, car omni.yaml ne déclare rien de ce nom : {columns}.\n"
+                "  Pour en garder une : la déclarer sous contacts.attributes, la nommer dans la table, réimporter.",
+                columns=", ".join(ignored),
+            )
+        )
+    if not mapping.targets("consent"):
+        s.warn(
+            t(
+                "no column of consents was recognised: nobody has agreed to be written to. In the map, for instance: "
+                "Newsletter: consent.email",
+                "aucune colonne d'accord n'a été reconnue : personne n'a accepté qu'on lui écrive. Dans la table, par exemple : "
+                "Newsletter: consent.email",
+            )
+        )
 
 
 def _lived(s: Session, as_of: str | None, now: datetime) -> None:

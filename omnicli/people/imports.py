@@ -96,7 +96,8 @@ class _Run:
         self.progress = progress or (lambda _n: None)
         self.course = Course()
         self.findings: list[Finding] = []
-        self.refused = RefusedFile(root / ".omni" / "imports" / f"{plan.sheet.path.stem}.refused.csv", plan.sheet.header)
+        self.refused = RefusedFile(root / ".omni" / "imports" / f"{plan.sheet.path.stem}.refused.csv", plan.sheet.header,
+                                   plan.sheet.delimiter)  # fmt: skip
 
     def carry_out(self, warnings: tuple[str, ...]) -> ImportReport:
         if self.dry_run:

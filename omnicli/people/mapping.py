@@ -234,7 +234,8 @@ def _once(mapping: ImportMap) -> None:
 
 # --- guessing -------------------------------------------------------------------------------------------------------
 _WORDS: Mapping[str, tuple[str, ...]] = {
-    "id": ("id", "customer id", "contact id", "client id", "user id", "identifiant", "numero client", "n client", "no client", "code client", "external id"),
+    "id": ("id", "customer id", "contact id", "client id", "user id", "identifiant", "numero client", "n client", "no client", "num client", "code client", "external id",
+           "ref", "reference", "ref client", "reference client", "customer number", "customer no"),
     "address.email": ("email", "e mail", "mail", "email address", "adresse email", "adresse e mail", "courriel", "adresse mail"),
     "mobile": ("mobile", "mobile phone", "phone", "telephone", "tel", "portable", "tel portable", "gsm", "cell", "cell phone", "phone number",
                "numero de telephone", "telephone mobile"),
@@ -250,14 +251,15 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "time_zone": ("time zone", "timezone", "tz", "fuseau", "fuseau horaire"),
     "preferred_channel": ("preferred channel", "canal prefere"),
     "place": ("place", "store", "shop", "magasin", "boutique"),
-    "created": ("created", "created at", "signup date", "registered", "date de creation", "inscrit le"),
+    "created": ("created", "created at", "created on", "signup date", "registered", "customer since", "date de creation", "cree le", "date d inscription",
+                "date inscription", "inscription", "inscrit le", "client depuis"),
 }  # fmt: skip
 #: Words of a header that mean the same attribute, whatever the project calls it.
 _SAME: tuple[tuple[str, ...], ...] = (
     ("first name", "firstname", "given name", "prenom"), ("last name", "lastname", "surname", "family name", "nom", "nom de famille"),
-    ("birth date", "date of birth", "birthday", "dob", "date de naissance", "anniversaire"), ("city", "town", "ville", "commune"),
+    ("birth date", "date of birth", "birthday", "birthdate", "dob", "date de naissance", "date naissance", "ne le", "anniversaire"), ("city", "town", "ville", "commune"),
     ("postcode", "postal code", "zip", "zip code", "code postal", "cp"), ("title", "civilite", "salutation"), ("gender", "sexe", "genre"),
-    ("orders", "number of orders", "nb commandes", "commandes"), ("company", "societe", "entreprise"),
+    ("orders", "number of orders", "nb commandes", "nombre de commandes", "commandes"), ("company", "societe", "entreprise"),
 )  # fmt: skip
 _CONSENT = {
     "state": (
@@ -268,9 +270,17 @@ _CONSENT = {
         "opt in {c}",
         "optin {c}",
         "accepts {c}",
+        "accept {c}",
+        "{c} ok",
+        "ok {c}",
         "consentement {c}",
+        "accepte {c}",
+        "accepte les {c}",
+        "accepte l {c}",
+        "accord {c}",
+        "autorise {c}",
     ),
-    "on": ("{c} consent on", "{c} consent date", "consent {c} on", "{c} optin date"),
+    "on": ("{c} consent on", "{c} consent date", "consent {c} on", "{c} optin date", "date consentement {c}", "date accord {c}"),
     "from": ("{c} consent from", "{c} consent source", "consent {c} from"),
 }
 
@@ -280,15 +290,51 @@ def _plain(name: str) -> str:
     return " ".join(re.sub(r"[^\w]+|_", " ", fold(spaced)).split())
 
 
-def guess_mapping(header: Iterable[str], project: Project) -> ImportMap:
-    """What each column probably is: by its name and the names that the project declares; unsure ones are `ignore`."""
+#: What the channels are called in headers beside their own name.
+_CALLED: Mapping[str, tuple[str, ...]] = {
+    "email": ("e mail", "e mails", "emails", "mail", "mails", "courriel"), "sms": ("texto", "textos"), "letter": ("courrier", "post"),
+    "voice": ("appel", "appels", "telephone"), "push": ("notification", "notifications"),
+}  # fmt: skip
+
+
+def guess_mapping(header: Iterable[str], project: Project, rows: Sequence[Sequence[str]] = ()) -> ImportMap:
+    """What each column probably is: by its name and the names that the project declares; unsure ones are `ignore`.
+
+    The first `rows` tell how the dates of a column are written when that is not year, month, day.
+    """
     taken: set[str] = set()
     columns = {}
-    for column in header:
+    for place, column in enumerate(header):
         found = tuple(target for target in _guess(column, project) if str(target) not in taken)
         taken.update(str(target) for target in found)
-        columns[column] = found or (Target("ignore"),)
+        written = written_dates([row[place] for row in rows if place < len(row)], project)
+        columns[column] = tuple(_dated(target, written, project) for target in found) or (Target("ignore"),)
     return ImportMap(columns, guessed=True)
+
+
+def written_dates(values: Iterable[str], project: Project) -> str:
+    """`dd/mm/yyyy` or `mm/dd/yyyy` when the values are such dates; `""` when they are none, or written year first.
+
+    A day above 12 decides; where there is none, a project for the United States alone reads the month first.
+    """
+    days, months, read = 0, 0, 0
+    for value in values:
+        if not (text := value.strip()):
+            continue
+        if not (found := re.fullmatch(r"(\d{1,2})[./-](\d{1,2})[./-]\d{4}", text)):
+            return ""
+        read, days, months = read + 1, days + (int(found[1]) > 12), months + (int(found[2]) > 12)
+    if not read:
+        return ""
+    month_first = months > days if months != days else tuple(project.countries) == ("US",)
+    return "mm/dd/yyyy" if month_first else "dd/mm/yyyy"
+
+
+def _dated(target: Target, written: str, project: Project) -> Target:
+    """The target with the way its dates are written, when it holds dates."""
+    attribute = project.contacts.attributes.get(target.name) if target.kind == "attribute" else None
+    holds = (target.kind, target.name) == ("built_in", "created") or (attribute is not None and attribute.kind == "date")
+    return Target(target.kind, target.name, target.part, written=written) if written and holds and not target.form else target
 
 
 def _guess(column: str, project: Project) -> list[Target]:
@@ -299,7 +345,7 @@ def _guess(column: str, project: Project) -> list[Target]:
     ]
     for channel in channels:
         for part, patterns in _CONSENT.items():
-            if word in {pattern.format(c=channel) for pattern in patterns}:
+            if word in {pattern.format(c=name) for pattern in patterns for name in (channel, *_CALLED.get(channel, ()))}:
                 return [*found, Target("consent", channel, part)]
         if word in (f"address {channel}",):
             return [*found, Target("address", channel)]

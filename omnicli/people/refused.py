@@ -12,18 +12,25 @@ from omnicli.people.sheet import Chunk
 
 
 class RefusedFile:
-    """Rows that lost something, as they came, with line and reasons: mend them and import this very file."""
+    """Rows that lost something, as they came, with line and reasons: mend them and import this very file.
 
-    def __init__(self, path: Path, header: Sequence[str]) -> None:
-        self.path, self.header = path, header
+    UTF-8 with a mark and the separator of the original, so that the spreadsheet it came from opens it as it should.
+    """
+
+    def __init__(self, path: Path, header: Sequence[str], delimiter: str = ",") -> None:
+        self.path, self.header, self.delimiter = path, header, delimiter
         self.written: Path | None = None
 
     def begin(self, rows_done: int) -> None:
         """Start anew, or keep what an interrupted import wrote about the rows that are done."""
         kept: list[list[str]] = []
         if rows_done and self.path.exists():
-            with self.path.open(encoding="utf-8", newline="") as file:
-                kept = [row for row in csv.reader(file) if row and row[-3].isdigit() and int(row[-3]) <= rows_done]
+            with self.path.open(encoding="utf-8-sig", newline="") as file:
+                kept = [
+                    row
+                    for row in csv.reader(file, delimiter=self.delimiter)
+                    if row and row[-3].isdigit() and int(row[-3]) <= rows_done
+                ]
         self.path.unlink(missing_ok=True)
         if kept:
             self._write(kept)
@@ -49,8 +56,9 @@ class RefusedFile:
         fresh = not self.path.exists()
         handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            writer = csv.writer(file)
+            writer = csv.writer(file, delimiter=self.delimiter)
             if fresh:
+                file.write("\ufeff")
                 writer.writerow([*self.header, "omni_row", "omni_line", "omni_reasons"])
             writer.writerows(rows)
         self.written = self.path

@@ -221,7 +221,7 @@ def test_what_was_lost_is_in_a_file_that_can_be_mended_and_imported(tmp_path):
     )
     report = brought(store, loaded, file, MAP)
     assert report.refused == 2
-    with report.refused_file.open(newline="") as kept:
+    with report.refused_file.open(encoding="utf-8-sig", newline="") as kept:
         lines = list(csv.DictReader(kept))
     assert [(row["id"], row["first_name"], row["omni_line"]) for row in lines[:2]] == [("1", "'=1+1", "2"), ("", "X", "4")]
     assert oct(report.refused_file.stat().st_mode)[-3:] == "600"

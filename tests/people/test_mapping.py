@@ -6,7 +6,7 @@ import pytest
 from shop import a_file, a_map, a_shop
 
 from omnicli.errors import OmniError
-from omnicli.people.mapping import check_map, guess_mapping, read_map, write_map
+from omnicli.people.mapping import check_map, guess_mapping, read_map, write_map, written_dates
 
 
 def test_a_map_may_name_lists_and_forms(tmp_path):
@@ -90,6 +90,32 @@ def test_a_guess_reads_headers_in_both_languages_and_can_be_read_back(tmp_path):
     assert read_map(path, loaded.project).columns == guessed.columns
     with pytest.raises(FileExistsError):
         write_map(guessed, path, "people.csv")
+
+
+def test_a_small_shops_french_headers_are_guessed_with_its_consents_and_its_way_of_writing_dates(tmp_path):
+    _, loaded = a_shop(tmp_path)
+    header = ("Réf", "Prénom", "E-mail", "Portable", "Accepte e-mail", "Accepte SMS", "Date d'inscription")
+    rows = [["1", "Léa", "", "", "oui", "non", "03/11/2026"], ["2", "Éva", "", "", "", "", "15/11/2026"]]
+    guessed = guess_mapping(header, loaded.project, rows)
+    assert [" ".join(map(str, targets)) for targets in guessed.columns.values()] == [
+        "id", "first_name", "address.email", "address.sms address.whatsapp", "consent.email", "consent.sms",
+        "{to: created, written: dd/mm/yyyy}",
+    ]  # fmt: skip
+    path = tmp_path / "guessed.map.yaml"
+    write_map(guessed, path, "clients.csv")
+    assert read_map(path, loaded.project).columns == guessed.columns
+
+
+@pytest.mark.parametrize(
+    ("values", "written"),
+    [
+        (["03/11/2026", "15.11.2026", ""], "dd/mm/yyyy"), (["11-30-2026", "11-03-2026"], "mm/dd/yyyy"), (["03/04/2026"], "dd/mm/yyyy"),
+        (["2026-11-03"], ""), (["03/11/2026", "hier"], ""), (["", " "], ""),
+    ],
+)  # fmt: skip
+def test_how_dates_are_written_is_seen_from_the_days_above_twelve(tmp_path, values, written):
+    _, loaded = a_shop(tmp_path)
+    assert written_dates(values, loaded.project) == written
 
 
 def test_the_sample_map_of_the_repository_can_be_read(tmp_path):
