@@ -297,7 +297,7 @@ class Judge:
     @staticmethod
     def _reachable(entry: Any, channel: str) -> bool:
         """`[address, granted, until, bad, bar, bar_until]`, as it stands at the end: whoever can be reached then could before."""
-        if not entry or not entry[0] or entry[3] or entry[4] or channel == "whatsapp":  # WhatsApp wants an approved template
+        if not entry or not entry[0] or entry[3] or entry[4]:
             return False
         return bool(entry[1] or (channel == "letter" and entry[1] is None))
 

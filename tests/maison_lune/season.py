@@ -109,7 +109,10 @@ _WORDS = """
 
 def _message(name: str, fr: str, en: str, facts: str = "") -> str:
     link = f"https://maisonlune.example/{name}"
-    return f"  {name}:\n    facts: {{link: {link}{facts}}}" + _WORDS % {"fr": fr, "en": en}
+    return f"  {name}:\n    facts: {{link: {link}{facts}}}\n    approved: {{fr: {name}_fr, en: {name}_en}}" + _WORDS % {
+        "fr": fr,
+        "en": en,
+    }
 
 
 AUTOMNE = (
@@ -439,7 +442,9 @@ class Season:
         head, *lines = CONTACTS.read_text(encoding="utf-8").splitlines(keepends=True)
         if people is not None:
             lines = [line for line in lines if draw("sample", line.split(",")[0]) < people / len(lines)]
-        lines = list({line.split(",")[0]: line for line in reversed(lines)}.values())[::-1]  # of an id that comes twice, the first
+        lines = list({line.split(",")[0]: line for line in reversed(lines)}.values())[
+            ::-1
+        ]  # of an id that comes twice, the first
         if self.order is not None:
             self.order.shuffle(lines)
         file = self.folder / "contacts.csv"

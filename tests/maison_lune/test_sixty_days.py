@@ -111,7 +111,7 @@ def test_sixty_days_keep_every_promise(judge: Judge, question: str) -> None:
 
 def test_the_season_saw_everything_it_was_made_for(judge: Judge) -> None:
     channels = Counter(one.channel for _, one in judge.s.wire.handed)
-    assert set(channels) >= {"email", "sms", "letter", "push", "voice"}, channels
+    assert set(channels) >= {"email", "sms", "whatsapp", "letter", "push", "voice"}, channels
     reasons = {row["reason"] for row in judge.touches if row["send_state"] == "skipped"}
     assert reasons >= {"unreachable", "condition", "capped", "complaint_open", "budget", "expired"}, reasons
     ends = {row["reason"] for row in judge.passes}
