@@ -108,3 +108,14 @@ def fill_passes(store: Store, contacts: int, *, campaign: int, version: int, due
             )
     with store.write() as connection:
         connection.exec_driver_sql("ANALYZE")
+
+
+def fill_touches(store: Store) -> None:
+    """For every pass the accepted e-mail that brought it where it stands: what an idle tick must not look at."""
+    with store.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO touch (touch_key, contact_id, enrollment_id, version_id, step, message, channel, purpose, priority, due_at, expires_at, "
+            "send_state, attempts, cost, created_at, settled_at) SELECT key, contact_id, id, version_id, 'j0', 'offre', 'email', 'marketing', 5, "
+            "entered_at, entered_at + 172800000, 'accepted', 1, 1000, entered_at, entered_at FROM enrollment"
+        )
+        connection.exec_driver_sql("ANALYZE")

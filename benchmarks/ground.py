@@ -40,11 +40,23 @@ events:
 guardrails: {quiet_hours: [20:00-09:00, sunday, holidays], cap: {all: 3 per week}, min_gap: 16 hours}
 """
 
-CAMPAIGN = """\
+#: Three more paragraphs in each language: with them the mail weighs about 10 KB, as goals are stated for.
+FRENCH = " ".join(
+    f"Chaque bougie de la collection {name} est coulée à la main dans notre atelier de la Croix-Rousse, avec une cire de colza "
+    f"pressée à moins de cent kilomètres, une mèche de coton sans plomb et un parfum composé à Grasse ; elle brûle quarante-cinq heures."
+    for name in ("Lune", "Aube", "Brume", "Nuit claire")
+)
+ENGLISH = " ".join(
+    f"Every candle of the {name} collection is poured by hand in our workshop on the hill, from rapeseed wax pressed less than a "
+    f"hundred kilometres away, with a cotton wick without lead and a scent composed in Grasse; it burns for forty-five hours."
+    for name in ("Moon", "Dawn", "Mist", "Clear night")
+)
+
+CAMPAIGN = f"""\
 campaign: bench
 title: Bench
-goal: {when: purchase, within: 30 days}
-enter: {at: 2027-01-05 10:00}
+goal: {{when: purchase, within: 30 days}}
+enter: {{at: 2027-01-05 10:00}}
 messages:
   offre:
     facts:
@@ -56,16 +68,16 @@ messages:
       link: https://www.maisonlune.example/bienvenue
     say:
       fr:
-        subject: "{first_name or \\"Bonjour\\"}, {offer} sur votre première bougie"
-        preheader: "Le code {code} vous attend jusqu'au {deadline}."
+        subject: "{{first_name or \\"Bonjour\\"}}, {{offer}} sur votre première bougie"
+        preheader: "Le code {{code}} vous attend jusqu'au {{deadline}}."
         headline: Bienvenue dans la lune
-        body: "Votre bougie Lune à {price} au lieu de {was} ({offer}) avec le code {code}, jusqu'au {deadline}."
+        body: "Votre bougie Lune à {{price}} au lieu de {{was}} ({{offer}}) avec le code {{code}}, jusqu'au {{deadline}}. {FRENCH}"
         cta: Je découvre
       en:
-        subject: "{first_name or \\"Hello\\"}, {offer} off your first candle"
-        preheader: "Code {code} is yours until {deadline}."
+        subject: "{{first_name or \\"Hello\\"}}, {{offer}} off your first candle"
+        preheader: "Code {{code}} is yours until {{deadline}}."
         headline: Welcome to the moon
-        body: "Your Lune candle for {price} instead of {was} ({offer} off) with code {code}, until {deadline}."
+        body: "Your Lune candle for {{price}} instead of {{was}} ({{offer}} off) with code {{code}}, until {{deadline}}. {ENGLISH}"
         cta: Shop now
 flow:
   - send: offre
@@ -74,9 +86,21 @@ flow:
   - wait: up to 3 days
     id: reponse
     for:
-      clicked: [{wait: 1 day, id: reflexion}]
+      clicked: [{{wait: 1 day, id: reflexion}}]
       nothing: []
 """
+
+
+#: Two campaigns that wait for an event and for a condition: an idle tick looks for their entrants too.
+WAITING = {
+    "accueil": "enter: {when: signup}",
+    "retour": "enter: {if: orders > 100}",
+}
+
+
+def waiting(name: str) -> str:
+    return (CAMPAIGN.replace("campaign: bench", f"campaign: {name}").replace("title: Bench", f"title: {name}")
+            .replace("enter: {at: 2027-01-05 10:00}", WAITING[name]))  # fmt: skip
 
 
 @contextmanager
@@ -132,16 +156,17 @@ def write_people(path: Path, count: int) -> None:
 
 
 class Watch:
-    """`with Watch() as w: …` then `w.seconds`."""
+    """`with Watch() as w: …` then `w.seconds` of wall time and `w.cpu` of processor time (less moved by busy neighbours)."""
 
-    seconds = 0.0
+    seconds = cpu = 0.0
 
     def __enter__(self) -> Watch:
-        self._began = time.perf_counter()
+        self._began, self._cpu = time.perf_counter(), time.process_time()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.seconds = time.perf_counter() - self._began
+        self.seconds += time.perf_counter() - self._began
+        self.cpu += time.process_time() - self._cpu
 
 
 def peak_mb() -> float:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -21,10 +22,10 @@ from omnicli.condition.check import check
 from omnicli.condition.sql import Compiler
 from omnicli.engine import chance, occurrence, timing
 from omnicli.engine.house import House
-from omnicli.model.campaign import Enter
+from omnicli.model.campaign import Campaign, Enter
 from omnicli.model.ids import enrollment_key
 from omnicli.model.literals import Duration, Moment, Rate
-from omnicli.model.vocabulary import vocabulary
+from omnicli.model.vocabulary import Vocabulary, vocabulary
 from omnicli.store import setting, turns
 from omnicli.store import tables as tb
 from omnicli.store.columns import attribute_column
@@ -67,7 +68,7 @@ def enter(store: Store, loaded: Loaded, *, now: datetime, campaigns: Sequence[st
         rows = [row for row in connection.execute(sa.select(tb.campaign).order_by(tb.campaign.c.name)) if row.state == "running"]
         for row in rows:
             if row.version_id is not None and (campaigns is None or row.name in campaigns):
-                houses[row.version_id]  # trees are read here, outside of any write
+                houses.tree(row.version_id)  # trees are read here, outside of any write
     for row in rows:
         if row.version_id is None or (campaigns is not None and row.name not in campaigns):
             continue
@@ -77,19 +78,31 @@ def enter(store: Store, loaded: Loaded, *, now: datetime, campaigns: Sequence[st
     return entered
 
 
+#: (version, campaign, condition) → (the campaign asked about, whether its condition speaks of time).
+_SPEAKS: dict[tuple[int, str, str | None], tuple[Campaign, bool]] = {}
+
+
 class _Door:
     """The way into one campaign at one instant."""
 
     def __init__(self, store: Store, houses: Houses, row: Any, now: datetime) -> None:
         self.store, self.houses, self.row, self.now = store, houses, row, now
-        self.house: House = houses[row.version_id]
-        self.way: Enter = self.house.campaign.enter
+        self.campaign = houses.tree(row.version_id)
+        self.way: Enter = self.campaign.enter
         self.project = houses.project
         self.zone: tzinfo = ZoneInfo(self.project.time_zone)
         self.since = row.since if row.since is not None else row.started_at or 0
         self.entered = self.held_out = 0
-        self.vocabulary = vocabulary(self.project, self.house.campaign, houses.loaded.campaigns)
         self._select: tuple[sa.Select[Any], dict[str, object]] | None = None
+
+    @cached_property
+    def house(self) -> House:
+        """Built when somebody comes: most looks find nobody."""
+        return self.houses[self.row.version_id]
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        return vocabulary(self.project, self.campaign, self.houses.loaded.campaigns)
 
     def open(self) -> None:
         {
@@ -105,14 +118,13 @@ class _Door:
         """New events by id above the last one seen; with a limit the rest waits its turn, oldest first."""
         assert self.way.when is not None
         last, ms = self.row.last_event_id, clock.to_ms(self.now)
-        terms = [self._occurrences(term) for term in self.way.when]
         with self.store.read() as connection:
             top = connection.execute(sa.select(sa.func.coalesce(sa.func.max(tb.event.c.id), 0))).scalar_one()
             waiting = self._waiting(connection)
             if top <= last and not waiting:
                 return
             found: dict[int, tuple[int, int]] = {}
-            for query, parameters in terms:
+            for query, parameters in map(self._occurrences, self.way.when):
                 bound = {**parameters, "last_event": last, "top_event": top, "since_start": self.since, "now_ms": ms}
                 for event_id, contact_id, at in connection.execute(query, bound):
                     found[event_id] = contact_id, at
@@ -205,7 +217,7 @@ class _Door:
         schedule = self.way.every or self.way.at
         assert schedule is not None
         o = tb.occurrence.c
-        mine = sa.and_(o.campaign == self.house.name, o.schedule == str(schedule))
+        mine = sa.and_(o.campaign == self.row.name, o.schedule == str(schedule))
         with self.store.read() as connection:
             done, open_ = connection.execute(
                 sa.select(sa.func.max(o.at), sa.func.max(sa.case((o.done_at.is_(None), o.at)))).where(mine)
@@ -251,8 +263,10 @@ class _Door:
     def _by_condition(self) -> None:
         """Whoever fulfils it now. Speaking of time: everybody, once a unit; else those changed since the last look."""
         ms = clock.to_ms(self.now)
-        uses = check(self.way.if_ or "everyone", self.vocabulary, where="elsewhere").uses
         last = self.row.last_look_at
+        if last is not None and self._nobody_changed() and not self._speaks_of_time() and not self._unfinished():
+            return
+        uses = check(self.way.if_ or "everyone", self.vocabulary, where="elsewhere").uses
         if uses.speaks_of_time:
             if (
                 last is not None
@@ -272,10 +286,27 @@ class _Door:
             )
             self._wait(connection, [-1] if rest else [])
 
+    def _nobody_changed(self) -> bool:
+        """Whether no contact was changed since the last look: then an answer without time in it is the last one."""
+        if self.row.last_changed_at is None:
+            return False
+        with self.store.read() as connection:
+            newest = connection.scalar(sa.select(sa.func.max(tb.contact.c.changed_at)))
+        return newest is None or newest < self.row.last_changed_at
+
+    def _speaks_of_time(self) -> bool:
+        """Asked of the checker once a version and process."""
+        key = (self.row.version_id, self.row.name, self.way.if_)
+        known = _SPEAKS.get(key)
+        if known is None or known[0] is not self.campaign:
+            uses = check(self.way.if_ or "everyone", self.vocabulary, where="elsewhere").uses
+            known = _SPEAKS[key] = self.campaign, uses.speaks_of_time
+        return known[1]
+
     # --- what waits for its turn --------------------------------------------------------------------------------
     @property
     def _waiting_key(self) -> str:
-        return f"waiting:{self.house.name}"
+        return f"waiting:{self.row.name}"
 
     def _waiting(self, connection: sa.Connection) -> list[int]:
         """Event ids that a limit made wait; `[-1]` when people of a condition wait."""
@@ -425,7 +456,7 @@ class _Door:
     # --- limit --------------------------------------------------------------------------------------------------
     @property
     def _limit_key(self) -> str:
-        return f"entered:{self.house.name}"
+        return f"entered:{self.row.name}"
 
     def _counts(self, connection: sa.Connection, limit: Rate) -> dict[str, int]:
         """Entries by local date of the project, the dates that the limit still counts."""

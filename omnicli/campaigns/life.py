@@ -350,9 +350,9 @@ def finish(store: Store, loaded: Loaded, rows: Sequence[Standing], *, now: datet
             continue
         with store.read() as connection:
             campaign = versions.standing_tree(connection, row.version_id)
-            if not _no_way_in(campaign, loaded, now) or campaigns.unsettled(connection, row.id):
+            if not _no_way_in(campaign, loaded, now) or campaigns.anybody_open(connection, row.id):
                 continue
-            if (campaigns.passage(connection, row.id)).open:
+            if campaigns.unsettled(connection, row.id):
                 continue
         with store.write() as connection:
             campaigns.change(connection, row.id, state="finished")

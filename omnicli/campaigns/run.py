@@ -223,9 +223,15 @@ def run(
     if not live:
         _live_until(store, now)
     tools = _Tools(loaded, store, real, nowhere(loaded) if rehearsed else providers, renderer)
-    before = outcomes(store, names, now)
+    before: list[Counter[tuple[str, str]]] = []
+
+    def look() -> None:
+        """Count what had ended at this very instant before; only a run that has something to do asks."""
+        if not before:
+            before.append(outcomes(store, names, now))
+
     try:
-        work = _Work(store, loaded, report, tools, step, live, real, only, late_after)
+        work = _Work(store, loaded, report, tools, step, look, live, real, only, late_after)
         work.until_rest(max)
         report.approval = _awaiting_approval(store, names) if live else ()
         report.finished = life.finish(store, loaded, _rows(store, names), now=now)
@@ -233,7 +239,8 @@ def run(
         report.interrupted = True
     finally:
         tools.close()
-    report.outcomes = outcomes(store, names, now) - before
+    if before:
+        report.outcomes = outcomes(store, names, now) - before[0]
     _ended(store, now, report)
     return report
 
@@ -292,6 +299,7 @@ class _Work:
     report: RunReport
     tools: _Tools
     step: Callable[[int], None]
+    look: Callable[[], None]
     decides_live: bool
     sends_live: bool
     only: Mapping[str, str] | None = None
@@ -303,6 +311,8 @@ class _Work:
         from omnicli.model.decision import Tally
 
         report, tally = self.report, Tally()
+        if _something_came(self.store):
+            self.look()
         report.folded += fold(self.store, self.loaded, now=report.now).events
         for _ in range(MOST_ROUNDS):
             report.rounds += 1
@@ -330,6 +340,7 @@ class _Work:
         self.step(0)
         if not _somebody_due(self.store, report.now):
             return
+        self.look()
         turned = turn(self.store, self.loaded, now=report.now, campaigns=report.names, usable=self.tools.renderer.usable,
                       tally=tally, live=self.decides_live)  # fmt: skip
         report.decided += turned.decided - turned.kinds["stay"]  # a look at somebody who stays is no news
@@ -342,6 +353,7 @@ class _Work:
         if not _something_to_send(self.store, self.report.now):
             self.report.doubtful = _doubts(self.store, self.report.names)
             return False
+        self.look()
         sent = dispatch(self.store, self.loaded, self.tools.renderer, self.tools.providers, now=self.report.now, live=self.sends_live,
                         campaigns=self.report.names, only=self.only, max=left, late_after=self.late_after,
                         progress=self.step)  # fmt: skip
@@ -357,18 +369,31 @@ def _somebody_due(store: Store, now: datetime) -> bool:
         return connection.execute(due).first() is not None
 
 
+def _something_came(store: Store) -> bool:
+    """A response that is not folded yet."""
+    with store.read() as connection:
+        return connection.execute(sa.text("SELECT 1 FROM inbox WHERE folded_at IS NULL LIMIT 1")).first() is not None
+
+
+#: Literals, not parameters: only then may a store answer from its partial indexes.
+_DOUBT = sa.text("SELECT 1 FROM touch WHERE send_state IN ('unknown','parked') LIMIT 1")
+_TO_SEND = (
+    sa.text("SELECT 1 FROM touch WHERE send_state IN ('planned','retry') AND due_at <= :now LIMIT 1"),
+    sa.text("SELECT 1 FROM touch WHERE send_state IN ('claimed','sending') LIMIT 1"),
+    sa.text("SELECT 1 FROM touch WHERE send_state IN ('unknown','parked') AND send_state = 'unknown' LIMIT 1"),
+)
+
+
 def _something_to_send(store: Store, now: datetime) -> bool:
     """A touch that is due, or one that somebody left behind with its lease."""
-    x = tb.touch.c
-    due = sa.select(x.id).where(x.send_state.in_(("planned", "retry")), x.due_at <= clock.to_ms(now)).limit(1)
-    left = sa.select(x.id).where(x.send_state.in_(("claimed", "sending"))).limit(1)
-    open_ = sa.select(x.id).where(x.send_state == "unknown").limit(1)
     with store.read() as connection:
-        return any(connection.execute(query).first() is not None for query in (due, left, open_))
+        return any(connection.execute(query, {"now": clock.to_ms(now)} if n == 0 else {}).first() is not None for n, query in enumerate(_TO_SEND))
 
 
 def _doubts(store: Store, names: Sequence[str]) -> int:
     with store.read() as connection:
+        if connection.execute(_DOUBT).first() is None:
+            return 0
         ids = [row.id for row in campaigns.known(connection) if row.name in set(names)]
         return sum(count for count, _ in campaigns.doubtful(connection, ids).values())
 

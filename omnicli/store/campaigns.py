@@ -190,7 +190,7 @@ def doubtful(connection: sa.Connection, campaign_ids: Iterable[int] | None = Non
     query = (
         sa.select(e.campaign_id, sa.func.count(), sa.func.min(x.due_at))
         .join(tb.enrollment, e.id == x.enrollment_id)
-        .where(x.send_state.in_(("unknown", "parked")))
+        .where(sa.text("touch.send_state IN ('unknown','parked')"))  # a literal: answered from the partial index
         .group_by(e.campaign_id)
     )
     if campaign_ids is not None:
@@ -224,6 +224,12 @@ def next_due(connection: sa.Connection, campaign_ids: Iterable[int]) -> datetime
     )
     found = [at for at in (connection.scalar(timer), connection.scalar(out)) if at is not None]
     return clock.from_ms(min(found)) if found else None
+
+
+def anybody_open(connection: sa.Connection, campaign_id: int) -> bool:
+    """Whether somebody is in flight: one look at an index, however many there are."""
+    e = tb.enrollment.c
+    return connection.execute(sa.select(e.id).where(e.campaign_id == campaign_id, e.state == "open").limit(1)).first() is not None
 
 
 def unsettled(connection: sa.Connection, campaign_id: int) -> int:

@@ -85,7 +85,7 @@ consent_log = _table(
     C("source", TEXT), C("proof", TEXT), C("recorded_at", INT, nullable=False),
     sa.Index("ix_consent_log_contact_id", "contact_id"),
 )  # fmt: skip
-#: A bar on an address (by fingerprint), scope `all` purposes or `marketing`; an import never lifts it.
+#: A bar on an address (by fingerprint), scope `all` purposes, `marketing`, or `topic:<name>` of it; an import never lifts it.
 suppression = _table(
     "suppression",
     C("channel", TEXT, primary_key=True), C("norm_hmac", BLOB, primary_key=True), C("scope", TEXT, primary_key=True),
@@ -206,6 +206,8 @@ touch = _table(
              postgresql_where=sa.text("send_state IN ('planned','retry')")),
     sa.Index("touch_open", "lease_until", sqlite_where=sa.text("send_state IN ('claimed','sending')"),
              postgresql_where=sa.text("send_state IN ('claimed','sending')")),
+    sa.Index("touch_doubt", "due_at", sqlite_where=sa.text("send_state IN ('unknown','parked')"),
+             postgresql_where=sa.text("send_state IN ('unknown','parked')")),
     sa.Index("ix_touch_enrollment_id", "enrollment_id", "step"), sa.Index("ix_touch_contact_id", "contact_id", "settled_at"),
     # what a budget counts: summed from the index alone
     sa.Index("ix_touch_spent", "version_id", "cost", sqlite_where=sa.text(SPENT), postgresql_where=sa.text(SPENT)),

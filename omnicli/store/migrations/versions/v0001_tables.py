@@ -502,6 +502,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("send_state IN ('claimed','sending')"),
         postgresql_where=sa.text("send_state IN ('claimed','sending')"),
     )
+    op.create_index(
+        "touch_doubt",
+        "touch",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("send_state IN ('unknown','parked')"),
+        postgresql_where=sa.text("send_state IN ('unknown','parked')"),
+    )
     op.create_table(
         "attempt",
         sa.Column("touch_id", INT, nullable=False),
