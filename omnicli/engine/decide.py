@@ -367,7 +367,7 @@ class _Walk:
     def barrier(self, channel: str, case: _Case) -> str | None:
         """Why this channel cannot reach this person with these words, or None."""
         s = self.s
-        found: str | None = guard.reachable(s.reach, _ruled_as(channel, case.step), case.purpose, self.now)
+        found: str | None = guard.reachable(s.reach, _ruled_as(channel, case.step), case.purpose, self.now, self.house.topic)
         if found is not None:
             return found
         persona = self.house.personas.get(s.persona or "")
@@ -510,7 +510,7 @@ class _Walk:
         by = channel or next((c for c in self._channels(step) if c not in case.tried), step.by)
         self.touches.append(self._touch(case, by, case.origin, "skipped", reason))
         self._say("skip", reason, {}, node.id)
-        self.at = self.clock = at
+        self.at = self.clock = self.now if reason == "expired" else at  # what was given up late is over now, not then
         return node.next
 
     # --- the other verbs ----------------------------------------------------------------------------------------
@@ -668,15 +668,19 @@ def conversion(firsts: Mapping[Any, datetime | None], house: House, entered_at: 
 
 
 def opted_out(s: Standing, house: House, now: datetime) -> str | None:
-    """The built-in exits of marketing: `complained`, or `unsubscribed` from the last channel that was left (4.5)."""
+    """The built-in exits of marketing: `complained`, or `unsubscribed` from the last channel that was left, by topic or
+    altogether (4.5)."""
+    topic = house.topic
     bars = {here.barred(now) for here in s.reach.values() if here.bar is not None}
+    if topic is not None and any(here.without(topic, now) for here in s.reach.values() if here.left):
+        bars.add("unsubscribed")
     if not bars:
         return None
     if "complained" in bars:
         return "complained"
     if not bars & {"unsubscribed", "stop", "objection", "refused"}:
         return None
-    left = any(guard.reachable(s.reach, channel, "marketing", now) is None for channel in house.channels_of_people)
+    left = any(guard.reachable(s.reach, channel, "marketing", now, topic) is None for channel in house.channels_of_people)
     return None if left else "unsubscribed"
 
 

@@ -375,3 +375,11 @@ def test_after_a_pause_what_is_overdue_leaves_within_the_spread() -> None:
     assert decision.stand.held_by == "paused"
     assert at(NOW) <= decision.stand.due_at <= at("2027-01-04 12:00")
     assert line(answer(a_house(ONE), came("j0", "2027-01-01 09:00", spread=True), NOW)).startswith("j0 email skipped: expired")
+
+
+def test_after_a_touch_that_expired_the_next_wait_counts_from_the_day_it_was_given_up() -> None:
+    house = a_house(ONE)  # the wait behind it takes three days
+    long_ago = came("j0", "2027-01-20 10:00", held_by="quiet_hours", held_from=at(NOW))
+    said = line(answer(house, long_ago, "2027-01-20 10:00"))
+    assert "skipped: expired" in said
+    assert said.endswith("at w until 01-23 10:00")
