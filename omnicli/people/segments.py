@@ -40,13 +40,19 @@ def condition_of(loaded: Loaded, text: str) -> str:
     return f"segment {text}" if text in loaded.project.segments else text
 
 
-def _compiled(loaded: Loaded, text: str) -> tuple[Compiler, Any]:
+def _compiled(store: Store | None, loaded: Loaded, text: str, now: datetime) -> tuple[Compiler, Any]:
+    """The compiler and the selection, its events asked in the form that a sample of the base favours."""
     from omnicli.condition.problem import ConditionError
     from omnicli.condition.sql import Compiler
 
-    compiler = Compiler(names_of(loaded))
+    compiler, condition = Compiler(names_of(loaded)), condition_of(loaded, text)
     try:
-        return compiler, compiler.selection(condition_of(loaded, text))
+        form = "auto"
+        if store is not None:
+            narrowing = compiler.narrowing(condition)
+            with store.read() as connection:
+                form = audience.form_of(connection, narrowing, compiler.parameters(now))
+        return compiler, compiler.selection(condition, form=form)
     except ConditionError as error:
         raise refused(condition_of(loaded, text), error.problem) from None
 
@@ -63,7 +69,7 @@ def refused(text: str, problem: Problem) -> OmniError:
 
 def count(store: Store, loaded: Loaded, text: str, *, now: datetime) -> tuple[int, int]:
     """(how many fulfil it, how many there are)."""
-    compiler, who = _compiled(loaded, text)
+    compiler, who = _compiled(store, loaded, text, now)
     with store.read() as connection:
         return audience.count(connection, who, compiler.parameters(now)), audience.size(connection)
 
@@ -76,7 +82,7 @@ def show(
     if text is None:
         with store.read() as connection:
             return audience.people(connection, loaded.project, limit=limit, after=after)
-    compiler, who = _compiled(loaded, text)
+    compiler, who = _compiled(store, loaded, text, now)
     with store.read() as connection:
         return audience.people(connection, loaded.project, who=who, parameters=compiler.parameters(now), limit=limit, after=after)
 
@@ -105,7 +111,7 @@ def sql(loaded: Loaded, text: str, *, now: datetime, dialect: str = "sqlite") ->
     """The statement that is asked and its bound values."""
     import sqlalchemy as sa
 
-    compiler, who = _compiled(loaded, text)
+    compiler, who = _compiled(None, loaded, text, now)
     compiled = who.compile(dialect=sa.create_engine("sqlite://").dialect if dialect == "sqlite" else None)
     return str(compiled), {**compiled.params, **compiler.parameters(now)}
 
