@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
 from functools import cached_property, lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -177,7 +178,7 @@ class Presses:
         self.channels = channels_of(self.project, live=live)
         self.pepper = consents.pepper(self.project.project, store.path)
         self.columns = tuple(columns.attribute_column(name) for name in self.project.contacts.attributes)
-        self._names = tuple(self.project.contacts.attributes)
+        self._names = (*self.project.contacts.attributes, *outbox.BUILT_IN)
         self.houses: Houses
         self.events: dict[int, outbox.Entering] = {}
         self._presses: dict[int, Press] = {}
@@ -204,10 +205,7 @@ class Presses:
 
     def contact(self, touch: Claimed) -> dict[str, Any]:
         """The person as templates see one: columns by attribute name."""
-        found: dict[str, Any] = dict(zip(self._names, touch.attributes, strict=True))
-        found["id"], found["language"], found["place"] = touch.source_id, touch.language, touch.contact_place
-        found["country"], found["region"], found["time_zone"] = touch.country, touch.region, touch.time_zone
-        return found
+        return dict(zip(self._names, touch.attributes, strict=True))
 
     # --- rendering --------------------------------------------------------------------------------------------------
     def prepare(self, touches: Sequence[Claimed]) -> list[Prepared | Unfit]:
@@ -251,14 +249,13 @@ class Presses:
         if said is None:
             said = self._said[rendered.skeleton] = _Said.of(self.renderer.skeleton(rendered.skeleton))
         return Prepared(
-            touch, press, rendered, rendered.skeleton, said.pack(rendered.values), self._address_hash(touch), said.hash(rendered.values),
+            touch, press, rendered, rendered.skeleton, said.pack(rendered.values), touch.address_hmac or self._address_hash(touch),
+            said.hash(rendered.values),
             press.house.prices.get(touch.channel, 0) * max(rendered.sms_parts, 1), facts,
         )  # fmt: skip
 
     def _address_hash(self, touch: Claimed) -> bytes:
-        if touch.address_hmac is not None:
-            return touch.address_hmac
-        return consents.fingerprint(self.pepper, touch.channel, touch.address or touch.uid.hex())
+        return touch.address_hmac or consents.fingerprint(self.pepper, touch.channel, touch.address or touch.uid.hex())
 
     def _call(self, press: Press, touch: Claimed) -> Prepared | Unfit:
         """The body of a `call` step: its names with their values, as JSON."""
@@ -308,18 +305,20 @@ class _Said:
     """What a skeleton says: a hash of its constant text, whatever campaign it belongs to, and which values are words."""
 
     digest: str
-    words: tuple[int, ...]
+    words: Callable[[Sequence[str]], Sequence[str]]
     pack: Callable[[Sequence[str]], bytes]
 
     @classmethod
     def of(cls, skeleton: Any) -> _Said:
         tokens = frozenset(skeleton.tokens)
         text = json.dumps({name: list(pieces) for name, pieces in sorted(skeleton.parts.items())}).encode("utf-8", "surrogatepass")
-        return cls(hashlib.sha256(text).hexdigest(), tuple(n for n in range(skeleton.size) if n not in tokens), skeleton.pack)
+        chosen = [n for n in range(skeleton.size) if n not in tokens]
+        words: Callable[[Sequence[str]], Sequence[str]] = itemgetter(*chosen) if len(chosen) > 1 else lambda values: [values[n] for n in chosen]
+        return cls(hashlib.sha256(text).hexdigest(), words, skeleton.pack)
 
     def hash(self, values: Sequence[str]) -> bytes:
         """16 bytes that two bodies share when they differ in nothing but the tokens of their links."""
-        text = _SEPARATOR.join((self.digest, *(values[n] for n in self.words)))
+        text = self.digest + _SEPARATOR + _SEPARATOR.join(self.words(values))
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
 
 

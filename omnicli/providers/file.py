@@ -20,8 +20,14 @@ _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
 def write_whole(path: Path, text: str) -> None:
     """The file stands whole or not at all."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_text(text, encoding="utf-8", newline="")
+    scratch = f"{path.parent}/.{path.name}.{os.getpid()}"
+    file = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    try:
+        data = memoryview(text.encode("utf-8", "surrogatepass"))
+        while data:
+            data = data[os.write(file, data) :]
+    finally:
+        os.close(file)
     os.replace(scratch, path)
 
 

@@ -102,10 +102,15 @@ def preheader(html: str) -> str:
     return (found or seen(html))[:140]
 
 
+@lru_cache(maxsize=8)
+def _seen_of(html: str) -> str:
+    return preheader(html)
+
+
 def lines_of(channel: str, parts: Mapping[str, str]) -> tuple[str, str]:
     """The line and the preview that stand in the index."""
     if channel == "email":
-        return parts.get("subject", ""), preheader(parts["html"]) if "html" in parts else parts.get("text", "")[:140]
+        return parts.get("subject", ""), _seen_of(parts["html"]) if "html" in parts else parts.get("text", "")[:140]
     if channel == "push":
         return parts.get("title", ""), parts.get("body", "")[:140]
     text = next((seen(text) if name in ("html", "card") else " ".join(text.split()) for name, text in parts.items() if text), "")
@@ -154,7 +159,7 @@ def _email(one: Handed, parts: Mapping[str, str], local: datetime, house: House)
     )
     frame = f'<iframe sandbox="allow-same-origin" title="{escape(subject, quote=True)}" srcdoc="{escape(html, quote=True)}"></iframe>' if html else ""
     return (
-        f'<article class="sheet email"><div class="inboxline"><b>{escape(name)}</b><p><b>{escape(subject)}</b> {escape(preheader(html))}</p>'
+        f'<article class="sheet email"><div class="inboxline"><b>{escape(name)}</b><p><b>{escape(subject)}</b> {escape(_seen_of(html))}</p>'
         f"<time>{local:%H:%M}</time></div>"
         f'<div class="envelope"><h2>{escape(subject)}</h2><div class="parties"><span class="face">{escape(initials(name))}</span><div>'
         f"<b>{escape(sender)}</b><br>{escape(t('to', 'à'))} {escape(one.address or '')}</div></div>"

@@ -48,6 +48,7 @@ class Sandbox:
     counts: dict[str, int] = field(default_factory=dict)
     written: int = 0
     _at: datetime | None = None
+    _made: set[Path] = field(default_factory=set)
 
     def whole(self) -> int:
         """How many more messages of this run become files."""
@@ -75,7 +76,9 @@ class Sandbox:
     def _write(self, one: Handed, now: datetime) -> Outcome:
         name = name_of(one, "html")
         path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.parent not in self._made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(path.parent)
         write_whole(path, pages.message_page(one, now, self.house))
         return Outcome("accepted", ref=name)
 

@@ -24,16 +24,21 @@ ENDS = ("accepted", "rejected", "skipped", "held_out")
 _LOAD = (
     "t.id, t.touch_key, t.fence, t.attempts, t.contact_id, t.enrollment_id, t.version_id, t.step, t.message, t.channel, t.purpose,"
     " t.priority, t.due_at, t.expires_at, t.created_at, t.cost, t.team, t.task_kind, t.task_due, t.place, t.facts,"
-    " e.pass, e.entered_at, e.entered_event, e.language, e.persona, e.told, e.state, e.touch_id,"
+    " e.pass, e.entered_at, e.entered_event, e.language, e.persona, e.told, e.state, e.touch_id, e.due_at,"
     " c.source_id, c.uid, c.country, c.region, c.time_zone, c.place, c.changed_at, c.erased_at, c.reach, c.complaint_until, a.value, a.hmac"
 )
+
+
+#: What templates know of everybody, in the order in which `Claimed.attributes` ends.
+BUILT_IN = ("id", "language", "country", "region", "time_zone", "place")
+_BUILT_IN = ", c.source_id, e.language, c.country, c.region, c.time_zone, c.place"
 
 
 class Claimed(NamedTuple):
     """A claimed touch with what its rendering and the gate need, straight from the row (a named tuple, for there are many).
 
     Instants are milliseconds; `told` and `facts` JSON texts; `reach` the folded column; `attributes` column values in the
-    order asked for.
+    order asked for, then `BUILT_IN`.
     """
 
     id: int
@@ -65,6 +70,7 @@ class Claimed(NamedTuple):
     told: str | None
     enrollment_state: str
     waits_for: int | None
+    woken_at: int | None
     source_id: str
     uid: bytes
     country: str | None
@@ -98,7 +104,7 @@ class Guarded(NamedTuple):
 
 
 class Intent(NamedTuple):
-    """One attempt about to be made. `skeleton` is the row id of the archived skeleton, `values` its packed values; `slot`
+    """One attempt about to be made. `facts` is what it would tell, kept with the touch while its fate may become unknown. `skeleton` is the row id of the archived skeleton, `values` its packed values; `slot`
     is (local date, rule, number) of the cap slot it takes, or None."""
 
     touch: Claimed
@@ -212,8 +218,9 @@ def claim(connection: sa.Connection, ids: Sequence[int], *, worker: str, until: 
 
 
 def load(connection: sa.Connection, ids: Sequence[int], *, attributes: Sequence[str] = ()) -> list[Claimed]:
-    """The claimed touches with what their rendering needs, in the order of `ids`; `attributes` are columns of contact."""
-    wanted = "".join(f', c."{column}"' for column in attributes)
+    """The claimed touches with what their rendering needs, in the order of `ids`; `attributes` are columns of contact, and
+    behind them come those of `BUILT_IN`."""
+    wanted = "".join(f', c."{column}"' for column in attributes) + _BUILT_IN
     rows = _all(
         connection,
         f"SELECT {_LOAD}{wanted} FROM touch t JOIN enrollment e ON e.id = t.enrollment_id JOIN contact c ON c.id = t.contact_id"
@@ -350,12 +357,12 @@ def intend(connection: sa.Connection, intents: Sequence[Intent], *, provider: st
         [(i[0].id, i[3], i[4]) for i in intents],
     )
     lease = "" if until is None else f", lease_until = {until}"
-    for (facts, cost), ids in _grouped(((i[5], i[6]), i[0].id) for i in intents):
-        _run(
-            connection,
-            f"UPDATE touch SET send_state = 'sending', attempts = attempts + 1, facts = ?, cost = ?, held_by = NULL{lease} WHERE id IN ({_ids(ids)})",
-            facts, cost,
-        )  # fmt: skip
+    changed = [i for i in intents if i[5] is not None or i[6] != i[0].cost]
+    _for_all(connection, "UPDATE touch SET facts = ?, cost = ? WHERE id", _grouped(((i[5], i[6]), i[0].id) for i in changed))
+    _run(
+        connection,
+        f"UPDATE touch SET send_state = 'sending', attempts = attempts + 1, held_by = NULL{lease} WHERE id IN ({_ids(i[0].id for i in intents)})",
+    )
     _many(
         connection,
         "INSERT INTO cap_slot (contact_id, local_date, rule, slot, touch_id, at) VALUES (?, ?, ?, ?, ?, ?)",
@@ -363,6 +370,17 @@ def intend(connection: sa.Connection, intents: Sequence[Intent], *, provider: st
     )
     connection.exec_driver_sql("UPDATE instance SET serial = serial + 1")
     return handover
+
+
+def _for_all(connection: sa.Connection, sql: str, groups: Iterable[tuple[tuple[Any, ...], list[int]]]) -> None:
+    """A statement that ends before `= id`, for each group of ids with its own values: one for many, or many at once."""
+    few: list[tuple[Any, ...]] = []
+    for values, ids in groups:
+        if len(ids) > 8:
+            _run(connection, f"{sql} IN ({_ids(ids)})", *values)
+        else:
+            few += [(*values, id_) for id_ in ids]
+    _many(connection, f"{sql} = ?", few)
 
 
 def _grouped(pairs: Iterable[tuple[Any, int]]) -> Iterable[tuple[Any, list[int]]]:
@@ -419,15 +437,17 @@ def record(
     if not sure:
         ours = _held(connection, results, worker)
         mine, late = [r for r in results if r.touch.id in ours], [r for r in results if r.touch.id not in ours]
-    for (n, outcome, ref, code, detail), ids in _grouped((r[1:6], r.touch.id) for r in mine):
-        _run(
-            connection,
-            f"UPDATE attempt SET outcome = ?, provider_ref = ?, code = ?, detail = ? WHERE touch_id IN ({_ids(ids)}) AND n = ?",
-            outcome, ref, code, detail, n,
-        )  # fmt: skip
+    _for_all(
+        connection,
+        "UPDATE attempt SET outcome = ?, provider_ref = ?, code = ?, detail = ? WHERE n = ? AND touch_id",
+        _grouped(((r.outcome, r.ref, r.code, r.detail, r.n), r.touch.id) for r in mine),
+    )
     settled = _touches(connection, mine, now=now)
-    for told, ids in _grouped((r.told, r.touch.enrollment_id) for r in mine if r.told is not None and r.outcome == "accepted"):
-        _run(connection, f"UPDATE enrollment SET told = ? WHERE id IN ({_ids(ids)})", told)
+    _for_all(
+        connection,
+        f"UPDATE enrollment SET told = ?, due_at = CASE WHEN state = 'open' THEN {now} ELSE due_at END WHERE id",
+        _grouped(((r.told,), r.touch.enrollment_id) for r in mine if r.told is not None and r.outcome == "accepted"),
+    )
     settled += _late(connection, late, now=now)
     outcomes = {r.outcome for r in results}
     _run(connection, "UPDATE handover SET ended_at = ?, outcome = ? WHERE id = ?", now, outcomes.pop() if len(outcomes) == 1 else "mixed", handover)

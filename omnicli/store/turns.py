@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -337,7 +338,7 @@ def record(connection: sa.Connection, decided: Sequence[Decided], *, now: dateti
         if d.kind not in ("stay", "again") or d.why:
             step = d.stand.step if d.stand else s.step or ""
             ledger.append((s.id, ms, step, d.kind, why_text(d.why)))
-    new = _insert_touches(connection, touches)
+    new = _insert_touches(connection, sorted(touches, key=itemgetter(0)))  # neighbours in the order of sending are neighbours on disk
     _stand(connection, stands)
     _stand_on_touch(connection, on_touch)
     if new < len(touches):
