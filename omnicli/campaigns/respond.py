@@ -19,11 +19,12 @@ from omnicli import clock, faults
 from omnicli.campaigns.turn import Houses
 from omnicli.engine.deadline import deadline
 from omnicli.engine.decide import conversion
+from omnicli.engine.house import topic_of
 from omnicli.engine.questions import Questions
 from omnicli.model.contact import OPEN_COMPLAINT
 from omnicli.model.project import BUILT_IN_EVENTS, Project
 from omnicli.model.response import HUMAN, Response
-from omnicli.store import consents, turns
+from omnicli.store import campaigns, consents, turns
 from omnicli.store import tables as tb
 from omnicli.store.columns import ValueRefused, payload_columns
 from omnicli.store.inbox import Arrival, fold_done, read_raw
@@ -31,6 +32,7 @@ from omnicli.text import fold as folded
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
+    from omnicli.model.campaign import Campaign
     from omnicli.store.connection import Store
 
 #: Arrivals a transaction.
@@ -39,6 +41,9 @@ BATCH = 2000
 SKEW = timedelta(minutes=5)
 #: After a spoken refusal nobody calls again for so long (rules.md FR-08).
 REFUSED_FOR = timedelta(days=60)
+
+#: The word for all topics at once; a project without `topics` has only this one (docs/language 3).
+EVERYTHING = "everything"
 
 #: Whole messages, folded and without punctuation, that end or resume marketing on their channel (delivery 17).
 STOP = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "remove", "arret", "desabo"})
@@ -97,17 +102,20 @@ class Touched:
     channel: str
     state: str
     settled_at: int
+    version_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One response, understood: whose it is, which touch it answers, when it happened."""
+    """One response, understood: whose it is, which touch it answers, when it happened; of an `unsubscribed`, what it leaves:
+    a topic or `everything`, where it says so itself or by the campaign that it names."""
 
     arrival: Arrival
     contact_id: int
     at: datetime
     touch: Touched | None
     columns: Mapping[str, Any]
+    leaves: str | None = None
 
     @property
     def response(self) -> Response:
@@ -115,9 +123,15 @@ class Heard:
 
     @property
     def channel(self) -> str | None:
-        if self.response.name == "unsubscribed" and not self.response.touch:
+        if self.response.name == "unsubscribed" and (not self.response.touch or self.leaves == EVERYTHING):
             return self.response.channel  # who leaves without saying what leaves everything: a guess may not narrow it
         return self.response.channel or (self.touch.channel if self.touch else None)
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What the ledger keeps: what was said, and what was left by it."""
+        said = dict(self.response.payload)
+        return {**said, "topic": self.leaves} if self.leaves is not None else said
 
     @property
     def order(self) -> tuple[Any, ...]:
@@ -169,6 +183,7 @@ class _Fold:
     def __init__(self, connection: sa.Connection, loaded: Loaded, project: Project, now: datetime, done: Folded) -> None:
         self.connection, self.loaded, self.project, self.now, self.done = connection, loaded, project, now, done
         self.ms = clock.to_ms(now)
+        self._houses: Houses | None = None
 
     def fold(self, arrivals: Sequence[Arrival]) -> None:
         heard, outcomes = self._understand(arrivals)
@@ -210,12 +225,47 @@ class _Fold:
                 self.done.refused += 1
                 outcomes.append((arrival, f"refused: {refused}"))
                 continue
-            heard.append(Heard(arrival, contact_id, at, touch, columns))
+            heard.append(Heard(arrival, contact_id, at, touch, columns, self._leaves(response, touch)))
             outcomes.append((arrival, "event"))
         return heard, outcomes
 
     def _answers(self, response: Response) -> bool:
         return response.touch is None and response.name in ANSWERS
+
+    def _leaves(self, response: Response, touch: Touched | None) -> str | None:
+        """What an `unsubscribed` leaves: the topic that it says, else that of the message or campaign it names (EM-06, SU-06).
+
+        Everything, when it says so or speaks of a topic that is none of ours; None says nothing: all marketing on its channel.
+        A touch that is only guessed narrows nothing.
+        """
+        if response.name != "unsubscribed":
+            return None
+        topics = self.project.topics
+        if _said(response, "scope") == EVERYTHING:
+            return EVERYTHING
+        said = _said(response, "topic")
+        if said:
+            return said if said in topics and said != EVERYTHING else EVERYTHING
+        campaign = None
+        if topics and response.touch and touch is not None:
+            campaign = self.houses.tree(touch.version_id)
+        elif topics and response.campaign:
+            campaign = self._campaign(response.campaign)
+        topic = topic_of(campaign) if campaign is not None else None
+        return topic if topic in topics else None
+
+    def _campaign(self, name: str) -> Campaign | None:
+        """The campaign as it is applied, else as its file says, else None."""
+        row = campaigns.find(self.connection, name)
+        if row is not None and row.version_id is not None:
+            return self.houses.tree(row.version_id)
+        return self.loaded.campaigns.get(name)
+
+    @property
+    def houses(self) -> Houses:
+        if self._houses is None:
+            self._houses = Houses(self.connection, self.loaded, now=self.now)
+        return self._houses
 
     def _contacts(self, names: Iterable[str]) -> dict[str, int]:
         c = tb.contact.c
@@ -226,7 +276,7 @@ class _Fold:
         x, e = tb.touch.c, tb.enrollment.c
         return (
             sa.select(x.id, x.touch_key, x.contact_id, x.enrollment_id, tb.campaign.c.name, x.message, x.step, x.channel, x.send_state,
-                      sa.func.coalesce(x.settled_at, x.due_at))
+                      sa.func.coalesce(x.settled_at, x.due_at), x.version_id)
             .join(tb.enrollment, e.id == x.enrollment_id)
             .join(tb.campaign, tb.campaign.c.id == e.campaign_id)
         )  # fmt: skip
@@ -271,7 +321,7 @@ class _Fold:
             row = (
                 h.contact_id, r.name, clock.to_ms(h.at), touch.enrollment_id if touch else None,
                 touch.campaign if touch else r.campaign, touch.message if touch else r.message, touch.step if touch else r.step,
-                h.channel, int(r.machine), json.dumps(dict(r.payload), ensure_ascii=False, separators=(",", ":")) if r.payload else None,
+                h.channel, int(r.machine), json.dumps(h.payload, ensure_ascii=False, separators=(",", ":")) if h.payload else None,
                 clock.to_ms(h.arrival.received_at), *(h.columns[name] for name in names),
             )  # fmt: skip
             grouped.setdefault(names, []).append(row)
@@ -339,7 +389,7 @@ class _Fold:
                 continue
             name = h.response.name
             if name == "unsubscribed":
-                bars += self._bars(h, "unsubscribed", self._channels(h))
+                bars += self._bars(h, "unsubscribed", self._channels(h), scope=_scope(h.leaves))
             elif name == "complained":
                 bars += self._bars(h, "complained", [h.channel or "email"])
             elif name == "refused":
@@ -365,11 +415,12 @@ class _Fold:
             self.connection.execute(sa.select(a.channel).where(a.contact_id == h.contact_id).order_by(a.channel)).scalars()
         )
 
-    def _bars(self, h: Heard, reason: str, channels: Iterable[str], *, until: datetime | None = None) -> list[consents.Bar]:
+    def _bars(self, h: Heard, reason: str, channels: Iterable[str], *, until: datetime | None = None,
+              scope: str = "marketing") -> list[consents.Bar]:  # fmt: skip
         found: list[consents.Bar] = []
         for channel in channels:
             found += consents.bars_of(
-                self.connection, h.contact_id, channel, reason, at=h.at, until=until, source=h.arrival.provider
+                self.connection, h.contact_id, channel, reason, at=h.at, scope=scope, until=until, source=h.arrival.provider
             )
         return found
 
@@ -394,12 +445,16 @@ class _Fold:
         """Bars that a STOP may have stood before, which START does not undo."""
         e = tb.event.c
         found: list[consents.Bar] = []
-        query = sa.select(e.name, sa.func.min(e.at)).where(
+        query = sa.select(e.name, e.at, e.payload).where(
             e.contact_id == contact_id, e.machine == 0,
             sa.or_(sa.and_(e.name.in_(("complained", "unsubscribed")), e.channel == channel),
                    sa.and_(e.name == "unsubscribed", e.channel.is_(None))),
         )  # fmt: skip
-        for name, at in self.connection.execute(query.group_by(e.name).order_by(e.name)):
+        first: dict[str, int] = {}
+        for name, at, payload in self.connection.execute(query.order_by(e.at)):
+            if name == "complained" or _scope(json.loads(payload or "{}").get("topic")) == "marketing":
+                first.setdefault(name, at)
+        for name, at in sorted(first.items()):
             found += consents.bars_of(self.connection, contact_id, channel, name, at=clock.from_ms(at), source="ledger")
         return found
 
@@ -442,7 +497,7 @@ class _Fold:
             groups.setdefault(version_id, []).append(id_)
         if not groups:
             return
-        houses = Houses(self.connection, self.loaded, now=self.now)
+        houses = self.houses
         goals = []
         for version_id, ids in sorted(groups.items()):
             house = houses[version_id]
@@ -472,6 +527,15 @@ def _payload(response: Response) -> dict[str, Any]:
     if response.name == "replied" and payload.get("text") and not payload.get("keyword"):
         payload["keyword"] = keyword(str(payload["text"]))
     return payload
+
+
+def _said(response: Response, field: str) -> str:
+    return str(response.payload.get(field) or "").strip().lower()
+
+
+def _scope(leaves: str | None) -> str:
+    """The scope of the bar that leaving this raises."""
+    return "marketing" if leaves is None or leaves == EVERYTHING else consents.TOPIC + leaves
 
 
 def _text(payload: Mapping[str, Any]) -> str:

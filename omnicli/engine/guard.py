@@ -119,9 +119,9 @@ def counts(purpose: str) -> bool:
 Unreachable = Literal["no_address", "bad_address", "suppressed", "no_consent", "consent_expired"]
 
 
-def reachable(reach: Reach, channel: str, purpose: str, now: datetime) -> Unreachable | None:
+def reachable(reach: Reach, channel: str, purpose: str, now: datetime, topic: str | None = None) -> Unreachable | None:
     """Why this channel cannot be used for this person now, or None. A bad address and a provider's block bar every
-    purpose, an opt-out and a missing permission only marketing (4.1, PU-02)."""
+    purpose, an opt-out and a missing permission only marketing (4.1, PU-02); who left a topic, only that (SU-06)."""
     if channel in NO_ADDRESS:
         return None
     here = reach.get(channel)
@@ -131,7 +131,7 @@ def reachable(reach: Reach, channel: str, purpose: str, now: datetime) -> Unreac
         return "bad_address"
     if purpose != "marketing":
         return None
-    if guards.on("suppression") and here.barred(now):
+    if guards.on("suppression") and (here.barred(now) or (here.left and here.without(topic, now))):
         return "suppressed"
     if not guards.on("consent") or here.consents(now):
         return None

@@ -25,6 +25,11 @@ Usable = Callable[[str, str, str, str | None], str | None]
 WITHOUT_ADDRESS = frozenset({"qr", "task", "webhook"})
 
 
+def topic_of(campaign: Campaign) -> str | None:
+    """The topic that whoever leaves this campaign leaves: of marketing only (docs/language 4)."""
+    return campaign.topic if campaign.purpose == "marketing" else None
+
+
 @dataclass(frozen=True)
 class House:
     """`halted`: the campaign is paused and people hold still, only exits and the goal act. `ceiling` is `approve_above` where it
@@ -49,6 +54,11 @@ class House:
     @cached_property
     def marketing(self) -> bool:
         return self.campaign.purpose == "marketing"
+
+    @cached_property
+    def topic(self) -> str | None:
+        """What leaving means for this campaign; None: everything."""
+        return topic_of(self.campaign)
 
     @cached_property
     def goal_terms(self) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ contact = tables.contact
 FINGERPRINT = 16
 #: Which reason a bar keeps when several stand (rules.md 5): the first of these, else the one that came first.
 STRENGTH = ("erased", "objection", "complained", "stop", "unsubscribed", "refused", "bounced")
+#: The scope of a bar on one topic is this and the topic's name.
+TOPIC = "topic:"
 ROWS = 900
 
 
@@ -97,7 +99,7 @@ def _refold(connection: sa.Connection, ids: Sequence[int], now: int) -> int:
 
 
 def _gathered(connection: sa.Connection, ids: Sequence[int], now: int) -> dict[int, dict[str, dict[str, Any]]]:
-    """Contact → channel → what stands: address, bad, granted, until, bar, bar_until."""
+    """Contact → channel → what stands: address, bad, granted, until, bar, bar_until, left."""
     found: dict[int, dict[str, dict[str, Any]]] = {i: {} for i in ids}
     places = sa.select(address.c.contact_id, address.c.channel, address.c.bad).where(address.c.contact_id.in_(ids))
     for number, channel, bad in connection.execute(places):
@@ -123,18 +125,17 @@ def _gathered(connection: sa.Connection, ids: Sequence[int], now: int) -> dict[i
 def _bar(entry: dict[str, Any], scope: str, reason: str, until: int | None) -> None:
     if scope == "all":
         entry.setdefault("bad", reason)
-    elif "bar" not in entry or _stronger((reason, until), (entry["bar"], entry.get("bar_until"))):
+    elif scope.startswith(TOPIC):
+        entry.setdefault("left", {})[scope.removeprefix(TOPIC)] = until
+    else:
         entry.update(bar=reason, bar_until=until)
 
 
-def _stronger(new: tuple[str, int | None], old: tuple[str, int | None]) -> bool:
-    """A bar without an end beats one with an end, a later end an earlier one; then the order of reasons."""
-    length = [float("inf") if until is None else until for _, until in (new, old)]
-    return length[0] > length[1] or (length[0] == length[1] and _rank(new[0]) < _rank(old[0]))
-
-
-def _rank(reason: str) -> int:
-    return STRENGTH.index(reason) if reason in STRENGTH else len(STRENGTH)
+def _standing(reason: str, until: int | None, at: int, source: str | None) -> tuple[float, int, int, str, str]:
+    """The lower one stands: a bar without an end before one with an end, a later end before an earlier one; then the order of
+    reasons, then what came first."""
+    rank = STRENGTH.index(reason) if reason in STRENGTH else len(STRENGTH)
+    return -float("inf") if until is None else -until, rank, at, reason, source or ""
 
 
 def _different(connection: sa.Connection, found: dict[int, dict[str, dict[str, Any]]], now: int) -> list[dict[str, Any]]:
@@ -149,6 +150,7 @@ def _different(connection: sa.Connection, found: dict[int, dict[str, dict[str, A
             channel: ChannelReach(
                 bool(entry.get("address")), None if entry.get("granted") is None else bool(entry["granted"]),
                 instant(entry.get("until")), entry.get("bad"), entry.get("bar"), instant(entry.get("bar_until")),
+                tuple(sorted((topic, instant(end)) for topic, end in entry.get("left", {}).items())),
             ) for channel, entry in channels.items()
         })  # fmt: skip
     before = dict(connection.execute(sa.select(contact.c.id, contact.c.reach).where(contact.c.id.in_(list(found)))).all())
@@ -222,8 +224,9 @@ def _record(connection: sa.Connection, permissions: Sequence[Permission], now: i
 # --- suppressions ---------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar on one address by its fingerprint. `scope` is `all` (every purpose: a dead address) or `marketing`. `norm`, where
-    the address is known, finds the people it hits by an index instead of a scan; it is not stored."""
+    """A bar on one address by its fingerprint. `scope` is `all` (every purpose: a dead address), `marketing`, or `topic:<name>`
+    (marketing of that topic). `norm`, where the address is known, finds the people it hits by an index instead of a scan; it is
+    not stored."""
 
     channel: str
     norm_hmac: bytes
@@ -236,14 +239,15 @@ class Bar:
 
 
 def suppress(connection: sa.Connection, bars: Sequence[Bar], *, now: datetime) -> set[int]:
-    """Raise bars; contacts whose address they hit (their reach is folded again here). Bars never get weaker."""
+    """Raise bars; contacts whose address they hit (their reach is folded again here). Bars never get weaker, and the same ones
+    in any order leave the same: of equal ones the earliest stands."""
     ms = clock.to_ms(now)
     for bar in bars:
         at, until = clock.to_ms(bar.at), clock.to_ms(bar.until) if bar.until else None
         key = {"c": bar.channel, "h": bar.norm_hmac, "s": bar.scope}
         row = connection.execute(sa.text(
-            "SELECT reason, at, until FROM suppression WHERE channel = :c AND norm_hmac = :h AND scope = :s"), key).first()  # fmt: skip
-        if row is not None and not _stronger((bar.reason, until), (row.reason, row.until)):
+            "SELECT reason, until, at, source FROM suppression WHERE channel = :c AND norm_hmac = :h AND scope = :s"), key).first()  # fmt: skip
+        if row is not None and _standing(bar.reason, until, at, bar.source) >= _standing(*row):
             continue
         values = {"reason": bar.reason, "at": at, "until": until, "source": bar.source}
         if row is None:
