@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
 from omnicli.cli.frame import session
-from omnicli.cli.options import AsOf, DryRun, Yes, opt
+from omnicli.cli.options import AsOf, DryRun, Yes, opt, page
 from omnicli.errors import Exit, OmniError
 from omnicli.texts import t
 
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from omnicli.store.connection import Store
 
 app = typer.Typer(
-    help=t(
-        "omni campaign run bienvenue: send what is due. Everything about one campaign.",
-        "omni campaign run bienvenue : envoyer ce qui est dû. Tout sur une campagne.",
+    help=page(
+        "omni campaign run bienvenue",
+        "Send what is due. Everything about one campaign.",
+        "Envoyer ce qui est dû. Tout sur une campagne.",
     ),
     no_args_is_help=True,
 )
@@ -40,7 +42,7 @@ Old = Annotated[
     str | None, opt("--version", "an older one: v3, or its hash", "une plus ancienne : v3, ou son empreinte", metavar="V")
 ]
 Until = Annotated[str | None, opt("--until", "7d, or a date: look ahead", "7d, ou une date : voir plus loin", metavar="T")]
-By = Annotated[str, opt("--by", "step · day · hour · channel · persona", "step · day · hour · channel · persona", metavar="WHAT")]
+By = Annotated[str, opt("--by", "how it is grouped", "comment regrouper", metavar="step|day|hour|channel|persona")]
 Whose = Annotated[
     str | None, opt("--contact", "one person's next 30 days", "les 30 prochains jours d'une personne", metavar="ID")
 ]
@@ -61,9 +63,15 @@ Timers = Annotated[
 ]
 
 
-@app.command("list")
+@app.command(
+    "list",
+    help=page(
+        "omni campaign list",
+        "Every campaign: its state, its version, its people.",
+        "Toutes les campagnes : état, version, personnes.",
+    ),
+)
 def list_(as_of: AsOf = None) -> None:
-    """omni campaign list: every campaign, its state, its version, its people."""
     from omnicli.cli import campaign_view as view
 
     s = session()
@@ -73,9 +81,12 @@ def list_(as_of: AsOf = None) -> None:
     s.finish({"campaigns": [view.as_json(o) for o in found]}, show=lambda console: view.show_list(console, found, now))
 
 
-@app.command()
+@app.command(
+    help=page(
+        "omni campaign show bienvenue", "The flow as a tree, with who stands where.", "Le parcours en arbre, et qui se trouve où."
+    )
+)
 def show(name: Name, version: Old = None, as_of: AsOf = None) -> None:
-    """omni campaign show bienvenue: the flow as a tree, with who stands where."""
     from omnicli.cli import campaign_view as view
 
     s = session()
@@ -86,7 +97,13 @@ def show(name: Name, version: Old = None, as_of: AsOf = None) -> None:
 
 
 # --- plan -----------------------------------------------------------------------------------------------------------
-@app.command()
+@app.command(
+    help=page(
+        "omni campaign plan bienvenue --until 7d",
+        "Who, what, when, why, at what cost. Sends nothing, changes nothing.",
+        "Qui, quoi, quand, pourquoi, à quel prix. N'envoie rien, ne change rien.",
+    )
+)
 def plan(
     names: Names,
     until: Until = None,
@@ -97,7 +114,6 @@ def plan(
     exit_code: Code10 = False,
     as_of: AsOf = None,
 ) -> None:
-    """omni campaign plan bienvenue --until 7d: who, what, when, why, cost. Sends nothing, changes nothing."""
     from omnicli.campaigns.plan import plan as make
     from omnicli.cli import plan_view as view
 
@@ -114,8 +130,16 @@ def plan(
         planned = make(store, loaded, names, now=now, until=end, live=s.live, contact=contact, progress=step)
     code = Exit.SOMETHING_TO_DO if exit_code and any(p.at <= now for p in planned.sends) else Exit.FINE
     result = view.as_json(planned, by=by, touches=why or contact is not None, limit=limit)
+    hints = [] if planned.sends or s.json else _hints(s, store, loaded, names, now)
     s.finish(result, exit=code, show=lambda console: view.show(
-        console, planned, by=by, who=why, contact=contact, limit=limit, live=s.live, names=names))  # fmt: skip
+        console, planned, by=by, who=why, contact=contact, limit=limit, live=s.live, names=names, hints=hints))  # fmt: skip
+
+
+def _hints(s: Session, store: Store, loaded: Loaded, names: Sequence[str], now: datetime) -> list[str]:
+    """Why nothing is due, where there is something to do about it."""
+    from omnicli.cli.campaign_view import waiting_for
+
+    return waiting_for(store, loaded, names, now=now, live=s.live)
 
 
 def _until(loaded: Loaded, text: str | None, now: datetime) -> datetime:
@@ -151,9 +175,14 @@ def _known_contact(store: Store, contact: str) -> None:
 
 
 # --- start and run --------------------------------------------------------------------------------------------------
-@app.command()
+@app.command(
+    help=page(
+        "omni campaign start bienvenue --live",
+        "Apply the file's version and open the doors. Sends nothing itself.",
+        "Appliquer la version du fichier et ouvrir les portes. N'envoie rien par elle-même.",
+    )
+)
 def start(name: Name, since: Since = None, yes: Yes = False, as_of: AsOf = None) -> None:
-    """omni campaign start bienvenue --live: apply the file's version, open the doors. Sends nothing itself."""
     from omnicli import clock
     from omnicli.campaigns import life
     from omnicli.cli import campaign_view as view
@@ -179,7 +208,9 @@ def start(name: Name, since: Since = None, yes: Yes = False, as_of: AsOf = None)
     _advance(s, store, now)
     missed = life.missed(store, loaded, name, now=now) if begins is None and started.was != "running" else None
     result = view.started_json(started, missed)
-    s.finish(result, show=lambda console: view.show_started(console, started, missed, live=s.live))
+    hints = view.waiting_for(store, loaded, [name], now=now, live=s.live) if begins is None and missed is None else []
+    here = begins.astimezone(ZoneInfo(loaded.project.time_zone)) if begins is not None else None
+    s.finish(result, show=lambda console: view.show_started(console, started, missed, live=s.live, since=here, hints=hints))
 
 
 def _can_send(loaded: Loaded) -> None:
@@ -192,7 +223,13 @@ def _can_send(loaded: Loaded) -> None:
         raise OmniError(error.message, hint=error.hint, code=error.code, exit=Exit.REFUSED) from None
 
 
-@app.command()
+@app.command(
+    help=page(
+        "omni campaign run bienvenue",
+        "One tick now: what is due leaves, into the sandbox unless --live.",
+        "Un top, maintenant : ce qui est dû part, dans le bac à sable sauf avec --live.",
+    )
+)
 def run(
     names: Names,
     dry_run: DryRun = False,
@@ -202,7 +239,6 @@ def run(
     confirm: Typed = None,
     as_of: AsOf = None,
 ) -> None:
-    """omni campaign run bienvenue: one tick now. What is due leaves, into the sandbox unless --live."""
     from omnicli.campaigns import run as running
     from omnicli.campaigns.lock import project_lock
     from omnicli.cli import run_view as view
@@ -228,8 +264,9 @@ def run(
     with store.read() as connection:
         ahead = view.ahead(connection, names) if not dry_run else None
     result = view.as_json(report, loaded, dry_run=dry_run, live=s.live)
+    hints = [] if report.accepted or s.json else _hints(s, store, loaded, names, now)
     s.finish(result, exit=report.exit, show=lambda console: view.show(
-        console, report, loaded, ahead=ahead, dry_run=dry_run, live=s.live, seconds=seconds))  # fmt: skip
+        console, report, loaded, ahead=ahead, dry_run=dry_run, live=s.live, seconds=seconds, hints=hints))  # fmt: skip
 
 
 def _agree(
@@ -285,9 +322,14 @@ def _only(loaded: Loaded, written: Sequence[str]) -> dict[str, str] | None:
 
 
 # --- pause, resume, stop --------------------------------------------------------------------------------------------
-@app.command()
+@app.command(
+    help=page(
+        "omni campaign pause bienvenue",
+        "Nobody enters, nothing is sent; responses are still taken.",
+        "Personne n'entre, rien ne part ; les réponses sont toujours reçues.",
+    )
+)
 def pause(name: Name, people: People = "hold", because: Because = None, as_of: AsOf = None) -> None:
-    """omni campaign pause bienvenue: nobody enters, nothing is sent; responses are still taken."""
     from omnicli.campaigns import life
     from omnicli.cli import campaign_view as view
 
@@ -302,9 +344,14 @@ def pause(name: Name, people: People = "hold", because: Because = None, as_of: A
     s.finish(result, show=lambda console: view.show_paused(console, store, row, people))
 
 
-@app.command()
+@app.command(
+    help=page(
+        "omni campaign resume bienvenue",
+        "Go on. What is overdue is spread or expires; nothing is flushed.",
+        "Reprendre. Ce qui est en retard est étalé ou expire ; rien ne part d'un coup.",
+    )
+)
 def resume(name: Name, timers: Timers = "keep", dry_run: DryRun = False, as_of: AsOf = None) -> None:
-    """omni campaign resume bienvenue: go on. What is overdue is spread or expires; nothing is flushed."""
     from omnicli.campaigns import life
     from omnicli.cli import campaign_view as view
 
@@ -323,9 +370,14 @@ def resume(name: Name, timers: Timers = "keep", dry_run: DryRun = False, as_of: 
     )  # fmt: skip
 
 
-@app.command()
+@app.command(
+    help=page(
+        "omni campaign stop bienvenue --confirm bienvenue",
+        "Everybody leaves, nothing more is sent.",
+        "Tout le monde sort, plus rien ne part.",
+    )
+)
 def stop(name: Name, because: Because = None, confirm: Typed = None, as_of: AsOf = None) -> None:
-    """omni campaign stop bienvenue --confirm bienvenue: everybody leaves, nothing more is sent."""
     from omnicli.campaigns import life
     from omnicli.cli import campaign_view as view
     from omnicli.store import campaigns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -369,22 +369,30 @@ def started_json(started: Started, missed: tuple[datetime, int] | None) -> dict[
     }  # fmt: skip
 
 
-def show_started(console: Console, started: Started, missed: tuple[datetime, int] | None, *, live: bool) -> None:
+def show_started(
+    console: Console, started: Started, missed: tuple[datetime, int] | None, *, live: bool, since: datetime | None = None,
+    hints: Sequence[str] = (),
+) -> None:  # fmt: skip
     from rich.text import Text
 
     flag = " --live" if live else ""
     line = Text(f"{started.name} ", "bold").append(started.version.label, "cyan")
-    if started.was == "running" and not started.applied:
+    if started.was == "running" and not started.applied and since is not None:
+        line.append(t(" is already running: events since {day} let people in.", " est déjà en cours : les événements depuis le {day} comptent.",
+                      day=f"{since:%Y-%m-%d}"), "not bold")  # fmt: skip
+    elif started.was == "running" and not started.applied:
         line.append(t(" is already running; nothing changed.", " est déjà en cours ; rien n'a changé."), "not bold")
     elif started.was == "running":
         line.append(t(" applied: new people enter it.", " appliquée : les nouveaux y entrent."), "not bold")
     else:
-        line.append(t(" is running: the next tick lets people in.", " est lancée : le prochain top fait entrer les gens."), "not bold")  # fmt: skip
+        line.append(t(" is running: the next run lets people in.", " est lancée : la prochaine exécution fait entrer les gens."), "not bold")  # fmt: skip
     console.print(line, soft_wrap=True)
     for version, count in started.stay:
         console.print(t("  {n} in flight finish on {v}.", "  {n} en cours finissent sur {v}.", n=number(count), v=version.label), soft_wrap=True)  # fmt: skip
     if missed:
         console.print(too_early(started.name, missed, live=live), soft_wrap=True)
+    for hint in hints:
+        console.print(f"  {hint}", soft_wrap=True)
     console.print(Text(t("Next:  omni campaign plan {n}{f}   ·   omni campaign run {n}{f}",
                          "Ensuite :  omni campaign plan {n}{f}   ·   omni campaign run {n}{f}", n=started.name, f=flag), "dim"), soft_wrap=True)  # fmt: skip
 
@@ -397,6 +405,53 @@ def too_early(name: str, missed: tuple[datetime, int], *, live: bool) -> str:
         "  {n} personnes ont eu cet événement avant le lancement :  omni campaign start {name} --since {day}{flag}  les fait entrer.",
         n=number(count), name=name, day=f"{since:%Y-%m-%d}", flag=" --live" if live else "",
     )  # fmt: skip
+
+
+def waiting_for(store: Store, loaded: Loaded, names: Sequence[str], *, now: datetime, live: bool) -> list[str]:
+    """Why nothing happens in a campaign, and what to do: it is paused, or nobody ever had the event that it is entered by."""
+    from omnicli.campaigns import life
+    from omnicli.store import campaigns
+
+    found: list[str] = []
+    flag = " --live" if live else ""
+    for name in names:
+        with store.read() as connection:
+            row = campaigns.find(connection, name)
+            entered = campaigns.passage(connection, row.id).entered if row is not None else 0
+            events = _entering_events(loaded, name)
+            never = bool(events) and not _recorded(connection, events)
+        if row is not None and row.state == "paused":
+            found.append(t("{n} is paused:  omni campaign resume {n}{f}", "{n} est suspendue :  omni campaign resume {n}{f}", n=name, f=flag))
+        elif never:
+            found.append(no_event(name, events, live=live))
+        elif row is not None and row.state == "running" and events and not entered and (early := life.missed(store, loaded, name, now=now)):
+            found.append(too_early(name, early, live=live).strip())
+    return found
+
+
+def no_event(name: str, events: Sequence[str], *, live: bool) -> str:
+    """The hint about a campaign that is entered by an event which nobody ever had."""
+    return t(
+        "{n} is entered by {event}, which nobody has had yet:  omni response add ID {first}{f}   or   omni response import FILE{f}",
+        "On entre dans {n} par {event}, que personne n'a encore eu :  omni response add ID {first}{f}   ou   omni response import FILE{f}",
+        n=name, event=t(" or ", " ou ").join(events), first=events[0], f=" --live" if live else "",
+    )  # fmt: skip
+
+
+def _entering_events(loaded: Loaded, name: str) -> list[str]:
+    """The events by which people enter; none for a campaign that goes by dates or conditions."""
+    campaign = loaded.campaigns.get(name)
+    if campaign is None or campaign.enter.form != "when":
+        return []
+    return list(dict.fromkeys(term.split()[0] for term in campaign.enter.when or ()))
+
+
+def _recorded(connection: sa.Connection, events: Sequence[str]) -> bool:
+    import sqlalchemy as sa
+
+    from omnicli.store import tables as tb
+
+    return connection.scalar(sa.select(tb.event.c.contact_id).where(tb.event.c.name.in_(events)).limit(1)) is not None
 
 
 def show_paused(console: Console, store: Store, row: Standing, people: str) -> None:

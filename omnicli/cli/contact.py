@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from omnicli.cli.frame import session
-from omnicli.cli.options import AsOf, DryRun, opt
+from omnicli.cli.options import AsOf, DryRun, arg, opt, page
 from omnicli.errors import Exit, OmniError
 from omnicli.texts import t
 
@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from omnicli.store.audience import Life, Person
 
 app = typer.Typer(
-    help=t("omni contact import people.csv: bring people in. Everything about persons.",
-           "omni contact import people.csv : faire entrer des personnes. Tout sur les personnes."),
+    help=page(
+        "omni contact import people.csv",
+        "Bring people in. Everything about persons.",
+        "Faire entrer des personnes. Tout sur les personnes.",
+    ),
     no_args_is_help=True,
-)  # fmt: skip
+)
 
 Id = Annotated[
     str,
@@ -36,7 +39,7 @@ Id = Annotated[
         metavar="ID", help=t("the contact's id, or an address", "l'identifiant du contact, ou une adresse"), show_default=False
     ),
 ]
-Table = Annotated[Path, typer.Argument(metavar="FILE", help="csv, tsv, jsonl, xlsx", show_default=False)]
+Table = Annotated[Path, arg("csv, tsv, jsonl or xlsx", "csv, tsv, jsonl ou xlsx", metavar="FILE")]
 Map = Annotated[str | None, opt("--map", "guess, or the map's file", "guess, ou le fichier de la table", metavar="guess|FILE")]
 Key = Annotated[str | None, opt("--key", "who is the same person", "qui est la même personne", metavar="id|email")]
 Conflict = Annotated[
@@ -49,8 +52,8 @@ Segment = Annotated[
 Limit = Annotated[int, opt("--limit", "at most so many", "au plus tant", metavar="N", least=1)]
 After = Annotated[str | None, opt("--after", "go on behind this one", "continuer après celui-ci", metavar="CURSOR")]
 Personal = Annotated[bool, opt("--show-personal", "addresses in full; audited", "adresses en clair ; journalisé")]
-Channel = Annotated[str | None, typer.Argument(metavar="CHANNEL", show_default=False)]
-Deed = Annotated[str, typer.Argument(metavar="show|grant|withdraw", show_default=False)]
+Channel = Annotated[str | None, arg("by which channel", "par quel canal", metavar="CHANNEL")]
+Deed = Annotated[str, arg("look, permit or take back", "regarder, consentir ou retirer", metavar="show|grant|withdraw")]
 Source = Annotated[str | None, opt("--source", "where it was said", "où cela a été dit", metavar="TEXT")]
 Proof = Annotated[
     Path | None, opt("--proof", "a file; its hash is kept", "un fichier ; son empreinte est gardée", metavar="FILE")
@@ -63,7 +66,15 @@ Step = Annotated[str | None, opt("--step", "at this one only", "à celle-ci seul
 
 
 # --- import ---------------------------------------------------------------------------------------------------------
-@app.command("import")
+@app.command(
+    "import",
+    help=page(
+        "omni contact import people.csv --map guess",
+        "Csv in any encoding, jsonl or xlsx; every value kept, repaired or refused by name. Running it again changes nothing; after a kill it goes on where it stood.",
+        "Csv en tout encodage, jsonl ou xlsx ; chaque valeur est gardée, réparée ou refusée nommément. Recommencer ne change rien ; après un arrêt brutal, l'import reprend où il en était.",
+        exemple="omni contact import clients.csv --map guess",
+    ),
+)
 def import_(
     file: Table,
     map: Map = None,
@@ -73,10 +84,6 @@ def import_(
     dry_run: DryRun = False,
     as_of: AsOf = None,
 ) -> None:
-    """omni contact import people.csv --map guess: csv in any encoding, jsonl or xlsx; every value kept, repaired or refused by name.
-
-    Running it again changes nothing; after a kill it goes on where it stood.
-    """
     from omnicli.people.consent import import_consents
     from omnicli.people.imports import import_contacts
 
@@ -256,11 +263,17 @@ def _brief(value: str, most: int = 32) -> str:
 
 
 # --- list and show --------------------------------------------------------------------------------------------------
-@app.command("list")
+@app.command(
+    "list",
+    help=page(
+        "omni contact list --segment 'orders = 0'",
+        "People in the order of their ids, addresses masked.",
+        "Les personnes dans l'ordre de leurs identifiants, adresses masquées.",
+    ),
+)
 def list_(
     segment: Segment = None, limit: Limit = 20, after: After = None, show_personal: Personal = False, as_of: AsOf = None
 ) -> None:
-    """omni contact list --segment 'orders = 0': people in the order of their ids, addresses masked."""
     from omnicli.people import segments
 
     s = session()
@@ -329,9 +342,14 @@ def show_people(console: Console, people: list[Person], shown: bool, now: dateti
     lay(console, rows, shrink=4)
 
 
-@app.command()
+@app.command(
+    help=page(
+        "omni contact show 4711",
+        "One life: touches, answers, consents, what was held and why, open promises.",
+        "Une vie : envois, réponses, consentements, ce qui a été retenu et pourquoi, promesses en cours.",
+    )
+)
 def show(id: Id, show_personal: Personal = False, as_of: AsOf = None) -> None:
-    """omni contact show 4711: one life: touches, answers, consents, what was held and why, open promises."""
     from omnicli.people.consent import the_contact
     from omnicli.store import audience
 
@@ -406,9 +424,14 @@ def _life_show(console: Console, life: Life, shown: bool, now: datetime, zone: s
 
 
 # --- why (reasons are read by campaigns/why) ------------------------------------------------------------------------
-@app.command()
+@app.command(
+    help=page(
+        "omni contact why 4711 --campaign bienvenue",
+        "Each rule with its values: why this person did or did not get it.",
+        "Chaque règle avec ses valeurs : pourquoi cette personne a reçu, ou non.",
+    )
+)
 def why(id: Id, campaign: Campaign = None, step: Step = None, as_of: AsOf = None) -> None:
-    """omni contact why 4711 --campaign bienvenue: each rule with its values: why this person did or did not get it."""
     from omnicli.campaigns.why import why as explain
 
     s = session()
@@ -450,10 +473,16 @@ def _why_show(console: Console, found: Explained) -> None:
 
 
 # --- yes and no -----------------------------------------------------------------------------------------------------
-@app.command()
+@app.command(
+    help=page(
+        "omni contact consent 4711 grant sms --source 'phone call'",
+        "A permission or its withdrawal: append-only, with its proof.",
+        "Un consentement ou son retrait : jamais effacé, avec sa preuve.",
+        exemple="omni contact consent 4711 grant sms --source 'par téléphone'",
+    )
+)
 def consent(id: Id, deed: Deed = "show", channel: Channel = None, source: Source = None, proof: Proof = None, until: Until = None,
             as_of: AsOf = None) -> None:  # fmt: skip
-    """omni contact consent 4711 grant sms --source 'phone call': a permission or its withdrawal, append-only, with its proof."""
     from omnicli.people import consent as deeds
     from omnicli.text import did_you_mean
 
@@ -502,10 +531,16 @@ def _instant(s: Session, text: str | None) -> datetime | None:
         raise OmniError(str(error), code="usage") from None
 
 
-@app.command()
-def suppress(address: Annotated[str, typer.Argument(metavar="ADDRESS", show_default=False)], channel: OneChannel = None, reason: Reason = None,
+@app.command(
+    help=page(
+        "omni contact suppress lea@example.com --reason 'asked by phone'",
+        "A bar on marketing to this address; no import lifts it.",
+        "Plus de marketing à cette adresse ; aucun import ne lève cet interdit.",
+        exemple="omni contact suppress lea@example.com --reason 'demandé par téléphone'",
+    )
+)
+def suppress(address: Annotated[str, arg("an e-mail address or a number", "une adresse e-mail ou un numéro", metavar="ADDRESS")], channel: OneChannel = None, reason: Reason = None,
              until: Until = None, as_of: AsOf = None) -> None:  # fmt: skip
-    """omni contact suppress lea@example.com --reason 'asked by phone': a bar on marketing to this address; no import lifts it."""
     from omnicli.people.consent import suppress_address
     from omnicli.text import mask
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omnicli.cli.frame import session
-from omnicli.cli.options import DryRun, Yes, opt
+from omnicli.cli.options import DryRun, Yes, opt, page
 from omnicli.errors import Exit, OmniError
 from omnicli.texts import t
 
@@ -16,17 +16,23 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 app = typer.Typer(
-    help=t("omni db check: is the store whole? Its upkeep.", "omni db check : les données sont-elles saines ? Leur entretien."), no_args_is_help=True,
-)  # fmt: skip
+    help=page("omni db check", "Is the store whole? Its upkeep.", "Les données sont-elles saines ? Leur entretien."),
+    no_args_is_help=True,
+)
 
 Output = Annotated[
     Path | None, opt("--output", "where to (default: .omni/backups)", "où (par défaut : .omni/backups)", metavar="F")
 ]
 
 
-@app.command()
+@app.command(
+    help=page(
+        "omni db upgrade --live",
+        "Migrations, after a backup; -n prints the SQL.",
+        "Les migrations, après une sauvegarde ; -n affiche le SQL.",
+    )
+)
 def upgrade(dry_run: DryRun = False) -> None:
-    """omni db upgrade --live: migrations, after a backup; -n prints the SQL."""
     from omnicli.app import database
     from omnicli.store import keeping
     from omnicli.store.connection import Store
@@ -58,9 +64,14 @@ def upgrade(dry_run: DryRun = False) -> None:
     s.finish({"sql": None, "backup": str(backup) if backup else None, "done": done}, show=lambda console: console.print(said))
 
 
-@app.command()
+@app.command(
+    help=page(
+        "omni db check",
+        "Integrity, orphans, the invariants of delivery; exit 1 when one fails.",
+        "Intégrité, orphelins, invariants de l'envoi ; code 1 si l'un d'eux est violé.",
+    )
+)
 def check() -> None:
-    """omni db check: integrity, orphans, the invariants of delivery; exit 1 when one fails."""
     from omnicli.store import keeping
 
     s = session()
@@ -78,9 +89,14 @@ def check() -> None:
     s.finish(result, show=draw, exit=Exit.FINDINGS if bad else Exit.FINE)
 
 
-@app.command()
+@app.command(
+    help=page(
+        "omni db backup",
+        "A consistent copy while running, checked, with its manifest.",
+        "Une copie cohérente, même en marche, vérifiée, avec son manifeste.",
+    )
+)
 def backup(output: Output = None) -> None:
-    """omni db backup: a consistent copy while running, checked, with its manifest."""
     from omnicli.store import keeping
 
     s = session()
@@ -89,9 +105,14 @@ def backup(output: Output = None) -> None:
     s.finish({"file": str(made), "manifest": f"{made}.json"}, show=lambda console: console.print(f"{made}"))
 
 
-@app.command()
+@app.command(
+    help=page(
+        "omni db reset --yes",
+        "The sandbox only: its store and outbox begin again.",
+        "Le bac à sable seulement : ses données et ses envois repartent de zéro.",
+    )
+)
 def reset(yes: Yes = False) -> None:
-    """omni db reset --yes: the sandbox only: its store and outbox begin again."""
     from omnicli.app import database
     from omnicli.store import keeping
 

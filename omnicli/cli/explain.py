@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from omnicli.cli.frame import session
+from omnicli.cli.options import arg
 from omnicli.errors import OmniError
 from omnicli.text import did_you_mean
 from omnicli.texts import language, t
@@ -24,21 +25,31 @@ app = typer.Typer(add_completion=False)
            "(capped), or of an exit code (4).",
            "omni explain R001\n\nLa page d'une règle (code ou nom), d'une clé du langage (quiet_hours), d'un motif (capped) ou d'un code de sortie (4)."),
 )  # fmt: skip
-def explain(word: Annotated[str, typer.Argument(metavar="CODE|WORD")]) -> None:
+def explain(
+    word: Annotated[
+        str,
+        arg(
+            "a code, a name, a key, a reason, an exit code",
+            "un code, un nom, une clé, un motif, un code de sortie",
+            metavar="CODE|WORD",
+        ),
+    ],
+) -> None:
     from omnicli.lint.rule import named
     from omnicli.lint.words import known_words, meaning
 
     s = session()
     rule = named(word)
-    if rule is not None:
-        s.finish(_parts(rule), show=lambda console: _page(rule, console))
     text = meaning(word, language())
+    if rule is not None and text is None:
+        s.finish(_parts(rule), show=lambda console: _page(rule, console))
     if text is None:
         raise OmniError(
             t("nothing is called '{word}' here.", "rien ne s'appelle « {word} » ici.", word=word) + did_you_mean(word, known_words()),
             hint="omni rules", code="unknown",
         )  # fmt: skip
-    s.finish({"word": word, **text}, show=lambda console: _word(word, text, console))
+    also = rule.code if rule is not None else None
+    s.finish({"word": word, **text, "rule": also}, show=lambda console: _word(word, text, console, also))
 
 
 def _parts(rule: Rule) -> dict[str, Any]:
@@ -81,9 +92,20 @@ def _page(rule: Rule, console: Console) -> None:
     console.print(Padding(Text(rule.configure[lang]), (0, 0, 0, 2)))
 
 
-def _word(word: str, text: dict[str, str], console: Console) -> None:
+def _word(word: str, text: dict[str, str], console: Console, also: str | None) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
     console.print(Text(word, style="bold").append(f"   {text['kind']}", style="dim"))
     console.print(Padding(Text(text["means"]), (0, 0, 0, 2)))
+    if also:
+        console.print(
+            Text(
+                t(
+                    "A rule has this name too:  omni explain {code}",
+                    "Une règle porte aussi ce nom :  omni explain {code}",
+                    code=also,
+                ),
+                style="dim",
+            )
+        )

@@ -22,7 +22,12 @@ app = typer.Typer(add_completion=False)
            "Ni compte, ni réseau, ni question."),
 )  # fmt: skip
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="DIR")] = Path("."),
+    directory: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help=t("the folder; without it, this one", "le dossier ; sans lui, celui-ci"), show_default=False
+        ),
+    ] = Path("."),
     languages: Annotated[
         str,
         typer.Option("--languages", metavar="fr,en", help=t("the first is the default", "la première est la langue par défaut")),
@@ -35,7 +40,9 @@ def init(
     ] = "FR",
     from_csv: Annotated[
         Path | None,
-        typer.Option("--from-csv", help=t("guess the attributes from a table", "deviner les attributs d'après un tableau")),
+        typer.Option(
+            "--from-csv", metavar="FILE", help=t("guess the attributes from a table", "deviner les attributs d'après un tableau")
+        ),
     ] = None,
     force: Annotated[
         bool,

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from omnicli import texts
 from omnicli.cli import frame
 from omnicli.errors import Exit, OmniError
-from omnicli.text import nearest
 from omnicli.texts import t
 
 
@@ -108,9 +107,10 @@ def run(argv: list[str]) -> int:
         sys.stderr.close()
         return Exit.FINE
     except Exception as error:
+        from omnicli.cli.mistyped import of_parser
         from omnicli.cli.trouble import of_machine
 
-        if said := _click_error(error) or of_machine(error):
+        if said := of_parser(error) or of_machine(error):
             return _tell(said)
         from omnicli.cli.crash import report
 
@@ -139,15 +139,20 @@ def _carry_out(words: list[str]) -> int:
 def _call(noun: Noun, words: list[str]) -> int:
     import typer.main
 
+    from omnicli.cli.helping import dress
+
     app = importlib.import_module(f"omnicli.cli.{noun.module}").app
     command: Any = typer.main.get_command(app)
     frame.current().command = " ".join(words[:2] if hasattr(command, "commands") and len(words) > 1 else words[:1])
     command.params = [p for p in command.params if p.name not in ("install_completion", "show_completion")]
+    dress(command)
     code = command.main(args=words[1:], prog_name=f"omni {words[0]}", standalone_mode=False)
     return code if isinstance(code, int) else Exit.FINE
 
 
 def _unknown(word: str) -> OmniError:
+    from omnicli.cli.mistyped import meant
+
     if word.startswith("-"):
         known = [
             "--project",
@@ -161,47 +166,11 @@ def _unknown(word: str) -> OmniError:
             "--help",
             "--version",
         ]
-        found = nearest(word, known)
-        return OmniError(t("no option '{word}'", "pas d'option « {word} »", word=word), hint=_meant(found), code="usage")
+        return OmniError(t("no option '{word}'", "pas d'option « {word} »", word=word), hint=meant(word, known), code="usage")
     return OmniError(
         t("no command '{word}'", "pas de commande « {word} »", word=word),
-        hint=_meant(nearest(word, NOUNS)) or t("omni --help lists them", "omni --help les énumère"), code="usage",
+        hint=meant(word, NOUNS) or t("omni --help lists them", "omni --help les énumère"), code="usage",
     )  # fmt: skip
-
-
-def _meant(found: str | None) -> str:
-    return t("did you mean '{found}'?", "vouliez-vous dire « {found} » ?", found=found) if found else ""
-
-
-def _click_error(error: Exception) -> OmniError | None:
-    """The OmniError for what the option parser refused, or None for anything else."""
-    name = type(error).__name__
-    if name == "NoArgsIsHelpError":
-        print(getattr(error, "message", "") or str(error))
-        return OmniError("", code="usage")
-    if name == "Abort":
-        return OmniError(t("nothing was done", "rien n'a été fait"), code="refused", exit=Exit.REFUSED)
-    if not hasattr(error, "format_message"):
-        return None
-    hint = ""
-    context = getattr(error, "ctx", None)
-    known = list(getattr(getattr(context, "command", None), "commands", {}) or ())
-    message = str(error.format_message())
-    if name == "NoSuchOption":
-        options = [o for p in getattr(context.command, "params", ()) for o in p.opts] if context else []
-        hint = _meant(nearest(getattr(error, "option_name", ""), options))
-        message = t("no option '{option}'", "pas d'option « {option} »", option=getattr(error, "option_name", ""))
-    elif known and "No such command" in message:
-        word = message.split("'")[1] if "'" in message else ""
-        message = t("no command '{word}'", "pas de commande « {word} »", word=word)
-        hint = _meant(nearest(word, known)) or t("there are: {known}", "il y a : {known}", known=", ".join(known))
-    elif name == "MissingParameter":
-        param = getattr(error, "param", None)
-        parameter = getattr(param, "metavar", None) or (param.opts[0] if param is not None and param.opts else "") or "?"
-        message = t("'{p}' is missing", "il manque « {p} »", p=parameter)
-    if not hint and context is not None:
-        hint = f"{context.command_path} --help"
-    return OmniError(message, hint=hint, code="usage")
 
 
 def _tell(error: OmniError) -> int:

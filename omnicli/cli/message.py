@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from omnicli.cli.frame import session
-from omnicli.cli.options import AsOf, opt
+from omnicli.cli.options import AsOf, opt, page
 from omnicli.errors import OmniError
 from omnicli.texts import t
 
@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     from omnicli.render.samples import Sample
 
 app = typer.Typer(
-    help=t("omni message render offre-bienvenue --channel sms: exactly what would be sent. Facts and words.",
-           "omni message render offre-bienvenue --channel sms : exactement ce qui partirait. Faits et mots."),
+    help=page(
+        "omni message render offre-bienvenue --channel sms",
+        "Exactly what would be sent. Facts and words.",
+        "Exactement ce qui partirait. Faits et mots.",
+    ),
     no_args_is_help=True,
-)  # fmt: skip
+)
 
 Name = Annotated[
     str,
@@ -51,9 +54,15 @@ Html = Annotated[bool, opt("--html", "the page itself (one channel, one language
 Trace = Annotated[bool, opt("--trace", "where each value comes from", "d'où vient chaque valeur")]
 
 
-@app.command("list")
+@app.command(
+    "list",
+    help=page(
+        "omni message list",
+        "Messages with their facts, channels and languages, and where words are missing.",
+        "Les messages, leurs faits, canaux et langues, et où manquent des textes.",
+    ),
+)
 def list_() -> None:
-    """omni message list: messages with their facts, channels and languages, and where words are missing."""
     from omnicli.render.renderer import Renderer
     from omnicli.render.samples import channels
 
@@ -105,12 +114,17 @@ def _lacking(renderer: Any, project: Project, campaign: Campaign, name: str, tak
     return found
 
 
-@app.command()
+@app.command(
+    help=page(
+        "omni message render offre-bienvenue --channel email --contact longest",
+        "Exactly what would be sent.",
+        "Exactement ce qui partirait.",
+    )
+)
 def render(
     name: Name, channel: Channel = None, contact: Contact = "typical", language: Language = None, persona: Persona = None,
     html: Html = False, trace: Trace = False, as_of: AsOf = None,
 ) -> None:  # fmt: skip
-    """omni message render offre-bienvenue --channel email --contact longest: exactly what would be sent."""
     from omnicli.render.renderer import Renderer
     from omnicli.render.views import CannotRender
 

@@ -28,3 +28,13 @@ Yes = Annotated[bool, typer.Option("--yes", help=t("answer yes", "répondre oui"
 def opt(flag: str, english: str, french: str, *, metavar: str | None = None, least: int | None = None) -> Any:
     """An option of one command, with its help in both languages; a number below `least` is wrong usage."""
     return typer.Option(flag, metavar=metavar, help=t(english, french), min=least)
+
+
+def arg(english: str, french: str, *, metavar: str) -> Any:
+    """An argument of one command, with its help in both languages."""
+    return typer.Argument(metavar=metavar, help=t(english, french), show_default=False)
+
+
+def page(example: str, english: str, french: str, *, exemple: str = "") -> str:
+    """A command's help: an example first, then what it does; `exemple` where the example itself speaks a language."""
+    return f"{t(example, exemple or example)}\n\n{t(english, french)}"

@@ -145,7 +145,8 @@ def touch_json(p: Planned, currency: str) -> dict[str, Any]:
 
 # --- the terminal ---------------------------------------------------------------------------------------------------
 def show(
-    console: Console, plan: Plan, *, by: str, who: bool, contact: str | None, limit: int, live: bool, names: Sequence[str]
+    console: Console, plan: Plan, *, by: str, who: bool, contact: str | None, limit: int, live: bool, names: Sequence[str],
+    hints: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """The page of `campaign plan`."""
     from rich.text import Text
@@ -168,14 +169,17 @@ def show(
         _table(console, plan, by)
     else:
         console.print(t("Nothing is due.", "Rien n'est dû."))
+    for hint in hints:
+        console.print(Text(f" {hint}", "yellow"), soft_wrap=True)
     _below(console, plan)
     if who and contact is None:
         _who(console, plan, limit)
     console.print()
     flag = " --live" if live else ""
     run = f"omni campaign run {' '.join(names)}{flag}"
-    more = "" if ahead else t("   ·   see further: --until 7d", "   ·   voir plus loin : --until 7d")
-    console.print(Text(t("Nothing was sent.  Do it:  {run}{more}", "Rien n'est parti.  Le faire :  {run}{more}", run=run, more=more), "dim"), soft_wrap=True)  # fmt: skip
+    pieces = [t("Do it:  {run}", "Le faire :  {run}", run=run)] if plan.sends or plan.entered else []
+    pieces += [] if ahead else [t("see further: --until 7d", "voir plus loin : --until 7d")]
+    console.print(Text(t("Nothing was sent.  ", "Rien n'est parti.  ") + "   ·   ".join(pieces), "dim"), soft_wrap=True)
 
 
 def _table(console: Console, plan: Plan, by: str) -> None:

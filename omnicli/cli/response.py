@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
 from omnicli.cli.frame import session
-from omnicli.cli.options import AsOf, DryRun, opt
+from omnicli.cli.options import AsOf, DryRun, arg, opt, page
 from omnicli.errors import OmniError
 from omnicli.texts import t
 
@@ -18,13 +19,18 @@ if TYPE_CHECKING:
     from omnicli.people.responses import ResponseReport
 
 app = typer.Typer(
-    help=t("omni response add 4711 purchase --value '39.92 EUR': somebody answered. What comes back.",
-           "omni response add 4711 purchase --value '39.92 EUR' : quelqu'un a répondu. Ce qui revient."),
+    help=page(
+        "omni response add 4711 purchase --value '39.92 EUR'",
+        "Somebody answered. What comes back.",
+        "Quelqu'un a répondu. Ce qui revient.",
+    ),
     no_args_is_help=True,
-)  # fmt: skip
+)
 
-Contact = Annotated[str, typer.Argument(metavar="CONTACT", show_default=False)]
-Event = Annotated[str, typer.Argument(metavar="EVENT", show_default=False)]
+Contact = Annotated[str, arg("the contact's id, or an address", "l'identifiant du contact, ou une adresse", metavar="CONTACT")]
+Event = Annotated[
+    str, arg("an event of omni.yaml, or a built-in one", "un événement d'omni.yaml, ou du langage", metavar="EVENT")
+]
 At = Annotated[str | None, opt("--at", "when it happened", "quand c'est arrivé", metavar="T")]
 Message = Annotated[str | None, opt("--message", "the message it answers", "le message auquel elle répond", metavar="M")]
 Value = Annotated[
@@ -37,7 +43,7 @@ Text = Annotated[str | None, opt("--text", "what they wrote", "ce qui a été é
 Channel = Annotated[str | None, opt("--channel", "by which channel", "par quel canal", metavar="C")]
 Campaign = Annotated[str | None, opt("--campaign", "of which campaign", "de quelle campagne", metavar="NAME")]
 Fields = Annotated[list[str] | None, opt("--field", "more of the payload", "le reste du contenu", metavar="NAME=VALUE")]
-File = Annotated[Path, typer.Argument(metavar="FILE", help="csv, jsonl", show_default=False)]
+File = Annotated[Path, arg("csv or jsonl", "csv ou jsonl", metavar="FILE")]
 Format = Annotated[
     str | None, opt("--format", "csv or jsonl, if its name does not say", "csv ou jsonl, si le nom ne le dit pas", metavar="NAME")
 ]
@@ -47,14 +53,19 @@ Since = Annotated[str | None, opt("--since", "received since then", "reçues dep
 Limit = Annotated[int, opt("--limit", "at most so many", "au plus tant", metavar="N", least=1)]
 
 
-@app.command()
+@app.command(
+    help=page(
+        "omni response add 4711 purchase --value '39.92 EUR'",
+        "One response; the same id twice is one.",
+        "Une réponse ; deux fois le même id n'en font qu'une.",
+    )
+)
 def add(contact: Contact, event: Event, at: At = None, message: Message = None, value: Value = None, id: Key = None, text: Text = None,
         channel: Channel = None, campaign: Campaign = None, field: Fields = None, as_of: AsOf = None) -> None:  # fmt: skip
-    """omni response add 4711 purchase --value '39.92 EUR': one response; the same id twice is one."""
     from omnicli.cli.contact import _instant, _lived
     from omnicli.people import responses
     from omnicli.people.consent import the_contact
-    from omnicli.store import inbox, tables
+    from omnicli.store import campaigns, inbox, tables
 
     s = session()
     loaded, store = s.loaded(), s.store()
@@ -75,6 +86,9 @@ def add(contact: Contact, event: Event, at: At = None, message: Message = None, 
     folded = _fold(s, now)
     _lived(s, as_of, now)
     result = {"id": response.id, "contact": source_id, "event": event, "at": response.at, "new": bool(new), **folded}
+    with store.read() as connection:
+        running = " ".join(row.name for row in campaigns.known(connection, states=("running",)) if campaign in (None, row.name))
+    running += " --live" if s.live else ""
 
     def draw(console: Console) -> None:
         console.print(t("{event} of {contact}, recorded.", "{event} de {contact}, enregistré.", event=event, contact=source_id) if new else
@@ -82,8 +96,9 @@ def add(contact: Contact, event: Event, at: At = None, message: Message = None, 
         if folded["woken"]:
             console.print(
                 t(
-                    "Somebody's next touch may have changed: omni campaign run",
-                    "Un prochain envoi a pu changer : omni campaign run",
+                    "Somebody's next touch may have changed:  omni campaign run {names}",
+                    "Un prochain envoi a pu changer :  omni campaign run {names}",
+                    names=running,
                 )
             )
 
@@ -142,9 +157,16 @@ def _fold(s: Any, now: Any) -> dict[str, int]:
             "opted_out": folded.opted_out, "cases": folded.cases, "converted": folded.converted}  # fmt: skip
 
 
-@app.command("import")
+@app.command(
+    "import",
+    help=page(
+        "omni response import events.jsonl",
+        "Many responses; repeats are harmless, in whatever order they come.",
+        "Beaucoup de réponses ; les répétitions sont sans effet, dans n'importe quel ordre.",
+        exemple="omni response import reponses.jsonl",
+    ),
+)
 def import_(file: File, format: Format = None, kind: Kinds = None, dry_run: DryRun = False, as_of: AsOf = None) -> None:
-    """omni response import events.jsonl: many responses; repeats are harmless, in whatever order they come."""
     from omnicli.cli.contact import _lived
     from omnicli.people import responses
 
@@ -213,9 +235,15 @@ def _show(console: Console, report: ResponseReport, folded: dict[str, int], dry_
         console.print(t("Nothing was stored (--dry-run).", "Rien n'a été enregistré (--dry-run)."))
 
 
-@app.command("list")
+@app.command(
+    "list",
+    help=page(
+        "omni response list --unmatched",
+        "What came in, newest first, and what the ledger holds of each event.",
+        "Ce qui est arrivé, le plus récent d'abord, et les comptes de chaque événement.",
+    ),
+)
 def list_(unmatched: Unmatched = False, since: Since = None, limit: Limit = 20, as_of: AsOf = None) -> None:
-    """omni response list --unmatched: what came in, newest first, and what the ledger holds of each event."""
     from omnicli.cli.contact import _instant
     from omnicli.people.responses import amount
     from omnicli.store import audience, inbox
@@ -234,13 +262,21 @@ def list_(unmatched: Unmatched = False, since: Since = None, limit: Limit = 20, 
         "ledger": {name: {k: v if k == "count" else amount(*v) for k, v in facts.items()} for name, facts in ledger.items()}, "unmatched": waiting,
     }  # fmt: skip
 
+    zone = ZoneInfo(loaded.project.time_zone)
+
     def draw(console: Console) -> None:
         from omnicli.cli.rows import lay, number
 
         lay(
             console,
             [
-                [f"{a.response.at:%Y-%m-%d %H:%M}", a.response.contact, a.response.name, a.response.channel or "", outcome or ""]
+                [
+                    f"{a.response.at.astimezone(zone):%Y-%m-%d %H:%M}",
+                    a.response.contact,
+                    a.response.name,
+                    a.response.channel or "",
+                    outcome or "",
+                ]
                 for a, outcome in found
             ],
         )

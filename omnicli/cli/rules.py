@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omnicli.cli.frame import session
+from omnicli.cli.options import opt
 from omnicli.texts import language, t
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ app = typer.Typer(add_completion=False)
         "omni rules\n\nLe catalogue des règles : code, nom, gravité, effet.",
     )
 )
-def rules(format: Annotated[str, typer.Option("--format", help="term | markdown")] = "term") -> None:
+def rules(
+    format: Annotated[str, opt("--format", "how it is shown", "sous quelle forme", metavar="term|markdown")] = "term",
+) -> None:
     from omnicli.lint.rule import catalogue
 
     s = session()

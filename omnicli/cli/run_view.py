@@ -97,9 +97,10 @@ def outbox_page(loaded: Loaded) -> str | None:
 
 
 def show(
-    console: Console, report: RunReport, loaded: Loaded, *, ahead: tuple[datetime, int] | None, dry_run: bool, live: bool, seconds: float
+    console: Console, report: RunReport, loaded: Loaded, *, ahead: tuple[datetime, int] | None, dry_run: bool, live: bool, seconds: float,
+    hints: Sequence[str] = (),
 ) -> None:  # fmt: skip
-    """The account of a run. In the sandbox its last line is the address of the page."""
+    """The account of a run, with `hints` at what could be done when nothing left. In the sandbox its last line is the address of the page."""
     from rich.text import Text
 
     assert loaded.project is not None
@@ -118,10 +119,12 @@ def show(
     rows.lay(console, channels, right=(1,), indent=1)
     for line, style in _account(report, loaded, dry_run=dry_run, seconds=seconds):
         console.print(Text(line, style), soft_wrap=True)
+    for hint in hints:
+        console.print(Text(f" {hint}", "yellow"), soft_wrap=True)
     if ahead is not None:
         when = rows.moment(ahead[0], ZoneInfo(loaded.project.time_zone))
-        console.print(Text(t("Next: {when}, {n} people that day", "Ensuite : {when}, {n} personnes ce jour-là", when=when, n=number(ahead[1])) if ahead[1]
-                           else t("Next: {when}", "Ensuite : {when}", when=when), "dim"), soft_wrap=True)  # fmt: skip
+        console.print(Text(t("Next: {when}, {n} people that day", "Ensuite : {when}, {n} personnes ce jour-là", when=when, n=number(ahead[1])) if ahead[1] > 1
+                           else t("Next: {when}, one person that day", "Ensuite : {when}, une personne ce jour-là", when=when) if ahead[1] else t("Next: {when}", "Ensuite : {when}", when=when), "dim"), soft_wrap=True)  # fmt: skip
     if report.exit in (Exit.SOME_FAILED, Exit.INTERRUPTED):
         console.print(t("Exit {n}. Safe to run again: nobody is sent the same step twice.",
                         "Code {n}. Recommencer est sans risque : personne ne reçoit deux fois la même étape.", n=report.exit), soft_wrap=True)  # fmt: skip

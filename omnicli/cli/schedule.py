@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from omnicli.cli.frame import session
-from omnicli.cli.options import AsOf, opt
+from omnicli.cli.options import AsOf, opt, page
 from omnicli.errors import Exit, OmniError
 from omnicli.texts import t
 
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from omnicli.store.connection import Store
 
 app = typer.Typer(
-    help=t(
-        "omni schedule install --cron: let cron call the tick. Ticks by cron, systemd or a daemon.",
-        "omni schedule install --cron : que cron donne les tops. Les tops par cron, systemd ou un démon.",
+    help=page(
+        "omni schedule install --cron",
+        "Let cron call the tick. Ticks by cron, systemd or a daemon.",
+        "Que cron donne les tops. Les tops par cron, systemd ou un démon.",
     ),
     no_args_is_help=True,
 )
@@ -38,9 +39,14 @@ Write = Annotated[bool, opt("--write", "write it, instead of showing it", "l'éc
 Limit = Annotated[int, opt("--limit", "lines at most", "lignes au plus", metavar="N", least=1)]
 
 
-@app.command()
+@app.command(
+    help=page(
+        "omni schedule tick --live",
+        "One turn and one dispatch for all running campaigns; what cron calls.",
+        "Une décision et une distribution pour toutes les campagnes en cours ; ce que cron appelle.",
+    )
+)
 def tick(as_of: AsOf = None) -> None:
-    """omni schedule tick --live: one turn and one dispatch for all running campaigns; what cron calls."""
     from omnicli.cli.campaign import interruptible
     from omnicli.service.scheduler import tick as beat
 
@@ -69,9 +75,14 @@ def _sandbox_now(s: Session, as_of: str | None) -> datetime:
     return s.as_of
 
 
-@app.command()
+@app.command(
+    help=page(
+        "omni schedule run --live",
+        "Ticks in the foreground until stopped; for systemd or a container.",
+        "Des tops au premier plan jusqu'à l'arrêt ; pour systemd ou un conteneur.",
+    )
+)
 def run(every: Every = "10s") -> None:
-    """omni schedule run --live: ticks in the foreground until stopped; for systemd or a container."""
     import sys
 
     from omnicli.cli.rows import length
@@ -102,9 +113,14 @@ def run(every: Every = "10s") -> None:
 
 
 # --- install, remove ------------------------------------------------------------------------------------------------
-@app.command()
+@app.command(
+    help=page(
+        "omni schedule install --cron --write",
+        "Have the tick called. Without --write it is only shown.",
+        "Faire donner les tops. Sans --write, c'est seulement montré.",
+    )
+)
 def install(cron: Cron = False, systemd: Systemd = False, github: Github = False, write: Write = False) -> None:
-    """omni schedule install --cron --write: have the tick called. Without --write it is only shown."""
     from omnicli.service import installing
 
     s = session()
@@ -168,9 +184,14 @@ def _install_file(s: Session, where: Place, loaded: Loaded, *, write: bool, syst
     )
 
 
-@app.command()
+@app.command(
+    help=page(
+        "omni schedule remove",
+        "Take out what install wrote for this project and environment.",
+        "Enlever ce qu'install a écrit pour ce projet et cet environnement.",
+    )
+)
 def remove() -> None:
-    """omni schedule remove: take out what install wrote for this project and environment."""
     from omnicli.service import installing
 
     s = session()
@@ -205,9 +226,15 @@ def _in_crontab(where: Place) -> bool:
 
 
 # --- list, next -----------------------------------------------------------------------------------------------------
-@app.command("list")
+@app.command(
+    "list",
+    help=page(
+        "omni schedule list",
+        "What calls the tick for this project, and when a tick last ended.",
+        "Ce qui donne les tops de ce projet, et quand le dernier s'est terminé.",
+    ),
+)
 def list_() -> None:
-    """omni schedule list: what calls the tick for this project, and when a tick last ended."""
     from omnicli.campaigns.run import last_end
     from omnicli.cli import rows
     from omnicli.service import installing
@@ -235,9 +262,15 @@ def list_() -> None:
     s.finish({"installed": [{"kind": k, "detail": d} for k, on, d in callers if on], "last_run": ended}, show=show)
 
 
-@app.command("next")
+@app.command(
+    "next",
+    help=page(
+        "omni schedule next --limit 10",
+        "What falls due next: occurrences, timers, touches.",
+        "Les prochaines échéances : occurrences, attentes, envois.",
+    ),
+)
 def next_(limit: Limit = 10, as_of: AsOf = None) -> None:
-    """omni schedule next --limit 10: what falls due next: occurrences, timers, touches."""
     from zoneinfo import ZoneInfo
 
     from omnicli.cli import rows

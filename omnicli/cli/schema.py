@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from omnicli.cli.frame import session
-from omnicli.cli.options import opt
+from omnicli.cli.options import arg, opt
 from omnicli.texts import t
 
 app = typer.Typer(add_completion=False)
@@ -20,7 +20,7 @@ app = typer.Typer(add_completion=False)
     )
 )
 def schema(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="campaign | test | project | json-output")],
+    kind: Annotated[str, arg("the kind of file", "le genre de fichier", metavar="campaign|test|project|json-output")],
     names: Annotated[
         bool,
         opt(

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from omnicli.cli.frame import session
-from omnicli.cli.options import AsOf, opt
+from omnicli.cli.options import AsOf, opt, page
 from omnicli.texts import t
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 app = typer.Typer(
-    help=t("omni segment count 'orders = 0 and reachable.email': how many. Questions about the whole base.",
-           "omni segment count 'orders = 0 and reachable.email' : combien. Questions sur toute la base."),
+    help=page(
+        "omni segment count 'orders = 0 and reachable.email'",
+        "How many. Questions about the whole base.",
+        "Combien. Questions sur toute la base.",
+    ),
     no_args_is_help=True,
-)  # fmt: skip
+)
 
 Expr = Annotated[
     str,
@@ -31,9 +34,15 @@ Sql = Annotated[bool, opt("--sql", "the statement that is asked", "la requête p
 Personal = Annotated[bool, opt("--show-personal", "addresses in full; audited", "adresses en clair ; journalisé")]
 
 
-@app.command("list")
+@app.command(
+    "list",
+    help=page(
+        "omni segment list",
+        "The project's segments, with how many fulfil each now.",
+        "Les segments du projet, et combien de personnes y répondent.",
+    ),
+)
 def list_(as_of: AsOf = None) -> None:
-    """omni segment list: the project's segments, with how many fulfil each now."""
     from omnicli.people import segments
 
     s = session()
@@ -55,9 +64,14 @@ def list_(as_of: AsOf = None) -> None:
     s.finish(result, show=draw)
 
 
-@app.command()
+@app.command(
+    help=page(
+        "omni segment count 'signup within 7 days and orders = 0'",
+        "How many people fulfil it.",
+        "Combien de personnes y répondent.",
+    )
+)
 def count(expr: Expr, as_of: AsOf = None) -> None:
-    """omni segment count 'signup within 7 days and orders = 0': how many people fulfil it."""
     from omnicli.people import segments
 
     s = session()
@@ -80,9 +94,8 @@ def count(expr: Expr, as_of: AsOf = None) -> None:
     s.finish({"condition": expr, "count": found, "of": of}, show=draw)
 
 
-@app.command()
+@app.command(help=page("omni segment show 'segment fideles' --sample 10", "Who they are, masked.", "Qui elles sont, masquées."))
 def show(expr: Expr, sample: Sample = 10, after: After = None, show_personal: Personal = False, as_of: AsOf = None) -> None:
-    """omni segment show 'segment fideles' --sample 10: who they are, masked."""
     from omnicli.cli.contact import _audited, person_json, show_people
     from omnicli.people import segments
 
@@ -103,9 +116,14 @@ def show(expr: Expr, sample: Sample = 10, after: After = None, show_personal: Pe
     s.finish(result, show=draw)
 
 
-@app.command()
+@app.command(
+    help=page(
+        "omni segment explain 'clicked and orders = 0'",
+        "Each part with what it leaves out, defaults written out.",
+        "Chaque partie avec ce qu'elle écarte, valeurs par défaut comprises.",
+    )
+)
 def explain(expr: Expr, sql: Sql = False, as_of: AsOf = None) -> None:
-    """omni segment explain 'clicked and orders = 0': each part with what it leaves out, defaults written out."""
     from omnicli.people import segments
 
     s = session()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from omnicli.cli.frame import session
-from omnicli.cli.options import AsOf, opt
+from omnicli.cli.options import AsOf, opt, page
 from omnicli.errors import Exit
 from omnicli.texts import t
 
@@ -31,9 +31,8 @@ Positions = Annotated[
 Code10 = Annotated[bool, opt("--exit-code", "exit 10 when something is due", "code 10 si quelque chose est dû")]
 
 
-@app.command()
+@app.command(help=page("omni status", "How everything stands, at a glance.", "Où en est tout, d'un coup d'œil."))
 def status(watch: Watch = False, positions: Positions = False, exit_code: Code10 = False, as_of: AsOf = None) -> None:
-    """omni status: how everything stands, at a glance."""
     s = session()
     loaded, store = s.loaded(), s.store()
     now = s.now(as_of)

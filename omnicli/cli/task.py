@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from omnicli.cli.frame import session
-from omnicli.cli.options import AsOf, opt
+from omnicli.cli.options import AsOf, opt, page
 from omnicli.errors import OmniError
 from omnicli.texts import t
 
@@ -20,27 +20,41 @@ if TYPE_CHECKING:
     from omnicli.store.sent import Work
 
 app = typer.Typer(
-    help=t("omni task done 88 --outcome answered: what a call came to. Work for people.",
-           "omni task done 88 --outcome answered : ce qu'un appel a donné. Le travail des personnes."),
+    help=page(
+        "omni task done 88 --outcome answered",
+        "What a call came to. Work for people.",
+        "Ce qu'un appel a donné. Le travail des personnes.",
+    ),
     no_args_is_help=True,
-)  # fmt: skip
+)
 
 Id = Annotated[int, typer.Argument(metavar="ID", help=t("the task", "la tâche"), show_default=False)]
 Team = Annotated[str | None, opt("--team", "of one team", "d'une équipe", metavar="T")]
-Due = Annotated[str | None, opt("--due", "today, 7d or a date: due until then", "today, 7d ou une date : dues d'ici là", metavar="T")]
+Due = Annotated[
+    str | None, opt("--due", "today, 7d or a date: due until then", "today, 7d ou une date : dues d'ici là", metavar="T")
+]
 Mine = Annotated[str | None, opt("--mine", "claimed by this person", "prises par cette personne", metavar="NAME")]
 Everything = Annotated[bool, opt("--done", "those that are done too", "celles qui sont faites aussi")]
 Limit = Annotated[int, opt("--limit", "lines at most", "lignes au plus", metavar="N", least=1)]
 As = Annotated[str | None, opt("--as", "who works on it", "qui s'en occupe", metavar="NAME")]
-Outcome = Annotated[str, opt("--outcome", "answered, voicemail, no_answer, refused, callback, done",
-                             "answered, voicemail, no_answer, refused, callback, done", metavar="O")]  # fmt: skip
+Outcome = Annotated[
+    str, opt("--outcome", "what it came to", "ce que cela a donné", metavar="answered|voicemail|no_answer|refused|callback|done")
+]
 Note = Annotated[str | None, opt("--note", "what was said", "ce qui s'est dit", metavar="TEXT")]
 Next = Annotated[str | None, opt("--next", "when to try again", "quand réessayer", metavar="DATE")]
 
 
-@app.command("list")
-def list_(team: Team = None, due: Due = None, mine: Mine = None, done: Everything = False, limit: Limit = 50, as_of: AsOf = None) -> None:
-    """omni task list --team conseil --due today: what waits for somebody, most urgent first."""
+@app.command(
+    "list",
+    help=page(
+        "omni task list --team conseil --due today",
+        "What waits for somebody, most urgent first.",
+        "Ce qui attend quelqu'un, le plus urgent d'abord.",
+    ),
+)
+def list_(
+    team: Team = None, due: Due = None, mine: Mine = None, done: Everything = False, limit: Limit = 50, as_of: AsOf = None
+) -> None:
     from omnicli.people.tasks import names_of
     from omnicli.store.sent import work
 
@@ -54,9 +68,8 @@ def list_(team: Team = None, due: Due = None, mine: Mine = None, done: Everythin
     s.finish({"tasks": [_as_json(one) for one in found]}, show=lambda console: _show(console, found, loaded, now))
 
 
-@app.command()
+@app.command(help=page("omni task claim 88 --as ines", "The task, and what to say.", "La tâche, et quoi dire."))
 def claim(task: Id, as_: As = None, as_of: AsOf = None) -> None:
-    """omni task claim 88 --as ines: the task, and what to say."""
     import getpass
 
     from omnicli.people.tasks import claim as take
@@ -75,9 +88,15 @@ def claim(task: Id, as_: As = None, as_of: AsOf = None) -> None:
              show=lambda console: _show_one(console, found, touch.address, message))  # fmt: skip
 
 
-@app.command()
+@app.command(
+    help=page(
+        'omni task done 88 --outcome answered --note "will come on Friday"',
+        "It wakes the pass that waits.",
+        "Le parcours qui attendait reprend.",
+        exemple='omni task done 88 --outcome answered --note "passera vendredi"',
+    )
+)
 def done(task: Id, outcome: Outcome, note: Note = None, next_: Next = None, as_of: AsOf = None) -> None:
-    """omni task done 88 --outcome answered --note "will come on Friday": it wakes the pass that waits."""
     from omnicli import clock
     from omnicli.campaigns.respond import fold
     from omnicli.people.tasks import done as finish
@@ -147,7 +166,9 @@ def _show(console: Console, found: list[Work], loaded: Loaded, now: datetime) ->
 
     lay(console, [(str(one.id), due(one), one.team or "", one.kind or one.channel, one.name or one.contact, f"{one.campaign} › {one.step}",
                    one.outcome or one.claimed_by or t("open", "à prendre")) for one in found], right=(0,), shrink=5)  # fmt: skip
-    console.print(t("Take one:  omni task claim {id} --as NAME", "En prendre une :  omni task claim {id} --as NOM", id=found[0].id))
+    console.print(
+        t("Take one:  omni task claim {id} --as NAME", "En prendre une :  omni task claim {id} --as NOM", id=found[0].id)
+    )
 
 
 def _show_one(console: Console, one: Work, address: str | None, message: dict[str, str]) -> None:
@@ -156,4 +177,6 @@ def _show_one(console: Console, one: Work, address: str | None, message: dict[st
     console.print(" · ".join(filter(None, (f"#{one.id}", one.name or one.contact, address, one.kind, one.team))))
     for text in message.values():
         console.print("\n".join(printable(line) for line in text.splitlines()), soft_wrap=True)
-    console.print(t("Then:  omni task done {id} --outcome answered", "Ensuite :  omni task done {id} --outcome answered", id=one.id))
+    console.print(
+        t("Then:  omni task done {id} --outcome answered", "Ensuite :  omni task done {id} --outcome answered", id=one.id)
+    )

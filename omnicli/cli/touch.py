@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from omnicli.cli.frame import session
-from omnicli.cli.options import AsOf, opt
+from omnicli.cli.options import AsOf, opt, page
 from omnicli.errors import Exit, OmniError
 from omnicli.texts import t
 
@@ -22,14 +22,27 @@ if TYPE_CHECKING:
     from omnicli.store.sent import Listed, Whole
 
 app = typer.Typer(
-    help=t("omni touch show 7c1e: the exact message again. What left, what did not, and why.",
-           "omni touch show 7c1e : le message exact, à nouveau. Ce qui est parti, ce qui ne l'est pas, et pourquoi."),
+    help=page(
+        "omni touch show 7c1e",
+        "The exact message again. What left, what did not, and why.",
+        "Le message exact, à nouveau. Ce qui est parti, ce qui ne l'est pas, et pourquoi.",
+    ),
     no_args_is_help=True,
-)  # fmt: skip
+)
 
-Id = Annotated[str, typer.Argument(metavar="ID", help=t("its key, or a beginning of it", "sa clé, ou son début"), show_default=False)]
+Id = Annotated[
+    str, typer.Argument(metavar="ID", help=t("its key, or a beginning of it", "sa clé, ou son début"), show_default=False)
+]
 Campaign = Annotated[str | None, opt("--campaign", "of one campaign", "d'une campagne", metavar="NAME")]
-State = Annotated[str | None, opt("--state", "accepted, skipped, retry, unknown …", "accepted, skipped, retry, unknown …", metavar="S")]
+State = Annotated[
+    str | None,
+    opt(
+        "--state",
+        "in this state: accepted, skipped, retry, unknown …",
+        "dans cet état : accepted, skipped, retry, unknown…",
+        metavar="S",
+    ),
+]
 Reason = Annotated[str | None, opt("--reason", "why it was not sent", "pourquoi il n'est pas parti", metavar="R")]
 Since = Annotated[str | None, opt("--since", "from this instant on", "depuis cet instant", metavar="T")]
 Contact = Annotated[str | None, opt("--contact", "of one person", "d'une personne", metavar="ID")]
@@ -42,12 +55,16 @@ Resend = Annotated[bool, opt("--resend", "send again, perhaps twice", "renvoyer,
 Drop = Annotated[bool, opt("--drop", "give it up", "y renoncer")]
 
 
-@app.command("list")
+@app.command(
+    "list",
+    help=page(
+        "omni touch list --campaign bienvenue --state skipped", "Touches, newest first.", "Les envois, les plus récents d'abord."
+    ),
+)
 def list_(
     campaign: Campaign = None, state: State = None, reason: Reason = None, since: Since = None, contact: Contact = None,
     limit: Limit = 50, after: After = None, as_of: AsOf = None,
 ) -> None:  # fmt: skip
-    """omni touch list --campaign bienvenue --state skipped: touches, newest first."""
     from omnicli.cli.contact import _instant
     from omnicli.model.decision import SKIP_REASONS
     from omnicli.model.touch import SEND_STATES
@@ -60,15 +77,22 @@ def list_(
     _known(reason, SKIP_REASONS, "--reason")
     start = _instant(s, since)
     with store.read() as connection:
-        found, total = touches(connection, campaign=campaign, state=state, reason=reason, since=start, contact=contact, limit=limit, after=after)
+        found, total = touches(
+            connection, campaign=campaign, state=state, reason=reason, since=start, contact=contact, limit=limit, after=after
+        )
     cursor = found[-1].touch if found and total > len(found) else None
     s.finish({"touches": [_as_json(one, loaded) for one in found], "total": total, "after": cursor},
              show=lambda console: _show_list(console, found, total, loaded))  # fmt: skip
 
 
-@app.command()
+@app.command(
+    help=page(
+        "omni touch show 7c1e9a02",
+        "The exact message, its facts, attempts and receipts.",
+        "Le message exact, ses faits, ses essais et ses accusés.",
+    )
+)
 def show(touch: Id, as_of: AsOf = None) -> None:
-    """omni touch show 7c1e9a02: the exact message, its facts, attempts and receipts."""
     from omnicli.render.skeleton import restore
     from omnicli.store.sent import whole
 
@@ -81,9 +105,14 @@ def show(touch: Id, as_of: AsOf = None) -> None:
     s.finish(_whole_json(found, message, loaded), show=lambda console: _show_whole(console, found, message, loaded))
 
 
-@app.command()
+@app.command(
+    help=page(
+        "omni touch unknown",
+        "Touches whose fate nobody knows yet, and what may be done.",
+        "Les envois dont on ignore encore le sort, et ce qu'on peut faire.",
+    )
+)
 def unknown(as_of: AsOf = None) -> None:
-    """omni touch unknown: touches whose fate nobody knows yet, and what may be done."""
     from omnicli.store.outbox import doubts
 
     s = session()
@@ -95,12 +124,18 @@ def unknown(as_of: AsOf = None) -> None:
              exit=Exit.SOME_FAILED if found else Exit.FINE)  # fmt: skip
 
 
-@app.command()
+@app.command(
+    help=page(
+        'omni touch resolve 7c1e --accepted --because "the relay\'s log says so"',
+        "A person decides.",
+        "Une personne tranche.",
+        exemple='omni touch resolve 7c1e --accepted --because "le journal du relais le dit"',
+    )
+)
 def resolve(
     touch: Id, accepted: Accepted = False, not_sent: NotSent = False, resend: Resend = False, drop: Drop = False,
     because: Because = None, as_of: AsOf = None,
 ) -> None:  # fmt: skip
-    """omni touch resolve 7c1e --accepted --because "the relay's log says so": a person decides."""
     import getpass
 
     from omnicli.campaigns.recover import resolve as settle
@@ -108,7 +143,10 @@ def resolve(
     s = session()
     chosen = [how for how, given in (("accepted", accepted), ("not-sent", not_sent), ("resend", resend), ("drop", drop)) if given]
     if len(chosen) != 1:
-        raise OmniError(t("say one of --accepted, --not-sent, --resend, --drop", "dites l'un de --accepted, --not-sent, --resend, --drop"), code="usage")
+        raise OmniError(
+            t("say one of --accepted, --not-sent, --resend, --drop", "dites l'un de --accepted, --not-sent, --resend, --drop"),
+            code="usage",
+        )
     if not because:
         raise OmniError(t("say why: --because TEXT", "dites pourquoi : --because TEXTE"), code="usage")
     s.loaded()
@@ -120,7 +158,10 @@ def resolve(
         "resend": t("will be sent again by the next run: two copies are possible", "repartira au prochain passage : un double est possible"),
         "drop": t("is given up: skipped, dropped", "est abandonné : skipped, dropped"),
     }  # fmt: skip
-    s.finish({"touch": found.key.hex(), "resolved": chosen[0]}, show=lambda console: console.print(f"{found.key.hex()[:8]} {words[chosen[0]]}."))
+    s.finish(
+        {"touch": found.key.hex(), "resolved": chosen[0]},
+        show=lambda console: console.print(f"{found.key.hex()[:8]} {words[chosen[0]]}."),
+    )
 
 
 # --- how it is shown ------------------------------------------------------------------------------------------------
@@ -172,7 +213,14 @@ def _doubt_json(d: Doubt, now: Any) -> dict[str, Any]:
             "since": clock.from_ms(d.started_at), "age_seconds": int((now - clock.from_ms(d.started_at)).total_seconds())}  # fmt: skip
 
 
-_COLOURS = {"accepted": "green", "rejected": "red", "skipped": "yellow", "unknown": "bold red", "parked": "bold red", "retry": "cyan"}
+_COLOURS = {
+    "accepted": "green",
+    "rejected": "red",
+    "skipped": "yellow",
+    "unknown": "bold red",
+    "parked": "bold red",
+    "retry": "cyan",
+}
 
 
 def _state(one: Listed) -> str:
@@ -215,9 +263,14 @@ def _show_whole(console: Console, found: Whole, message: Mapping[str, str], load
 def _show_history(console: Console, found: Whole, zone: tzinfo) -> None:
     from omnicli.cli.rows import lay, moment
 
-    rows = [(moment(a.at, zone), f"{a.provider} #{a.n}", a.outcome, " ".join(filter(None, (a.ref, a.code, a.detail, a.waived_by)))) for a in found.attempts]
+    rows = [
+        (moment(a.at, zone), f"{a.provider} #{a.n}", a.outcome, " ".join(filter(None, (a.ref, a.code, a.detail, a.waived_by))))
+        for a in found.attempts
+    ]
     rows += [(moment(at, zone), source, kind, detail or "") for at, source, kind, detail in found.evidence]
-    rows += [(moment(at, zone), "", name, t("a machine", "une machine") if machine else "") for at, name, machine in found.receipts]
+    rows += [
+        (moment(at, zone), "", name, t("a machine", "une machine") if machine else "") for at, name, machine in found.receipts
+    ]
     lay(console, rows, indent=1, shrink=3)
 
 
