@@ -12,6 +12,7 @@ from omnicli.lint.steps import steps
 from omnicli.model.campaign import Choose, Send, Split, WaitStep
 from omnicli.model.finding import Finding, Place
 from omnicli.model.vocabulary import Vocabulary
+from omnicli.model.written import unknown
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -22,7 +23,12 @@ Asked = tuple[str, Path_, str, str, Vocabulary]
 
 
 def every_condition(ground: Ground) -> Iterator[Asked]:
-    """All conditions and event terms, in file order within a file. Keys of `for` are told by their own path."""
+    """All conditions and event terms that could be read, in file order within a file. Keys of `for` are told by their own
+    path."""
+    return (asked for asked in _written(ground) if not unknown(asked[2]))
+
+
+def _written(ground: Ground) -> Iterator[Asked]:
     project, names = ground.project, ground.names
     for name, segment in project.segments.items():
         yield "omni.yaml", _match(ground, "omni.yaml", ("segments", name)), segment.match, "elsewhere", names
@@ -93,11 +99,16 @@ def problems(ground: Ground) -> tuple[Finding, ...]:
     for file, path, text, where, names in every_condition(ground):
         if not isinstance(text, str):
             continue
-        checked = (
-            check_event(text, names)
-            if where == "event"
-            else check(text, names, where="flow" if where == "flow" else "elsewhere", within=_own(path))
-        )
+        try:
+            checked = (
+                check_event(text, names)
+                if where == "event"
+                else check(text, names, where="flow" if where == "flow" else "elsewhere", within=_own(path))
+            )
+        except KeyError as error:
+            if error.args and unknown(error.args[0]):  # it asks about something whose kind could not be read
+                continue
+            raise
         found += [_finding(ground, file, path, problem) for problem in checked.problems if problem.code in catalogue()]
     return tuple(found)
 

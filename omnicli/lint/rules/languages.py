@@ -11,6 +11,7 @@ from omnicli.lint.steps import say_names
 from omnicli.model.campaign import Message
 from omnicli.model.finding import Finding
 from omnicli.model.project import Persona
+from omnicli.model.written import unknown
 from omnicli.text import fold
 from omnicli.texts import t
 
@@ -41,7 +42,7 @@ def missing_language(ground: Ground) -> Iterator[Finding]:
         for name, message in chapter.campaign.messages.items():
             slots = list(dict.fromkeys(slot for texts in message.say.values() for slot in texts))
             missing: set[str] = set()
-            for language in chapter.campaign.languages or ground.project.languages:
+            for language in (tag for tag in chapter.campaign.languages or ground.project.languages if not unknown(tag)):
                 for register, persona in registers.items():
                     lacking = [slot for slot in slots if slot_text(message, language, register, slot) is None]
                     key = f"{language}/{register}" if register and language.startswith("fr") else language
@@ -65,6 +66,8 @@ def placeholder_mismatch(ground: Ground) -> Iterator[Finding]:
             first: dict[str, tuple[str, set[str]]] = {}
             for key, texts in message.say.items():
                 for slot, text in texts.items():
+                    if unknown(text) or unknown(message.facts):
+                        continue
                     facts = {word for word, _ in say_names(text) if word in message.facts}
                     other, expected = first.setdefault(slot, (key, facts))
                     for lacking in sorted(expected - facts):
@@ -92,7 +95,7 @@ def untranslated(ground: Ground) -> Iterator[Finding]:
             for key, texts in message.say.items():
                 for slot, text in texts.items():
                     for other, others in message.say.items():
-                        if other.split("/")[0] >= key.split("/")[0] or others.get(slot) is None:
+                        if other.split("/")[0] >= key.split("/")[0] or not (text and others.get(slot)):
                             continue
                         words = re.sub(r"\{[^}]*\}", " ", text)
                         if len(fold(words).split()) >= 3 and fold(others[slot]) == fold(text):
@@ -130,6 +133,8 @@ def french_typography(ground: Ground) -> Iterator[Finding]:
                 if not key.startswith("fr"):
                     continue
                 for slot, text in texts.items():
+                    if unknown(text):
+                        continue
                     words = re.sub(r"\{[^}]*\}", "x", text)
                     if slot not in ("short", "script") and (found := re.search(r"\w[;?!](?=\s|$)", words)):
                         path = ("messages", name, "say", key, slot)

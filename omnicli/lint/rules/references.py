@@ -12,6 +12,7 @@ from omnicli.lint.steps import at, channels_of, every_send, messages_sent, steps
 from omnicli.model import literals as lit
 from omnicli.model.campaign import Call, Go, Send
 from omnicli.model.finding import Finding, Fix
+from omnicli.model.written import unknown
 from omnicli.text import did_you_mean, nearest
 from omnicli.texts import t
 
@@ -20,7 +21,7 @@ def missing(
     ground: Ground, code: str, file: str, path: Path_, word: str, known: Iterable[str], message: str, *, key: bool = False
 ) -> Finding:
     """A finding about a word that names nothing, with the nearest known one as its safe fix."""
-    names = list(known)
+    names = [name for name in known if not unknown(name)]
     place = ground.place(file, path, key=key)
     near = nearest(word, names)
     fix = rename(place, near, title=t("rename it to '{near}'", "le renommer « {near} »", near=near)) if near else None
@@ -32,7 +33,7 @@ def missing(
 def unknown_message(ground: Ground) -> Iterator[Finding]:
     for chapter in ground.chapters:
         for path, step in steps(chapter.campaign):
-            if isinstance(step, Send) and step.send not in chapter.campaign.messages:
+            if isinstance(step, Send) and not unknown(step.send) and step.send not in chapter.campaign.messages:
                 text = t("no message called '{m}'.", "pas de message « {m} ».", m=step.send)
                 yield missing(ground, "R001", chapter.file, (*path, "send"), step.send, chapter.campaign.messages, text)
         for name, message in chapter.campaign.messages.items():
@@ -64,7 +65,7 @@ def unknown_channel(ground: Ground) -> Iterator[Finding]:
     known = list(ground.project.channels)
 
     def judge(file: str, path: Path_, word: str, *, key: bool = False, also: tuple[str, ...] = ()) -> Iterator[Finding]:
-        if word not in known and word not in also:
+        if word not in known and word not in also and not unknown(word):
             text = t("channel '{c}' is not set up in omni.yaml.", "le canal « {c} » n'est pas prévu dans omni.yaml.", c=word)
             yield missing(ground, "R003", file, path, word, [*known, *also], text, key=key)
 
@@ -337,10 +338,12 @@ def _anchor(ground: Ground, chapter: Chapter, path: Path_, moment: lit.Moment, *
 @rule("R012")
 def unknown_language(ground: Ground) -> Iterator[Finding]:
     known = list(ground.project.languages)
+    if not known or any(unknown(language) for language in known):
+        return
     registers = ("tu", "vous", "formal", "informal")
     for chapter in ground.chapters:
         for index, language in enumerate(chapter.campaign.languages or ()):
-            if language not in known:
+            if language not in known and not unknown(language):
                 text = t("'{l}' is not a language of the project.", "« {l} » n'est pas une langue du projet.", l=language)
                 yield missing(
                     ground, "R012", chapter.file, at(ground, chapter.file, ("languages",), index), language, known, text
@@ -361,7 +364,7 @@ def unknown_fact(ground: Ground) -> Iterator[Finding]:
         for name, message in chapter.campaign.messages.items():
             for channel, facts in message.omit.items():
                 for index, fact in enumerate(facts):
-                    if fact not in message.facts:
+                    if fact not in message.facts and not unknown(fact) and not unknown(message.facts):
                         text = t(
                             "message '{m}' has no fact '{f}'.", "le message « {m} » n'a pas de fait « {f} ».", m=name, f=fact
                         )
@@ -394,7 +397,7 @@ def unknown_name(ground: Ground) -> Iterator[Finding]:
     project = ground.project
 
     def judge(file: str, path: Path_, word: str | None, known: Iterable[str], english: str, french: str) -> Iterator[Finding]:
-        if word is not None and word not in known:
+        if word is not None and word not in known and not unknown(word) and not unknown(known):
             text = t("no {kind} called '{x}'.", "pas de {kind} « {x} ».", kind=t(english, french), x=word)
             yield missing(ground, "R015", file, path, word, known, text)
 

@@ -11,6 +11,7 @@ from omnicli.lint.ground import Chapter, Ground, Path_, rename
 from omnicli.lint.rule import rule
 from omnicli.lint.steps import say_names
 from omnicli.model.finding import Edit, Finding, Fix, Place
+from omnicli.model.written import unknown
 from omnicli.text import did_you_mean, nearest
 from omnicli.texts import t
 
@@ -122,7 +123,7 @@ def _placeholders(ground: Ground, chapter: Chapter) -> Iterator[Finding]:
     for name, message in chapter.campaign.messages.items():
         for key, texts in message.say.items():
             for slot, text in texts.items():
-                for word, offset in say_names(text):
+                for word, offset in () if unknown(text) or unknown(message.facts) else say_names(text):
                     bare = word.removeprefix("contact.")
                     if word not in message.facts and bare not in attributes:
                         path = ("messages", name, "say", key, slot)

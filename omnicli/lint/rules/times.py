@@ -17,6 +17,7 @@ from omnicli.model import literals as lit
 from omnicli.model.campaign import Send, Steps, WaitStep
 from omnicli.model.finding import Finding
 from omnicli.model.literals import WEEKDAYS
+from omnicli.model.written import unknown
 from omnicli.packs import load
 from omnicli.text import did_you_mean, nearest
 from omnicli.texts import t
@@ -64,7 +65,7 @@ def send_in_quiet_hours(ground: Ground) -> Iterator[Finding]:
         if chapter.campaign.purpose != "marketing":
             continue
         for path, step in every_send(chapter.campaign):
-            if step.at.time is None:
+            if step.at.time is None or unknown(step.at):
                 continue
             for channel in channels_of(step, chapter, ground.project)[:1]:
                 week = quiet_week(windows_of(ground, chapter, channel))
@@ -150,9 +151,9 @@ def clock_change(ground: Ground) -> Iterator[Finding]:
         return
     for chapter in ground.chapters:
         times: list[tuple[Path_, int]] = [
-            ((*path, "at"), s.at.time.minutes) for path, s in every_send(chapter.campaign) if s.at.time
+            ((*path, "at"), s.at.time.minutes) for path, s in every_send(chapter.campaign) if s.at.time and not unknown(s.at)
         ]
-        if chapter.campaign.enter.every is not None:
+        if chapter.campaign.enter.every is not None and not unknown(chapter.campaign.enter.every):
             times.append((("enter", "every"), chapter.campaign.enter.every.time.minutes))
         for path, minutes in times:
             gap = _gap(zone, minutes, ground.now.date())
