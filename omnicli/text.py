@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from omnicli.texts import t
+
 _LETTERS = str.maketrans(
     {"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "’": "'"}
 )
@@ -59,7 +61,7 @@ def nearest(word: str, known: Iterable[str], *, most: int = 2) -> str | None:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """` Did you mean 'x'?` with its leading space, or nothing."""
     found = nearest(word, known)
-    return f" Did you mean '{found}'?" if found else ""
+    return t(" Did you mean '{found}'?", " Vouliez-vous dire « {found} » ?", found=found) if found else ""
 
 
 def mask(address: str) -> str:

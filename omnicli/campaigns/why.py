@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -227,13 +228,21 @@ def _door(connection: sa.Connection, loaded: Loaded, name: str, contact_id: int,
             now, name, "", "campaign", state, t("the campaign is {state}", "la campagne est {state}", state=state), {}, False
         )
     since = row.since if row is not None else None
+    assert loaded.project is not None
     for term in tree.enter.when or ():
-        yield _event(connection, name, term, contact_id, since, now)
+        yield _event(connection, name, term, contact_id, since, now, loaded.project.time_zone)
     if tree.enter.if_:
         yield from _clauses(connection, loaded, tree, contact_id, now)
 
 
-def _event(connection: sa.Connection, name: str, term: str, contact_id: int, since: datetime | None, now: datetime) -> Line:
+def _wall(instant: datetime, zone: str) -> str:
+    """As `--as-of` and `--since` read it."""
+    return instant.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
+
+
+def _event(
+    connection: sa.Connection, name: str, term: str, contact_id: int, since: datetime | None, now: datetime, zone: str
+) -> Line:
     e = tb.event.c
     query = sa.select(sa.func.max(e.at)).where(
         e.contact_id == contact_id, e.name == term.split()[0], e.machine == 0, e.at <= clock.to_ms(now)
@@ -243,9 +252,9 @@ def _event(connection: sa.Connection, name: str, term: str, contact_id: int, sin
         return Line(now, name, "", "enter", "no", t("no {term} was recorded", "pas de {term} enregistré", term=term), {}, False)
     at = clock.from_ms(last)
     early = since is not None and at < since
-    text = t("{term} at {at}", "{term} le {at}", term=term, at=clock.iso(at))
+    text = t("{term} at {at}", "{term} le {at}", term=term, at=_wall(at, zone))
     if early and since is not None:
-        text += t(": before the campaign was started ({since})", " : avant le lancement ({since})", since=clock.iso(since))
+        text += t(": before the campaign was started ({since})", " : avant le lancement ({since})", since=_wall(since, zone))
     return Line(now, name, "", "enter", "early" if early else "yes", text, {"at": at}, not early)
 
 

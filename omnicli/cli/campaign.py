@@ -130,7 +130,7 @@ def plan(
         planned = make(store, loaded, names, now=now, until=end, live=s.live, contact=contact, progress=step)
     code = Exit.SOMETHING_TO_DO if exit_code and any(p.at <= now for p in planned.sends) else Exit.FINE
     result = view.as_json(planned, by=by, touches=why or contact is not None, limit=limit)
-    hints = [] if planned.sends or s.json else _hints(s, store, loaded, names, now)
+    hints = [] if planned.sends or planned.entered or s.json else _hints(s, store, loaded, names, now)
     s.finish(result, exit=code, show=lambda console: view.show(
         console, planned, by=by, who=why, contact=contact, limit=limit, live=s.live, names=names, hints=hints))  # fmt: skip
 
@@ -264,7 +264,7 @@ def run(
     with store.read() as connection:
         ahead = view.ahead(connection, names) if not dry_run else None
     result = view.as_json(report, loaded, dry_run=dry_run, live=s.live)
-    hints = [] if report.accepted or s.json else _hints(s, store, loaded, names, now)
+    hints = [] if report.accepted or report.entered or s.json else _hints(s, store, loaded, names, now)
     s.finish(result, exit=report.exit, show=lambda console: view.show(
         console, report, loaded, ahead=ahead, dry_run=dry_run, live=s.live, seconds=seconds, hints=hints))  # fmt: skip
 
