@@ -22,7 +22,7 @@ from omnicli.engine.decide import conversion
 from omnicli.engine.house import topic_of
 from omnicli.engine.questions import Questions
 from omnicli.model.contact import OPEN_COMPLAINT
-from omnicli.model.project import BUILT_IN_EVENTS, Project
+from omnicli.model.project import BUILT_IN_EVENTS, EVERYTHING, Project
 from omnicli.model.response import HUMAN, Response
 from omnicli.store import campaigns, consents, turns
 from omnicli.store import tables as tb
@@ -41,9 +41,6 @@ BATCH = 2000
 SKEW = timedelta(minutes=5)
 #: After a spoken refusal nobody calls again for so long (rules.md FR-08).
 REFUSED_FOR = timedelta(days=60)
-
-#: The word for all topics at once; a project without `topics` has only this one (docs/language 3).
-EVERYTHING = "everything"
 
 #: Whole messages, folded and without punctuation, that end or resume marketing on their channel (delivery 17).
 STOP = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "remove", "arret", "desabo"})

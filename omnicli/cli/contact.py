@@ -60,6 +60,7 @@ Proof = Annotated[
 ]
 Until = Annotated[str | None, opt("--until", "when it ends", "quand cela finit", metavar="DATE")]
 OneChannel = Annotated[str | None, opt("--channel", "only this one", "seulement celui-ci", metavar="C")]
+Topic = Annotated[str | None, opt("--topic", "only from this topic", "de ce sujet seulement", metavar="NAME")]
 Reason = Annotated[str | None, opt("--reason", "why; kept in the log", "pourquoi ; gardé au journal", metavar="TEXT")]
 Campaign = Annotated[str | None, opt("--campaign", "in this one only", "dans celle-ci seulement", metavar="NAME")]
 Step = Annotated[str | None, opt("--step", "at this one only", "à celle-ci seulement", metavar="S")]
@@ -306,6 +307,7 @@ def person_json(person: Person, shown: bool, now: datetime) -> dict[str, Any]:
         "time_zone": person.time_zone, "created": person.created_at,
         "addresses": {c: a if shown else mask(a) for c, a in person.addresses.items()},
         "channels": {c: _state(r, now) for c, r in person.reach.items()},
+        "left": {c: topics for c, r in person.reach.items() if (topics := _left(r, now))},
     }  # fmt: skip
 
 
@@ -324,6 +326,11 @@ def _state(reach: Any, now: datetime) -> str:
     if not reach.address:
         return "no address"
     return "yes" if reach.consents(now) else "never asked" if reach.granted is None else "no"
+
+
+def _left(reach: Any, now: datetime) -> list[str]:
+    """The topics that were left on a channel."""
+    return [topic for topic, _ in reach.left if reach.without(topic, now)]
 
 
 def show_people(console: Console, people: list[Person], shown: bool, now: datetime) -> None:
@@ -402,7 +409,8 @@ def _life_show(console: Console, life: Life, shown: bool, now: datetime, zone: s
         f"{p.name if shown else _initial(p.name)} ({p.id})  {p.language or '–'} · {p.country or '–'} · {p.time_zone or zone}",
         style="bold",
     )
-    lay(console, [[c, (p.addresses.get(c, "–") if shown else mask(p.addresses.get(c, ""))).replace("\n", ", "), _state(r, now)]
+    lay(console, [[c, (p.addresses.get(c, "–") if shown else mask(p.addresses.get(c, ""))).replace("\n", ", "), _state(r, now),
+                   t("left: {topics}", "a quitté : {topics}", topics=", ".join(gone)) if (gone := _left(r, now)) else ""]
                   for c, r in p.reach.items()], indent=1)  # fmt: skip
     if life.attributes:
         console.print(" " + " · ".join(f"{k} {_plain(v)}" for k, v in life.attributes.items() if shown or k != "last_name"))
@@ -539,18 +547,21 @@ def _instant(s: Session, text: str | None) -> datetime | None:
         exemple="omni contact suppress lea@example.com --reason 'demandé par téléphone'",
     )
 )
-def suppress(address: Annotated[str, arg("an e-mail address or a number", "une adresse e-mail ou un numéro", metavar="ADDRESS")], channel: OneChannel = None, reason: Reason = None,
-             until: Until = None, as_of: AsOf = None) -> None:  # fmt: skip
+def suppress(
+    address: Annotated[str, arg("an e-mail address or a number", "une adresse e-mail ou un numéro", metavar="ADDRESS")],
+    channel: OneChannel = None, topic: Topic = None, reason: Reason = None, until: Until = None, as_of: AsOf = None,
+) -> None:  # fmt: skip
     from omnicli.people.consent import suppress_address
     from omnicli.text import mask
 
     s = session()
     loaded, store = s.loaded(), s.store()
     now = s.now(as_of, changes=True)
-    hit = suppress_address(store, loaded, address, now=now, channel=channel, reason=reason, until=_instant(s, until))
+    hit = suppress_address(store, loaded, address, now=now, channel=channel, reason=reason, until=_instant(s, until), topic=topic)
     _lived(s, as_of, now)
     result = {
         "address": mask(address),
+        "topic": topic,
         "reason": reason or "asked",
         "until": until,
         "channels": [{"channel": c, "contacts": n} for c, n in hit],
@@ -558,7 +569,12 @@ def suppress(address: Annotated[str, arg("an e-mail address or a number", "une a
 
     def draw(console: Console) -> None:
         for name, people in hit:
-            console.print(t("{address} is barred from marketing by {channel}: {n} in the base.", "{address} ne recevra plus de marketing par {channel} : {n} dans la base.",
-                            address=mask(address), channel=name, n=people))  # fmt: skip
+            if topic in (None, "everything"):
+                said = t("{address} is barred from marketing by {channel}: {n} in the base.", "{address} ne recevra plus de marketing par {channel} : {n} dans la base.",
+                         address=mask(address), channel=name, n=people)  # fmt: skip
+            else:
+                said = t("{address} has left '{topic}' by {channel}: {n} in the base.", "{address} a quitté « {topic} » par {channel} : {n} dans la base.",
+                         address=mask(address), topic=topic, channel=name, n=people)  # fmt: skip
+            console.print(said)
 
     s.finish(result, show=draw, exit=Exit.FINE)

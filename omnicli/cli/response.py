@@ -42,6 +42,7 @@ Key = Annotated[
 Text = Annotated[str | None, opt("--text", "what they wrote", "ce qui a été écrit", metavar="TEXT")]
 Channel = Annotated[str | None, opt("--channel", "by which channel", "par quel canal", metavar="C")]
 Campaign = Annotated[str | None, opt("--campaign", "of which campaign", "de quelle campagne", metavar="NAME")]
+Topic = Annotated[str | None, opt("--topic", "unsubscribed: from what", "unsubscribed : de quoi", metavar="NAME|everything")]
 Fields = Annotated[list[str] | None, opt("--field", "more of the payload", "le reste du contenu", metavar="NAME=VALUE")]
 File = Annotated[Path, arg("csv or jsonl", "csv ou jsonl", metavar="FILE")]
 Format = Annotated[
@@ -61,7 +62,7 @@ Limit = Annotated[int, opt("--limit", "at most so many", "au plus tant", metavar
     )
 )
 def add(contact: Contact, event: Event, at: At = None, message: Message = None, value: Value = None, id: Key = None, text: Text = None,
-        channel: Channel = None, campaign: Campaign = None, field: Fields = None, as_of: AsOf = None) -> None:  # fmt: skip
+        channel: Channel = None, campaign: Campaign = None, topic: Topic = None, field: Fields = None, as_of: AsOf = None) -> None:  # fmt: skip
     from omnicli.cli.contact import _instant, _lived
     from omnicli.people import responses
     from omnicli.people.consent import the_contact
@@ -80,7 +81,7 @@ def add(contact: Contact, event: Event, at: At = None, message: Message = None, 
         number = the_contact(connection, contact)
         source_id = connection.execute(tables.contact.select().where(tables.contact.c.id == number)).one().source_id
     response = responses.typed_response(loaded.project, source_id, event, at=_instant(s, at) or now, id=id, message=message, value=value,
-                                        channel=channel, campaign=campaign, fields=fields)  # fmt: skip
+                                        channel=channel, campaign=campaign, fields=fields, topic=topic)  # fmt: skip
     with store.write() as connection:
         new = inbox.receive(connection, [response], now=now)
     folded = _fold(s, now)

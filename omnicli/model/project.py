@@ -332,6 +332,10 @@ class Tracking(Authored):
     utm: Utm | None = Field(default=None, description="Analytics words for links.")
 
 
+#: The word for all topics at once; a project without `topics` has only this one.
+EVERYTHING = "everything"
+
+
 class Topic(Authored):
     """What a person can leave without leaving all."""
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from omnicli import clock
 from omnicli.errors import OmniError
-from omnicli.model.project import Project
+from omnicli.model.project import EVERYTHING, Project
 from omnicli.people import addresses
 from omnicli.people.clean import Refused
 from omnicli.people.mapping import Target
@@ -29,7 +29,16 @@ if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
     from omnicli.store.connection import Store
 
-__all__ = ["change_consent", "import_consents", "refold_reach", "standing", "suppress", "suppress_address", "the_contact"]
+__all__ = [
+    "change_consent",
+    "import_consents",
+    "refold_reach",
+    "standing",
+    "suppress",
+    "suppress_address",
+    "the_contact",
+    "the_topic",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,15 @@ def the_channel(loaded: Loaded, channel: str | None) -> str:
         raise OmniError(t("channel '{channel}' is not set up in omni.yaml.", "le canal « {channel} » n'est pas déclaré dans omni.yaml.", channel=channel)
                         + did_you_mean(channel, loaded.project.channels), code="no-channel")  # fmt: skip
     return channel
+
+
+def the_topic(project: Project, topic: str) -> str:
+    """This topic of omni.yaml, or `everything`; OmniError with the nearest one."""
+    if topic == EVERYTHING or topic in project.topics:
+        return topic
+    known = (*project.topics, EVERYTHING)
+    raise OmniError(t("no topic called '{name}'.", "pas de sujet nommé « {name} ».", name=topic) + did_you_mean(topic, known),
+                    hint=", ".join(known), code="no-topic")  # fmt: skip
 
 
 def standing(connection: sa.Connection, number: int) -> list[Standing]:
@@ -105,9 +123,10 @@ def change_consent(
 
 def suppress_address(
     store: Store, loaded: Loaded, text: str, *, now: datetime, channel: str | None = None, reason: str | None = None, until: datetime | None = None,
-    source: str = "omni contact suppress",
+    source: str = "omni contact suppress", topic: str | None = None,
 ) -> list[tuple[str, int]]:  # fmt: skip
-    """Bar an address from marketing: on one channel, or on every channel that could reach it; (channel, people hit) each.
+    """Bar an address from marketing, or from one topic of it: on one channel, or on every channel that could reach it; (channel,
+    people hit) each.
 
     The bar is a fingerprint: it holds for whoever has the address now or is imported with it later.
     """
@@ -123,6 +142,7 @@ def suppress_address(
                         hint=t("--channel {all}", "--channel {all}", all=" | ".join(project.channels)), code="usage")  # fmt: skip
     country = project.countries[0] if project.countries else None
     key = consents.pepper(project.project, store.path)
+    scope = "marketing" if topic is None or the_topic(project, topic) == EVERYTHING else consents.TOPIC + topic
     out = []
     with store.write() as connection:
         for name in channels:
@@ -130,9 +150,7 @@ def suppress_address(
                 _, norm = addresses.normalise(name, text, country)
             except Refused as refused:
                 raise OmniError(refused.problem.reason, code="address") from None
-            bar = consents.Bar(
-                name, consents.fingerprint(key, name, norm), reason or "asked", now, until=until, source=source, norm=norm
-            )
+            bar = consents.Bar(name, consents.fingerprint(key, name, norm), reason or "asked", now, scope, until, source, norm)
             out.append((name, len(suppress(connection, [bar], now=now))))
     return out
 

@@ -23,6 +23,7 @@ from omnicli.model.literals import MINOR_DIGITS
 from omnicli.model.project import BUILT_IN_EVENTS, Project
 from omnicli.model.response import Response
 from omnicli.people.clean import Refused, clean
+from omnicli.people.consent import the_topic
 from omnicli.people.sheet import Chunk, Sheet, open_sheet
 from omnicli.store import inbox
 from omnicli.store.columns import ValueRefused, fields_of, payload_columns
@@ -284,10 +285,10 @@ def read_at(text: str, zone: str) -> datetime:
 
 def typed_response(
     project: Project, contact: str, name: str, *, at: datetime, id: str | None = None, message: str | None = None, value: str | None = None,
-    channel: str | None = None, campaign: str | None = None, fields: Mapping[str, str] | None = None,
+    channel: str | None = None, campaign: str | None = None, fields: Mapping[str, str] | None = None, topic: str | None = None,
 ) -> Response:  # fmt: skip
     """A response typed on the command line; OmniError when a value is not what the event declares. Without an id the same
-    words at the same instant are the same response."""
+    words at the same instant are the same response. `topic` is what an `unsubscribed` leaves."""
     event = event_name(name, project)
     payload = dict(fields or {})
     if value is not None:
@@ -304,6 +305,12 @@ def typed_response(
             raise OmniError(t("the event '{event}' has no field '{field}'", "l'événement « {event} » n'a pas de champ « {field} »", event=event, field=given),
                             hint=t("did you mean '{meant}'?", "vouliez-vous dire « {meant} » ?", meant=meant) if meant else
                             t("it has {all}", "il a {all}", all=", ".join(known) or t("none", "aucun")), code="payload")  # fmt: skip
+    if topic is not None:
+        if event != "unsubscribed":
+            raise OmniError(
+                t("--topic says what 'unsubscribed' leaves", "--topic dit ce que « unsubscribed » quitte"), code="usage"
+            )
+        payload["topic"] = the_topic(project, topic)
     where, _, bare = message.rpartition("/") if message else ("", "", None)
     words = (contact, event, clock.iso(at), message or "", channel or "", *(f"{k}={v}" for k, v in sorted(payload.items())))
     key = id or hashlib.sha256("\x1f".join(words).encode()).hexdigest()[:32]
