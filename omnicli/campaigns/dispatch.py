@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -79,6 +80,8 @@ class Line:
     """One provider as this round sees it, and how its calls have gone."""
 
     provider: Provider
+    pace: float = 0.0  # seconds a touch, from the channel's `rate`
+    free_at: float = 0.0
     not_sent: int = 0
     doubtful: int = 0
     halted: str | None = None
@@ -103,6 +106,14 @@ class Line:
     def whole(self) -> int | None:
         asked: Callable[[], int | None] | None = getattr(self.provider, "whole", None)
         return asked() if asked else None
+
+    def wait_turn(self, touches: int) -> None:
+        """Sleep until the channel's rate has room for so many; before the intents, so that none grows old."""
+        if self.pace and not self.halted:
+            now = clock.monotonic()
+            if self.free_at > now:
+                time.sleep(self.free_at - now)
+            self.free_at = max(now, self.free_at) + self.pace * touches
 
     def heard(self, outcomes: Sequence[Outcome]) -> None:
         """Count what came of one call; a halting answer, or too many failures in a row, ends this account's round."""
@@ -181,6 +192,11 @@ class _Round:
         self.presses = Presses(store, loaded, renderer, now=now, live=live)
         lines: dict[int, Line] = {}
         self.lines = {channel: lines.setdefault(id(p), Line(p)) for channel, p in providers.items()}
+        if live:
+            for channel, line in self.lines.items():
+                rate = self.presses.channels[channel].rate if channel in self.presses.channels else None
+                if rate is not None and not line.repeatable:
+                    line.pace = max(line.pace, rate.seconds / rate.count) if rate.count else line.pace
         self.report = DispatchReport()
         self.worker = f"{recover.machine()}.{os.getpid()}.{next(_numbers)}"
         self.spent: dict[str, int] = {}
@@ -209,6 +225,8 @@ class _Round:
     def _step(self, campaigns: Collection[str] | None, channels: Collection[str] | None, most: int | None, progress: Callable[[int], None] | None) -> None:
         if self.sent is not None and not self.sent.line.repeatable:
             self._record_alone()
+        if self.groups:
+            self.groups[0][0].wait_turn(len(self.groups[0][1]))
         before, done = self.sent, self.report.accepted + self.report.unknown
         begun: tuple[Line, int, list[Prepared]] | None = None
         claimed: list[Claimed] = []

@@ -181,6 +181,7 @@ class Presses:
         self._names = (*self.project.contacts.attributes, *outbox.BUILT_IN)
         self.houses: Houses
         self.events: dict[int, outbox.Entering] = {}
+        self.phones: dict[int, str] = {}
         self._presses: dict[int, Press] = {}
         self._archived: dict[str, int] = {}
         self._fresh: dict[str, int] = {}
@@ -202,6 +203,7 @@ class Presses:
         """Build the presses of these touches, and bring the entering events whose payload a fact quotes."""
         wanted = {c.entered_event for c in claimed if self.press(c.version_id).needs_event and c.entered_event is not None}
         self.events = outbox.entering(connection, wanted)
+        self.phones = outbox.phones(connection, {c.contact_id for c in claimed if c.channel == "task"})
 
     def contact(self, touch: Claimed) -> dict[str, Any]:
         """The person as templates see one: columns by attribute name."""
@@ -233,7 +235,7 @@ class Presses:
                     campaign=press.house.campaign, message=touch.message, channel=touch.channel, language=touch.language,
                     touch=touch.key.hex(), at=self.now, zone=press.zone(touch), contact=contact, facts=facts, persona=touch.persona,
                     step=touch.step, purpose=touch.purpose, country=touch.country, entered_at=_instant(touch.entered_at),
-                    extra=_words(touch, contact) if touch.channel in WORDED else _NO_WORDS,
+                    extra=_words(touch, contact, self.phones.get(touch.contact_id)) if touch.channel in WORDED else _NO_WORDS,
                 )
             )  # fmt: skip
             whose.append((n, press, new))
@@ -351,10 +353,10 @@ _NO_WORDS: Mapping[str, str] = {}
 _instant = lru_cache(maxsize=65536)(clock.from_ms)
 
 
-def _words(touch: Claimed, contact: Mapping[str, Any]) -> dict[str, str]:
+def _words(touch: Claimed, contact: Mapping[str, Any], phone: str | None) -> dict[str, str]:
     """What templates of work and print see as `touch.*`; what there is not is left out."""
     address = {"voice": "phone", "letter": "address"}.get(touch.channel)
-    words = {"contact": _name_of(contact) or touch.source_id, "team": touch.team, "kind": touch.task_kind, "place": touch.place}
+    words = {"phone": phone, "contact": _name_of(contact) or touch.source_id, "team": touch.team, "kind": touch.task_kind, "place": touch.place}
     if address is not None:
         words[address] = touch.address
     if touch.task_due is not None:

@@ -245,6 +245,18 @@ def entering(connection: sa.Connection, events: Collection[int]) -> dict[int, En
     return {row[0]: Entering(row[1], json.loads(row[2]) if row[2] else {}) for row in rows}
 
 
+def phones(connection: sa.Connection, contacts: Collection[int]) -> dict[int, str]:
+    """Where somebody can call these people: their number for calls, else their mobile."""
+    if not contacts:
+        return {}
+    rows = _all(
+        connection,
+        f"SELECT contact_id, value FROM address WHERE contact_id IN ({_ids(contacts)}) AND channel IN ('voice','sms') AND bad IS NULL"
+        " ORDER BY contact_id, channel",  # sms before voice: the number for calls wins
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 def first_attempt(connection: sa.Connection, touch: int) -> int | None:
     """When the first attempt of this touch began."""
     found: int | None = _all(connection, "SELECT min(started_at) FROM attempt WHERE touch_id = ?", touch)[0][0]
