@@ -113,7 +113,7 @@ def instant(loaded: Loaded, store: Store | None, *, live: bool, as_of: str | Non
         if lived is None or lived <= present:
             return present, ""
         return lived, t(
-            "The sandbox's clock stands at {lived}.", "L'horloge du bac à sable est au {lived}.", lived=clock.iso(lived)
+            "The sandbox's clock stands at {lived}.", "L'horloge du bac à sable est au {lived}.", lived=_local(lived, loaded)
         )
     if live and changes:
         raise OmniError(

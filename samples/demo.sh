@@ -9,7 +9,8 @@ cp -R omni.yaml campaigns templates samples omni-demo/
 cd omni-demo
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-do_it() { printf '\033[2m$ omni %s\033[0m\n' "$*"; omni "$@"; }
+quoted() { for word; do case $word in *[!A-Za-z0-9_./:=,-]*) printf " '%s'" "$word" ;; *) printf ' %s' "$word" ;; esac; done; }
+do_it() { printf '\033[2m$ omni%s\033[0m\n' "$(quoted "$@")"; omni "$@"; }
 
 say "1. Is the project right?"
 do_it lint --profile production
