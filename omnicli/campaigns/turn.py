@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from omnicli import faults
 from omnicli.condition.sql import Compiler
 from omnicli.engine.calendar import Calendar
-from omnicli.engine.decide import decide
+from omnicli.engine.decide import Answers
 from omnicli.engine.guard import merge_guardrails
 from omnicli.engine.house import House, Usable
 from omnicli.engine.pricing import cost
@@ -210,6 +210,7 @@ class _Turn:
         self.report = TurnReport()
         self.gathers: dict[tuple[int, str | None], turns.Gather] = {}
         self.budgeted: set[str] = set()
+        self.answers: dict[int, Answers] = {}
 
     @property
     def full(self) -> bool:
@@ -266,7 +267,7 @@ class _Turn:
         for standing, version_id in self._gather(connection, due):
             house = self.houses[version_id]
             self._budget(connection, house)
-            decision = decide(standing, house, self.tally, self.now)
+            decision = self._answers(version_id, house).decide(standing, self.tally)
             planned = decision.planned
             if planned is not None:
                 slot = None if planned.slot is None else (*planned.slot, self.now)
@@ -295,6 +296,12 @@ class _Turn:
             house = self.houses[version_id]
             self.gathers[key] = turns.Gather(house, questions(house, step), self.houses.compiler(version_id), now=self.now)
         return self.gathers[key]
+
+    def _answers(self, version_id: int, house: House) -> Answers:
+        found = self.answers.get(version_id)
+        if found is None:
+            found = self.answers[version_id] = Answers(house, self.now)
+        return found
 
     def _budget(self, connection: sa.Connection, house: House) -> None:
         """What the campaign's touches cost so far, asked once a turn and only where there is a budget."""

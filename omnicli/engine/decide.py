@@ -7,8 +7,9 @@ is reached at the end of the timer that led to it, else at the instant of the tu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta, tzinfo
+from operator import attrgetter
 from typing import Any, Literal
 
 from omnicli import guards
@@ -61,20 +62,61 @@ _Onward = str | Stand | _Again | _Ended | None
 
 def decide(standing: Standing, house: House, tally: Tally, now: datetime) -> Decision:
     """What becomes of this enrollment at `now`. Reads `tally` (what the turn gave away before), never writes it."""
-    walk = _Walk(standing, house, tally, now)
-    ended = walk.judge_ends()
-    if ended is not None:
-        return walk.answer(ended)
-    if house.halted:
-        return walk.stay()
-    return walk.go()
+    return _Walk(standing, house, tally, now).decide()
+
+
+#: What is known of an enrollment but who it is; and of that, what stands in mappings.
+_IDENTITY = ("id", "key", "contact_id", "contact_uid", "number")
+_MAPPINGS = ("attributes", "truths", "firsts", "hours", "told", "event")
+_plainly = attrgetter(*(f.name for f in fields(Standing) if f.name not in (*_IDENTITY, *_MAPPINGS, "reach")))
+#: Answers kept at most, and how many questions show whether keeping them pays.
+ANSWERS, TRIAL = 20_000, 500
+
+
+class Answers:
+    """`decide` for the many of one house and instant: people of whom the same is known get the same answer, found once.
+
+    An answer that leaned on who the person is (a hash of names, what this turn gave that contact before) is not kept, and none is
+    where money is counted, for then each answer changes the next.
+    """
+
+    def __init__(self, house: House, now: datetime) -> None:
+        self.house, self.now = house, now
+        self.known: dict[tuple[Any, ...], tuple[Decision, Any]] = {}
+        self.asked = self.found = 0
+        self.pays = house.guarding.budget is None and house.ceiling is None
+
+    def decide(self, standing: Standing, tally: Tally) -> Decision:
+        """As `decide(standing, house, tally, now)`."""
+        if not self.pays or standing.contact_id in tally.given:
+            return decide(standing, self.house, tally, self.now)
+        s = standing
+        mappings = [tuple(m.items()) if m else m is None for m in (s.attributes, s.truths, s.firsts, s.hours, s.told, s.event)]
+        key = (_plainly(s), id(s.reach), *mappings)
+        try:
+            found = self.known.get(key)
+        except TypeError:  # a list among the attributes
+            return decide(standing, self.house, tally, self.now)
+        self.asked += 1
+        if found is not None:
+            self.found += 1
+            return found[0]
+        walk = _Walk(standing, self.house, tally, self.now)
+        decision = walk.decide()
+        if not walk.personal:
+            if len(self.known) >= ANSWERS:
+                self.known.clear()
+            self.known[key] = decision, s.reach  # kept, so that no other reach takes its place in memory
+        if self.asked == TRIAL and self.found * 4 < TRIAL:
+            self.pays = False
+        return decision
 
 
 class _Walk:
     """The way through the flow in one instant: `at` is when the present step was reached, `clock` when the touch of the
     send just passed ended (None after any other step)."""
 
-    __slots__ = ("at", "clock", "converted_at", "house", "now", "s", "tally", "touches", "why", "writes", "zone")
+    __slots__ = ("at", "clock", "converted_at", "house", "now", "personal", "s", "tally", "touches", "why", "writes", "zone")
 
     def __init__(self, standing: Standing, house: House, tally: Tally, now: datetime) -> None:
         self.s, self.house, self.tally, self.now = standing, house, tally, now
@@ -84,7 +126,14 @@ class _Walk:
         self.writes: list[Write] = []
         self.why: list[Why] = []
         self.converted_at: datetime | None = None
+        self.personal = False  # whether the answer leans on who this is
         self.zone: tzinfo = house.calendar.zone(standing.country, standing.time_zone, standing.region)
+
+    def decide(self) -> Decision:
+        ended = self.judge_ends()
+        if ended is not None:
+            return self.answer(ended)
+        return self.stay() if self.house.halted else self.go()
 
     # --- exits and goal -----------------------------------------------------------------------------------------
     def judge_ends(self) -> _Ended | None:
@@ -318,6 +367,7 @@ class _Walk:
         if self.s.held_by is None and self.now > case.expires and guards.on("expiry"):
             return self._skip(node, step, "expired", at=at, case=case)
         if self.s.spread and not tried:
+            self.personal = True
             return self._hold(case, "paused", self.now + timing.spread(self.s.key, self.house.spread))
         return self._offer(case)
 
@@ -417,6 +467,7 @@ class _Walk:
                              time_zone=s.time_zone, until=instant)  # fmt: skip
         if free.at == instant or free.law:
             return free
+        self.personal = True
         key = touch_key(self.house.project.project, self.house.name, s.contact_uid, s.number, case.node.id, channel)
         return calendar.free(
             instant, channel=ruled, purpose=case.purpose, country=s.country, region=s.region, time_zone=s.time_zone,
@@ -571,7 +622,7 @@ class _Walk:
         return node.next
 
     def reach_split(self, node: Node, step: Split) -> _Onward:
-        self.clock = None
+        self.clock, self.personal = None, True
         name = self.house.pins.get(node.id) or chance.arm(
             (self.house.project.project, self.house.name, node.id), self.s.contact_uid, self.s.number,
             shares={arm: written.share for arm, written in step.split.items()},

@@ -13,7 +13,7 @@ import yaml
 
 from omnicli import clock
 from omnicli.engine.calendar import Calendar
-from omnicli.engine.decide import decide
+from omnicli.engine.decide import Answers, decide
 from omnicli.engine.guard import merge_guardrails
 from omnicli.engine.house import House
 from omnicli.engine.pricing import cost
@@ -117,7 +117,16 @@ def after(
 
 
 def answer(house: House, standing: Standing, now: str = NOW, *, tally: Tally | None = None) -> Decision:
-    return decide(standing, house, tally or Tally(), at(now))
+    """The decision; and for everything that is decided in these tests, that a turn which remembers its answers gives the same to
+    this person, to a neighbour of whom the same is known, and to this person again."""
+    tally = tally or Tally()
+    decision = decide(standing, house, tally, at(now))
+    neighbour = replace(standing, id=standing.id + 1, contact_id=standing.contact_id + 1, number=standing.number + 1,
+                        contact_uid=contact_uid("maison", "neighbour"), key=enrollment_key("maison", house.name, b"n" * 16, 9))  # fmt: skip
+    remembering = Answers(house, at(now))
+    for person in (standing, neighbour, standing):
+        assert remembering.decide(person, tally) == decide(person, house, tally, at(now))
+    return decision
 
 
 def line(decision: Decision) -> str:

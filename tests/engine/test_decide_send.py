@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from houses import NOW, a_house, a_standing, after, answer, at, came, line, reasons
 
+from omnicli.engine.decide import TRIAL, Answers
 from omnicli.model.contact import ChannelReach
 from omnicli.model.decision import Tally
 from omnicli.model.literals import Ceiling
@@ -383,3 +384,25 @@ def test_after_a_touch_that_expired_the_next_wait_counts_from_the_day_it_was_giv
     said = line(answer(house, long_ago, "2027-01-20 10:00"))
     assert "skipped: expired" in said
     assert said.endswith("at w until 01-23 10:00")
+
+
+# --- answers that are kept ------------------------------------------------------------------------------------------
+def test_people_of_whom_the_same_is_known_share_one_answer() -> None:
+    remembering, one = Answers(a_house(ONE), at(NOW)), a_standing()
+    first = remembering.decide(one, Tally())
+    assert remembering.decide(replace(one, id=2, contact_id=2, contact_uid=b"b" * 16, key=b"k" * 16), Tally()) is first
+    assert remembering.decide(replace(one, persona="other"), Tally()) is not first
+
+
+def test_what_was_given_to_somebody_in_this_turn_is_asked_anew() -> None:
+    remembering, tally, one = Answers(a_house(ONE), at(NOW)), Tally(), a_standing()
+    first = remembering.decide(one, tally)
+    tally.add(one.contact_id, "first", cost=0, counted=(at(NOW).date().toordinal(), "email", at(NOW)))
+    assert remembering.decide(one, tally) is not first
+
+
+def test_nothing_is_kept_where_nobody_resembles_another() -> None:
+    remembering = Answers(a_house(ONE), at(NOW))
+    for n in range(TRIAL):  # everybody came at an instant of their own
+        remembering.decide(a_standing(entered_at=at(NOW) - timedelta(minutes=n)), Tally())
+    assert not remembering.pays
