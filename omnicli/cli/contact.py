@@ -286,7 +286,13 @@ def list_(
         "contacts": [person_json(p, show_personal, now) for p in people],
         "after": people[-1].id if len(people) == limit else None,
     }
-    s.finish(result, show=lambda console: show_people(console, people, show_personal, now))
+
+    def draw(console: Console) -> None:
+        show_people(console, people, show_personal, now)
+        if result["after"] is not None:
+            console.print(t("More:  --after {id}, or --limit", "La suite :  --after {id}, ou --limit", id=result["after"]))
+
+    s.finish(result, show=draw)
 
 
 def _audited(s: Session, shown: bool, what: str, now: datetime) -> None:
@@ -340,7 +346,10 @@ def show_people(console: Console, people: list[Person], shown: bool, now: dateti
     if not people:
         console.print(t("nobody", "personne"))
         return
-    rows: list[list[Any]] = []
+    rows: list[list[Any]] = [
+        [(head, "dim") for head in ("id", t("name", "nom"), t("language", "langue"), t("country", "pays"),
+                                    t("may be written to by", "joignable par"), t("address", "adresse"))]
+    ]  # fmt: skip
     for p in people:
         usable = " ".join(c for c, r in p.reach.items() if _state(r, now) == "yes") or "–"
         address = next(iter(p.addresses.values()), "")

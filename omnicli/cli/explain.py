@@ -26,8 +26,8 @@ app = typer.Typer(add_completion=False)
            "omni explain R001\n\nLa page d'une règle (code ou nom), d'une clé du langage (quiet_hours), d'un motif (capped) ou d'un code de sortie (4)."),
 )  # fmt: skip
 def explain(
-    word: Annotated[
-        str,
+    words: Annotated[
+        list[str],
         arg(
             "a code, a name, a key, a reason, an exit code",
             "un code, un nom, une clé, un motif, un code de sortie",
@@ -39,17 +39,33 @@ def explain(
     from omnicli.lint.words import known_words, meaning
 
     s = session()
+    said = " ".join(words)
+    word = as_written(said)
     rule = named(word)
     text = meaning(word, language())
     if rule is not None and text is None:
         s.finish(_parts(rule), show=lambda console: _page(rule, console))
     if text is None:
         raise OmniError(
-            t("nothing is called '{word}' here.", "rien ne s'appelle « {word} » ici.", word=word) + did_you_mean(word, known_words()),
+            t("nothing is called '{word}' here.", "rien ne s'appelle « {word} » ici.", word=said) + did_you_mean(said, known_words()),
             hint="omni rules", code="unknown",
         )  # fmt: skip
     also = rule.code if rule is not None else None
     s.finish({"word": word, **text, "rule": also}, show=lambda console: _word(word, text, console, also))
+
+
+def as_written(said: str) -> str:
+    """The code, key or reason that is meant by what a report prints: `condition false`, `heures calmes`, `in silence`, `exit 3`."""
+    from omnicli.cli.run_view import REASON_WORDS
+
+    folded = said.casefold().strip()
+    printed = {shown: reason for reason, words in reversed(REASON_WORDS.items()) for shown in words}
+    printed |= {"held out": "holdout", "in silence": "holdout", "groupe témoin": "holdout", "dans le silence": "holdout",
+                "no consent": "no_consent", "pas d'accord": "no_consent", "channel": "channels", "canal": "channels"}  # fmt: skip
+    if folded in printed:
+        return printed[folded]
+    code = folded.removeprefix("exit ").removeprefix("code ")
+    return code if code.isdigit() else said
 
 
 def _parts(rule: Rule) -> dict[str, Any]:
@@ -84,12 +100,12 @@ def _page(rule: Rule, console: Console) -> None:
         (t("Why it matters", "Pourquoi"), rule.why[lang]),
     ):
         console.print(Text(title, style="bold"))
-        console.print(Padding(Text(text), (0, 0, 1, 2)))
+        console.print(Padding(Text(text), (0, 0, 1, 2), expand=False))
     for title, text, style in ((t("Bad", "Mauvais"), rule.bad, "red"), (t("Good", "Bon"), rule.good, "green")):
         console.print(Text(title, style="bold"))
-        console.print(Padding(Text(text.rstrip(), style=style), (0, 0, 1, 2)))
+        console.print(Padding(Text(text.rstrip(), style=style), (0, 0, 1, 2), expand=False))
     console.print(Text(t("How to configure", "Comment régler"), style="bold"))
-    console.print(Padding(Text(rule.configure[lang]), (0, 0, 0, 2)))
+    console.print(Padding(Text(rule.configure[lang]), (0, 0, 0, 2), expand=False))
 
 
 def _word(word: str, text: dict[str, str], console: Console, also: str | None) -> None:
@@ -97,7 +113,7 @@ def _word(word: str, text: dict[str, str], console: Console, also: str | None) -
     from rich.text import Text
 
     console.print(Text(word, style="bold").append(f"   {text['kind']}", style="dim"))
-    console.print(Padding(Text(text["means"]), (0, 0, 0, 2)))
+    console.print(Padding(Text(text["means"]), (0, 0, 0, 2), expand=False))
     if also:
         console.print(
             Text(

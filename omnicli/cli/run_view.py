@@ -22,20 +22,23 @@ if TYPE_CHECKING:
     from omnicli.campaigns.run import RunReport
 
 
+#: reason or guard → as people read it.
+REASON_WORDS = {
+    "unreachable": ("unreachable", "injoignables"), "condition": ("condition false", "condition fausse"), "capped": ("capped", "plafond"),
+    "expired": ("expired", "trop tard"), "budget": ("budget", "budget"), "no_date": ("no date", "sans date"),
+    "no_words": ("no words", "sans texte"), "barred_by_law": ("barred by law", "interdit par la loi"),
+    "complaint_open": ("open complaint", "réclamation ouverte"), "duplicate": ("duplicate", "doublon"), "ended": ("pass ended", "parcours fini"),
+    "stopped": ("stopped", "arrêtés"), "render_failed": ("could not be rendered", "rendu impossible"), "refused": ("refused", "refusés"),
+    "exhausted": ("attempts used up", "essais épuisés"), "stale": ("stale facts", "faits périmés"), "dropped": ("dropped", "abandonnés"),
+    "quiet_hours": ("quiet hours", "heures calmes"), "cap": ("cap", "plafond"), "min_gap": ("too close", "trop rapprochés"),
+    "pack": ("law", "loi"), "approval": ("approval", "accord"), "paused": ("paused", "suspendue"), "hold": ("on hold", "retenue"),
+    "rate": ("rate", "débit"), "breaker": ("provider down", "prestataire en panne"),
+}  # fmt: skip
+
+
 def reason_word(reason: str) -> str:
     """A reason of the closed list, or a guard, as people read it."""
-    words = {
-        "unreachable": ("unreachable", "injoignables"), "condition": ("condition false", "condition fausse"), "capped": ("capped", "plafond"),
-        "expired": ("expired", "trop tard"), "budget": ("budget", "budget"), "no_date": ("no date", "sans date"),
-        "no_words": ("no words", "sans texte"), "barred_by_law": ("barred by law", "interdit par la loi"),
-        "complaint_open": ("open complaint", "réclamation ouverte"), "duplicate": ("duplicate", "doublon"), "ended": ("pass ended", "parcours fini"),
-        "stopped": ("stopped", "arrêtés"), "render_failed": ("could not be rendered", "rendu impossible"), "refused": ("refused", "refusés"),
-        "exhausted": ("attempts used up", "essais épuisés"), "stale": ("stale facts", "faits périmés"), "dropped": ("dropped", "abandonnés"),
-        "quiet_hours": ("quiet hours", "heures calmes"), "cap": ("cap", "plafond"), "min_gap": ("too close", "trop rapprochés"),
-        "pack": ("law", "loi"), "approval": ("approval", "accord"), "paused": ("paused", "suspendue"), "hold": ("on hold", "retenue"),
-        "rate": ("rate", "débit"), "breaker": ("provider down", "prestataire en panne"),
-    }  # fmt: skip
-    return t(*words[reason]) if reason in words else reason
+    return t(*REASON_WORDS[reason]) if reason in REASON_WORDS else reason
 
 
 def reasons(counts: Counter[str]) -> str:

@@ -33,7 +33,7 @@ def show_full(report: Report, console: Console) -> None:
         head.append(severity_word(finding.severity), style=STYLE[finding.severity])
         head.append(f" {finding.code}", style="bold").append(f" {finding.name}", style="dim")
         console.print(head)
-        console.print(Padding(Text(printable(finding.message)), (0, 0, 0, 4)))
+        console.print(Padding(Text(printable(finding.message)), (0, 0, 0, 4), expand=False))
         line = _source_line(report, finding)
         if line is not None:
             number = str(finding.place.line)

@@ -72,6 +72,8 @@ KEYS: dict[str, tuple[str, str]] = {
     "segment": ("A named condition over contacts and their events.", "Une condition nommée sur les contacts et leurs événements."),
     "purpose": ("marketing, service or transactional: which guards apply.", "marketing, service ou transactional : quels garde-fous valent."),
     "again": ("Whether somebody may enter again: never, always, after 180 days.", "Si l'on peut entrer à nouveau : never, always, after 180 days."),
+    "channels": ("In omni.yaml: what carries the messages, each with its provider and price, such as `whatsapp: {provider: twilio, price: 0.08 EUR}`. They are email sms whatsapp messenger voice push letter qr task (and webhook).", "Dans omni.yaml : ce qui porte les messages, chacun avec son prestataire et son prix, tel que `whatsapp: {provider: twilio, price: 0.08 EUR}`. Ce sont email sms whatsapp messenger voice push letter qr task (et webhook)."),
+    "no_consent": ("This person has not said yes to marketing on this channel: `omni contact consent ID show`. Consents come by the import (`consent.email` in its map) or `omni contact consent`.", "Cette personne n'a pas dit oui au marketing sur ce canal : `omni contact consent ID show`. Les accords viennent par l'import (`consent.email` dans sa table) ou par `omni contact consent`."),
     "holidays": ("Public holidays of the contact's country, as a quiet window.", "Jours fériés du pays du contact, comme fenêtre calme."),
 }  # fmt: skip
 

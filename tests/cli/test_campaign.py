@@ -99,7 +99,9 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shop:
     found = Shop(tmp_path, capsys)
-    said = found("contact", "import", str(tmp_path / "people.csv"), "--map", str(tmp_path / "map.yaml"), "--as-of", "2027-01-04 09:00")
+    said = found(
+        "contact", "import", str(tmp_path / "people.csv"), "--map", str(tmp_path / "map.yaml"), "--as-of", "2027-01-04 09:00"
+    )
     assert said.code == 0, said
     return found
 
@@ -124,6 +126,29 @@ def test_the_first_day_from_list_to_outbox(shop: Shop) -> None:
     assert "Sent 3 for 0.05 EUR" in said.out
     again = shop("campaign", "run", "bienvenue", "--as-of", "2027-01-05 10:00", "--json").result
     assert (again["sent"], again["skipped"]) == (0, {})
+
+
+def test_when_nothing_is_due_the_reason_and_a_remedy_are_said(shop: Shop) -> None:
+    never = "bienvenue is entered by signup, which nobody has had yet:  omni response add ID signup"
+    assert never in shop("campaign", "start", "bienvenue", "--as-of", "2027-01-04 11:00").out
+    plan = shop("campaign", "plan", "bienvenue", "--as-of", "2027-01-04 11:05").out
+    assert never in plan
+    assert "Do it:" not in plan
+    assert "Nothing was due.\n " + never in shop("campaign", "run", "bienvenue", "--as-of", "2027-01-04 11:05").out
+
+    added = shop("response", "add", "1", "signup", "--at", "2027-01-03 10:00", "--as-of", "2027-01-04 11:10").out
+    assert "omni campaign run bienvenue" in added
+    early = "1 people had that event before the start:  omni campaign start bienvenue --since"
+    assert early in shop("campaign", "plan", "bienvenue").out
+    why = shop("contact", "why", "1", "--campaign", "bienvenue")
+    assert "signup at 2027-01-03 10:00: before the campaign was started (2027-01-04 11:00)" in why.out
+    assert "The sandbox's clock stands at 2027-01-04 11:10." in why.err
+    again = shop("campaign", "start", "bienvenue", "--since", "2027-01-01").out
+    assert "is already running: events since 2027-01-01 let people in." in again
+    assert "had that event" not in shop("campaign", "plan", "bienvenue").out
+
+    shop("campaign", "pause", "bienvenue")
+    assert "bienvenue is paused:  omni campaign resume bienvenue" in shop("campaign", "run", "bienvenue").out
 
 
 def test_what_is_printed_into_a_pipe_has_no_escape_codes_and_no_trailing_spaces(shop: Shop) -> None:
