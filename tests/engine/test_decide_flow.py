@@ -270,6 +270,31 @@ def test_unsubscribing_from_the_last_channel_that_was_left_ends_marketing() -> N
     assert answer(house, came("j0", "2027-01-20 10:00", reach=never)).kind == "stay"
 
 
+def test_leaving_the_topic_on_the_last_channel_that_was_left_ends_its_campaigns_only() -> None:
+    on, left = ChannelReach(True, True), ChannelReach(True, True, left=(("soldes", None),))
+    gone = ChannelReach(True, True, bar="stop")
+
+    def after_leaving(extra: str, **reach: ChannelReach) -> str:
+        return line(answer(a_house(GOING, extra=extra), came("j0", "2027-01-20 10:00", reach=reach)))
+
+    assert after_leaving("topic: soldes", email=left) == "ended unsubscribed"
+    assert after_leaving("topic: soldes", email=left, sms=left) == "ended unsubscribed"
+    assert after_leaving("topic: soldes", email=left, sms=gone) == "ended unsubscribed"
+    stays = after_leaving("", email=on)
+    assert after_leaving("topic: soldes", email=left, sms=on) == stays
+    assert after_leaving("topic: nouveautes", email=left) == stays
+    assert after_leaving("", email=left) == stays
+    assert after_leaving("topic: soldes\npurpose: service", email=left) == stays
+
+
+def test_a_topic_that_was_left_makes_its_channel_unreachable_and_the_next_is_taken() -> None:
+    house = a_house("- {send: offre, id: j0, by: email, else: sms}", extra="topic: soldes")
+    left = ChannelReach(True, True, left=(("soldes", None),))
+    taken = answer(house, a_standing(reach={"email": left, "sms": ChannelReach(True, True)}))
+    assert line(taken).startswith("j0 sms planned")
+    assert {"email": "suppressed"}.items() <= dict(pair for why in taken.why for pair in why.values.items()).items()
+
+
 def test_a_spam_complaint_and_an_erasure_end_the_pass() -> None:
     house = a_house(GOING)
     spam = {"email": ChannelReach(True, True, bar="complained"), "sms": ChannelReach(True, True)}

@@ -207,6 +207,25 @@ def test_an_opt_out_stops_marketing_and_a_bad_address_stops_all(
     assert guard.reachable({"sms": reach}, "sms", "service", NOW) == transactional
 
 
+@pytest.mark.parametrize(
+    ("purpose", "topic", "reason"),
+    [
+        ("marketing", "soldes", "suppressed"),
+        ("marketing", "atelier", None),
+        ("marketing", "nouveautes", None),  # its end has come
+        ("marketing", None, None),  # a campaign without a topic is left as a whole channel
+        ("service", "soldes", None),
+        ("transactional", "soldes", None),
+    ],
+)
+@pytest.mark.guards("suppression")
+def test_who_left_a_topic_gets_the_others_and_what_is_no_marketing(purpose: str, topic: str | None, reason: str | None) -> None:
+    here = ChannelReach(True, True, left=(("nouveautes", NOW), ("soldes", None)))
+    reach = {"email": here, "sms": ChannelReach(True, True)}
+    assert guard.reachable(reach, "email", purpose, NOW, topic) == reason
+    assert guard.reachable(reach, "sms", purpose, NOW, topic) is None
+
+
 def test_a_letter_needs_no_consent_but_no_objection_and_a_card_nothing() -> None:
     assert guard.reachable({"letter": ChannelReach(address=True)}, "letter", "marketing", NOW) is None
     assert guard.reachable({"letter": ChannelReach(address=True, granted=False)}, "letter", "marketing", NOW) == "no_consent"

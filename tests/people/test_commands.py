@@ -106,6 +106,25 @@ def test_yes_no_and_never_again_by_hand(shop, capsys):
     assert said(capsys, shop, "segment", "count", "reachable.email")["result"]["count"] == 0
 
 
+def test_topics_are_left_by_hand_and_shown_with_the_contact(shop, capsys):
+    (shop / "omni.yaml").write_text(PROJECT + "topics: {soldes: Les soldes, nouveautes: Nouveautés}\n", encoding="utf-8")
+    said(capsys, shop, "contact", "import", str(shop / "clients.csv"))
+    said(capsys, shop, "response", "add", "7", "unsubscribed", "--topic", "soldes", "--channel", "email")
+    hit = said(capsys, shop, "contact", "suppress", "lea.martin@example.com", "--topic", "nouveautes", "--until", "2030-01-01")[
+        "result"
+    ]
+    assert (hit["topic"], hit["channels"]) == ("nouveautes", [{"channel": "email", "contacts": 1}])
+    shown = said(capsys, shop, "contact", "show", "7")["result"]
+    assert (shown["left"], shown["channels"]["email"]) == ({"email": ["nouveautes", "soldes"]}, "yes")
+    assert "left: nouveautes, soldes" in printed(capsys, shop, "contact", "show", "7").out
+    error = said(capsys, shop, "response", "add", "7", "unsubscribed", "--topic", "solde", exit=2)["error"]
+    assert "soldes" in json.dumps(error)
+    assert said(capsys, shop, "contact", "suppress", "a@example.com", "--topic", "x", exit=2)["error"]["code"] == "no-topic"
+    said(capsys, shop, "response", "add", "7", "clicked", "--topic", "soldes", exit=2)
+    said(capsys, shop, "response", "add", "7", "unsubscribed", "--topic", "everything")
+    assert said(capsys, shop, "contact", "show", "7")["result"]["channels"]["email"] == "barred: unsubscribed"
+
+
 def test_a_segment_explains_itself(shop, capsys):
     said(capsys, shop, "contact", "import", str(shop / "clients.csv"))
     found = said(capsys, shop, "segment", "explain", "city = nimes and not consent.email", "--sql")["result"]

@@ -11,7 +11,7 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
-from shop import NOW, SHARED, a_file, a_map, a_shop, brought, rows
+from shop import NOW, PROJECT, SHARED, a_file, a_map, a_shop, brought, rows
 
 from omnicli.errors import OmniError
 from omnicli.people import consent as deeds
@@ -127,6 +127,19 @@ def test_no_import_lifts_a_bar_and_a_bar_waits_for_who_comes_later(tmp_path):
         on_conflict="replace",
     )
     assert "asked by phone" in str(rows(store, "SELECT reach FROM contact"))
+
+
+def test_a_topic_that_was_left_outlives_every_import_and_meets_newcomers(tmp_path):
+    store, loaded = a_shop(tmp_path, PROJECT + "topics: {soldes: Les soldes}\n")
+    line = "7,Léa,lea@example.com,,FR,1,yes,2027-01-02\n"
+    deeds.suppress_address(store, loaded, "lea@example.com", now=NOW, topic="soldes")
+    left = '{"email":[1,1,null,null,null,null,{"soldes":null}]}'
+    brought(store, loaded, a_file(tmp_path, HEAD + line, "a.csv"), MAP)
+    assert rows(store, "SELECT reach FROM contact") == [(left,)]
+    brought(store, loaded, a_file(tmp_path, HEAD + line + line.replace("7,Léa", "8,Ana"), "b.csv"), MAP, on_conflict="replace")
+    assert rows(store, "SELECT reach FROM contact") == [(left,), (left,)]
+    brought(store, loaded, a_file(tmp_path, HEAD + line.replace("lea@", "autre@"), "c.csv"), MAP, on_conflict="replace")
+    assert rows(store, "SELECT reach FROM contact WHERE source_id = '7'") == [('{"email":[1,1,null,null,null,null]}',)]
 
 
 def test_who_was_erased_is_not_brought_back(tmp_path):

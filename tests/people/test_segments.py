@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from shop import NOW, a_file, a_shop, brought, rows
+from shop import NOW, PROJECT, a_file, a_shop, brought, rows
 
 from omnicli.errors import OmniError
 from omnicli.people import consent as deeds
@@ -71,6 +71,15 @@ def test_a_bar_hits_everybody_with_the_address_and_ends_when_told(shop):
     assert segments.count(store, loaded, "reachable.email", now=NOW)[0] == 4
     assert segments.count(store, loaded, "suppressed.email", now=NOW)[0] == 1
     assert segments.count(store, loaded, "suppressed.email", now=until + timedelta(days=1))[0] == 0
+
+
+def test_conditions_speak_of_bars_on_the_whole_channel_and_not_of_topics(tmp_path):
+    store, loaded = a_shop(tmp_path, PROJECT + "topics: {soldes: Les soldes}\n")
+    brought(store, loaded, a_file(tmp_path, "id,email,email_consent\n1,a1@example.com,yes\n"))
+    assert deeds.suppress_address(store, loaded, "a1@example.com", now=NOW, topic="soldes") == [("email", 1)]
+    assert [segments.count(store, loaded, text, now=NOW)[0] for text in ("suppressed.email", "reachable.email")] == [0, 1]
+    assert deeds.suppress_address(store, loaded, "a1@example.com", now=NOW, topic="everything") == [("email", 1)]
+    assert [segments.count(store, loaded, text, now=NOW)[0] for text in ("suppressed.email", "reachable.email")] == [1, 0]
 
 
 @pytest.mark.parametrize(("text", "hint"), [("12", "--channel"), ("nonsense", "--channel")])

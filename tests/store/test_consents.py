@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import pytest
 from shelves import MS, NOW, a_contact, a_project, a_store
 
+from omnicli import clock
 from omnicli.errors import OmniError
 from omnicli.model.contact import read_reach
 from omnicli.model.response import Response
@@ -52,6 +54,41 @@ def test_a_bar_hits_everybody_with_the_address_and_never_gets_weaker(store):
         consents.suppress(connection, [Bar("email", b"m", "complained", NOW)], now=NOW)
         consents.suppress(connection, [Bar("email", b"m", "unsubscribed", NOW)], now=NOW)
     assert reach(store, 2)["email"].bar == "complained"
+
+
+def test_the_same_bars_in_any_order_leave_the_same(store):
+    day = timedelta(days=1)
+    bars = [
+        Bar("email", b"m", "unsubscribed", NOW),
+        Bar("email", b"m", "unsubscribed", NOW - day),
+        Bar("email", b"m", "unsubscribed", NOW - 2 * day, scope="topic:soldes"),
+        Bar("email", b"m", "asked", NOW - 3 * day, scope="topic:soldes", until=NOW + day),
+    ]
+    first, second = (clock.to_ms(NOW - n * day) for n in (1, 2))
+    for order in itertools.permutations(range(4)):
+        with store.write() as connection:
+            connection.exec_driver_sql("DELETE FROM suppression")
+            for n in (*order, *order):
+                consents.suppress(connection, [bars[n]], now=NOW)
+            kept = connection.exec_driver_sql("SELECT scope, reason, at, until FROM suppression ORDER BY 1").all()
+        assert kept == [("marketing", "unsubscribed", first, None), ("topic:soldes", "unsubscribed", second, None)]
+        assert (reach(store)["email"].bar, reach(store, 2)["email"].left) == ("unsubscribed", (("soldes", None),))
+
+
+def test_a_topic_is_left_by_everybody_with_the_address_beside_what_else_stands(store):
+    until = NOW + timedelta(days=30)
+    with store.write() as connection:
+        for topic, end in (("soldes", None), ("nouveautes", until)):
+            assert consents.suppress(connection, [Bar("email", b"m", "unsubscribed", NOW, f"topic:{topic}", end)], now=NOW) == {
+                1,
+                2,
+            }
+        assert consents.stale(connection, [1, 2], now=NOW) == []
+    here = reach(store, 2)["email"]
+    assert (here.left, here.bar, here.bad) == ((("nouveautes", until), ("soldes", None)), None, None)
+    with store.write() as connection:
+        consents.refold_reach(connection, [2], now=until)
+    assert reach(store, 2)["email"].left == (("soldes", None),)
 
 
 def test_start_undoes_stop_and_nothing_else(store):
