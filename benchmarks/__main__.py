@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import platform
 import sqlite3
 import sys
@@ -26,7 +27,12 @@ def main() -> int:
     bench = importlib.import_module(f"benchmarks.{MODULES.get(asked.name, asked.name)}")
     result: dict[str, Any] = bench.measure(asked.contacts)
     if asked.json:
-        machine = {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version, "machine": platform.machine()}
+        machine = {
+            "python": platform.python_version(),
+            "sqlite": sqlite3.sqlite_version,
+            "machine": platform.machine(),
+            "load": round(os.getloadavg()[0], 1),
+        }
         print(json.dumps({"format_version": "1.0", "benchmark": asked.name, "machine": machine, "result": result}, indent=2))
     else:
         for key, value in result.items():

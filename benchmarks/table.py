@@ -43,11 +43,21 @@ def rows(found: list[dict[str, Any]]) -> list[tuple[str, ...]]:
         elif name == "tick":
             table.append(_row("tick, due", r, f"{r['us_a_pass']} µs a pass", f"{r['floor_us']} µs", 4))
             met = "yes" if r["empty_ms"] <= 5 else "no"
-            grown = f"{r['empty_growth']} × of the small one"
+            grown = f"{r['empty_growth']} × that of {_small(r)} contacts"
             table.append(("tick, nothing due", _count(r), f"{r['empty_ms']} ms", "–", grown, "–", "flat, ≤ 5 ms", met, _peak(r)))
         else:
             table.append(_row(name, r, f"{r['us_a_touch']} µs a touch", f"{r['floor_us']} µs", 0.75 if name == "e2e" else 0.4))
             if name == "e2e":
+                part = {**r, "ratio": round(r["dispatch_s"] / r["floor_s"], 3), "cpu_ratio": "–"}
+                table.append(
+                    _row(
+                        "e2e, of which dispatch",
+                        part,
+                        f"{r['dispatch_s'] / r['accepted'] * 1e6:.1f} µs a touch",
+                        f"{r['floor_us']} µs",
+                        0.4,
+                    )
+                )
                 size = r["bytes_a_touch"]
                 table.append(
                     (
@@ -89,6 +99,16 @@ def _startup(r: dict[str, Any]) -> list[tuple[str, ...]]:
     return table
 
 
+def _more(r: dict[str, Any], key: str) -> str:
+    """Processor milliseconds over bare Python."""
+    ours = r.get(key.replace("_ms", "_cpu_ms"))
+    return "–" if ours is None else str(round(ours - r["floor_cpu_ms"], 1))
+
+
+def _small(r: dict[str, Any]) -> str:
+    return next((key.removeprefix("empty_ms_at_") for key in r if key.startswith("empty_ms_at_")), "?")
+
+
 def _row(name: str, r: dict[str, Any], omni: str, floor: str, most: float) -> tuple[str, ...]:
     met = "yes" if r["ratio"] <= most else "no"
     return name, _count(r), omni, floor, str(r["ratio"]), str(r.get("cpu_ratio", "–")), f"≤ {most}", met, _peak(r)
@@ -109,7 +129,9 @@ def machine(found: list[dict[str, Any]]) -> str:
         (line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown processor"
     )
     memory = next((int(line.split()[1]) // 1_048_576 for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
-    return f"{os.cpu_count()} cores ({model}), {memory} GB, Python {about.get('python')}, SQLite {about.get('sqlite')}, {about.get('machine')}."
+    loads = [one["machine"]["load"] for one in found if "load" in one["machine"]]
+    busy = f" Load average while measuring: {min(loads)} to {max(loads)}." if loads else ""
+    return f"{os.cpu_count()} cores ({model}), {memory} GB, Python {about.get('python')}, SQLite {about.get('sqlite')}, {about.get('machine')}.{busy}"
 
 
 def _lines(path: str) -> list[str]:
