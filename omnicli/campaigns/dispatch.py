@@ -209,7 +209,13 @@ class _Round:
         self.mark: object = None
         self.renewed = clock.monotonic()
 
-    def deliver(self, campaigns: Collection[str] | None, only: Mapping[str, str] | None, most: int | None, progress: Callable[[int], None] | None) -> None:
+    def deliver(
+        self,
+        campaigns: Collection[str] | None,
+        only: Mapping[str, str] | None,
+        most: int | None,
+        progress: Callable[[int], None] | None,
+    ) -> None:
         """Until nothing is due, or `most` have left. What was begun is finished, whatever ends the round."""
         channels = _channels(only)
         with self.store.read() as connection:
@@ -222,7 +228,13 @@ class _Round:
         finally:
             self._leave()
 
-    def _step(self, campaigns: Collection[str] | None, channels: Collection[str] | None, most: int | None, progress: Callable[[int], None] | None) -> None:
+    def _step(
+        self,
+        campaigns: Collection[str] | None,
+        channels: Collection[str] | None,
+        most: int | None,
+        progress: Callable[[int], None] | None,
+    ) -> None:
         if self.sent is not None and not self.sent.line.repeatable:
             self._record_alone()
         if self.groups:
@@ -237,10 +249,20 @@ class _Round:
             results = self._record(connection, before, mark) if before is not None else []
             self._drop(connection)
             if self.groups:
-                begun = self._intend(connection, *self.groups.popleft(), same=same and not any(o.bad_address for o in (before.outcomes if before else ())))
+                begun = self._intend(
+                    connection,
+                    *self.groups.popleft(),
+                    same=same and not any(o.bad_address for o in (before.outcomes if before else ())),
+                )
             if self.more and len(self.groups) == 0:
                 gone = sum(1 for r in results if r.outcome in ("accepted", "unknown"))
-                claimed = self._claim(connection, campaigns, channels, self._room(most, done + gone + (len(begun[2]) if begun else 0)), begun=begun is not None)
+                claimed = self._claim(
+                    connection,
+                    campaigns,
+                    channels,
+                    self._room(most, done + gone + (len(begun[2]) if begun else 0)),
+                    begun=begun is not None,
+                )
             self._renew(connection)
             self.mark = outbox.mark(connection)
         if before is not None:
@@ -260,7 +282,12 @@ class _Round:
 
     def _heed_hold(self, connection: sa.Connection) -> None:
         if (why := outbox.hold_of(connection)) is not None:
-            raise OmniError(t("the store is on hold: {why}", "le magasin est suspendu : {why}", why=why), hint="omni db recover", code="hold", exit=Exit.REFUSED)
+            raise OmniError(
+                t("the store is on hold: {why}", "le magasin est suspendu : {why}", why=why),
+                hint="omni db recover",
+                code="hold",
+                exit=Exit.REFUSED,
+            )
 
     def _leave(self) -> None:
         """Nothing of ours stays claimed, and no outcome stays unwritten."""
@@ -274,13 +301,23 @@ class _Round:
                 outbox.put_back(connection, [(touch.id, touch.due_at, None) for touch in left])
 
     # --- T1 ---------------------------------------------------------------------------------------------------------
-    def _due(self, connection: sa.Connection, campaigns: Collection[str] | None, channels: Collection[str] | None, limit: int) -> list[tuple[int, int, int, bytes]]:
+    def _due(
+        self, connection: sa.Connection, campaigns: Collection[str] | None, channels: Collection[str] | None, limit: int
+    ) -> list[tuple[int, int, int, bytes]]:
         versions = outbox.versions_of(connection, campaigns, running=True)
         if not versions or limit <= 0:
             return []
         return outbox.due(connection, now=self.now_ms, versions=versions, channels=channels, limit=limit, after=self.cursor)
 
-    def _claim(self, connection: sa.Connection, campaigns: Collection[str] | None, channels: Collection[str] | None, limit: int, *, begun: bool) -> list[Claimed]:
+    def _claim(
+        self,
+        connection: sa.Connection,
+        campaigns: Collection[str] | None,
+        channels: Collection[str] | None,
+        limit: int,
+        *,
+        begun: bool,
+    ) -> list[Claimed]:
         found = self._due(connection, campaigns, channels, limit)
         if not found:
             self.more = limit <= 0 and begun  # outcomes to come may leave room for others
@@ -318,7 +355,9 @@ class _Round:
             self.renewed = clock.monotonic()
 
     # --- T2, the calls, T3 ------------------------------------------------------------------------------------------
-    def _intend(self, connection: sa.Connection, line: Line, group: list[Prepared], *, same: bool) -> tuple[Line, int, list[Prepared]] | None:
+    def _intend(
+        self, connection: sa.Connection, line: Line, group: list[Prepared], *, same: bool
+    ) -> tuple[Line, int, list[Prepared]] | None:
         """T2: the gate over the whole group, and the intents of those that pass."""
         if line.halted:
             outbox.put_back(connection, [(p.touch.id, p.touch.due_at, "breaker") for p in group])
@@ -365,7 +404,14 @@ class _Round:
         faults.point("F07")
         outcomes = self._call(line, passed, at)
         if line.halted:
-            self.report.problem(t("{name}: stopped sending ({why})", "{name} : envoi interrompu ({why})", name=line.provider.name, why=line.halted))
+            self.report.problem(
+                t(
+                    "{name}: stopped sending ({why})",
+                    "{name} : envoi interrompu ({why})",
+                    name=line.provider.name,
+                    why=line.halted,
+                )
+            )
         self.sent = _Sent(line, handover, passed, outcomes, self.mark)
         faults.point("F10")
 
@@ -395,7 +441,9 @@ class _Round:
             return line.provider.send(handed, now=self.now)
         except Exception as defect:  # a provider that raises has a defect; what it did before is not known
             self.report.problem(f"{line.provider.name}: {type(defect).__name__}: {defect}")
-            return [Outcome("not_sent" if line.repeatable else "unknown", code="defect", detail=type(defect).__name__)] * len(handed)
+            return [Outcome("not_sent" if line.repeatable else "unknown", code="defect", detail=type(defect).__name__)] * len(
+                handed
+            )
 
     def _record_alone(self) -> None:
         """T3 in a transaction of its own."""
@@ -413,8 +461,12 @@ class _Round:
         results = [self._result(connection, sent.line, p, outcome) for p, outcome in zip(sent.passed, sent.outcomes, strict=True)]
         sure = mark is not None and mark == sent.mark
         settled = outbox.record(connection, results, handover=sent.handover, worker=self.worker, now=self.now_ms, sure=sure)
-        outbox.open_tasks(connection, [p.touch for p, r in zip(sent.passed, results, strict=True) if p.is_work and r.outcome == "accepted"])
-        recover.bad_addresses(connection, [p.touch for p, o in zip(sent.passed, sent.outcomes, strict=True) if o.bad_address], now=self.now)
+        outbox.open_tasks(
+            connection, [p.touch for p, r in zip(sent.passed, results, strict=True) if p.is_work and r.outcome == "accepted"]
+        )
+        recover.bad_addresses(
+            connection, [p.touch for p, o in zip(sent.passed, sent.outcomes, strict=True) if o.bad_address], now=self.now
+        )
         woken = {r.touch.id for r in results if r.told is not None and r.outcome == "accepted"}  # with what they were told
         turns.settle(connection, [one for one in settled if one[0] not in woken])
         return results

@@ -89,7 +89,11 @@ class Gate:
 
     def read(self, touches: Sequence[Claimed]) -> None:
         """Bring everything that will be asked about these touches, set-based."""
-        self.guarded = {t.id: t for t in touches} if self.same else outbox.guards(self.connection, [t.id for t in touches], worker=self.worker)
+        self.guarded = (
+            {t.id: t for t in touches}
+            if self.same
+            else outbox.guards(self.connection, [t.id for t in touches], worker=self.worker)
+        )
         self.standings = outbox.standings(self.connection)
         self.plain = {
             version: self.standings[version][0] == "running" and self.late_after is None and self.houses[version].guarding.budget is None
@@ -107,8 +111,14 @@ class Gate:
             if at > floor:
                 recent.add(contact)
         self.bodies = outbox.bodies(self.connection, recent, since=floor)
-        doubtful = [t for t in touches if not (self.same and t.created_at == self.ms and t.woken_at is None and t.changed_at < t.created_at)]
-        self.left = _left(self.connection, doubtful, self.houses, self.now, self.asked) if guards.on("exit_rules") else frozenset()
+        doubtful = [
+            t
+            for t in touches
+            if not (self.same and t.created_at == self.ms and t.woken_at is None and t.changed_at < t.created_at)
+        ]
+        self.left = (
+            _left(self.connection, doubtful, self.houses, self.now, self.asked) if guards.on("exit_rules") else frozenset()
+        )
 
     # --- one touch --------------------------------------------------------------------------------------------------
     def judge(self, touch: Claimed, *, cost: int, address_hash: bytes, body_hash: bytes) -> Verdict:
@@ -163,7 +173,11 @@ class Gate:
         return None
 
     def _pass(self, touch: Claimed, facts: Guarded | Claimed) -> Verdict | None:
-        if facts.enrollment_state != "open" or (facts.waits_for != touch.id and facts.waits_for is not None) or touch.enrollment_id in self.left:
+        if (
+            facts.enrollment_state != "open"
+            or (facts.waits_for != touch.id and facts.waits_for is not None)
+            or touch.enrollment_id in self.left
+        ):
             return Verdict("skip", "ended")
         return None
 
@@ -179,7 +193,9 @@ class Gate:
             return Verdict("skip", "unreachable")
         until = facts.complaint_until
         if until is not None and touch.purpose == "marketing" and until > self.ms and guards.on("complaint_open"):
-            return self._wait(touch, "complaint_open", min(clock.from_ms(min(until, touch.expires_at)), self.now + ASK_AGAIN), "complaint_open")
+            return self._wait(
+                touch, "complaint_open", min(clock.from_ms(min(until, touch.expires_at)), self.now + ASK_AGAIN), "complaint_open"
+            )
         return None
 
     def _hours(self, touch: Claimed, house: House) -> Verdict | None:

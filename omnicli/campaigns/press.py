@@ -93,7 +93,9 @@ class Press:
 
     @cached_property
     def needs_event(self) -> bool:
-        return any(f.from_ and f.from_.startswith("event.") for m in self.house.campaign.messages.values() for f in m.facts.values())
+        return any(
+            f.from_ and f.from_.startswith("event.") for m in self.house.campaign.messages.values() for f in m.facts.values()
+        )
 
     def zone(self, touch: Claimed) -> str:
         """The name of the contact's working zone."""
@@ -124,7 +126,9 @@ class Press:
         message = self.house.campaign.messages[touch.message]
         told: Mapping[str, Any] = json.loads(touch.told) if touch.told else {}
         event = self.presses.events.get(touch.entered_event or 0)
-        anchors = {f"{m}.{name}": value for m, facts in told.items() for name, (kind, value) in facts.items() if kind == "date" and value}
+        anchors = {
+            f"{m}.{name}": value for m, facts in told.items() for name, (kind, value) in facts.items() if kind == "date" and value
+        }
         resolved = resolve_facts(
             message, persona=touch.persona, language=touch.language, entered_at=clock.from_ms(touch.entered_at), zone=self.zone(touch),
             attributes=contact, event=event.payload if event else {}, told=told.get(touch.message), places=self.project.places,
@@ -154,7 +158,12 @@ class Press:
         )  # fmt: skip
 
     def _extra(self, touch: Claimed, declared: Any) -> dict[str, str]:
-        extra = {"persona": touch.persona or "", "team": touch.team or "", "place": touch.place or "", "kind": touch.task_kind or ""}
+        extra = {
+            "persona": touch.persona or "",
+            "team": touch.team or "",
+            "place": touch.place or "",
+            "kind": touch.task_kind or "",
+        }
         if touch.task_due is not None:
             extra["due"] = clock.iso(clock.from_ms(touch.task_due))
         if touch.channel == "webhook":
@@ -265,7 +274,11 @@ class Presses:
         wanted: Mapping[str, str] = getattr(node.step, "with_", {}) if node else {}
         contact, told = self.contact(touch), json.loads(touch.told) if touch.told else {}
         values = {key: _value_of(name, contact, told) for key, name in wanted.items()}
-        body = json.dumps({"campaign": press.house.name, "step": touch.step, "contact": touch.source_id, **values}, ensure_ascii=False, default=str)
+        body = json.dumps(
+            {"campaign": press.house.name, "step": touch.step, "contact": touch.source_id, **values},
+            ensure_ascii=False,
+            default=str,
+        )
         skeleton = self._calls.setdefault("webhook", _CallSkeleton())
         rendered = Rendered("webhook", {"body": body}, skeleton.hash, (body,))
         return Prepared(
@@ -313,9 +326,13 @@ class _Said:
     @classmethod
     def of(cls, skeleton: Any) -> _Said:
         tokens = frozenset(skeleton.tokens)
-        text = json.dumps({name: list(pieces) for name, pieces in sorted(skeleton.parts.items())}).encode("utf-8", "surrogatepass")
+        text = json.dumps({name: list(pieces) for name, pieces in sorted(skeleton.parts.items())}).encode(
+            "utf-8", "surrogatepass"
+        )
         chosen = [n for n in range(skeleton.size) if n not in tokens]
-        words: Callable[[Sequence[str]], Sequence[str]] = itemgetter(*chosen) if len(chosen) > 1 else lambda values: [values[n] for n in chosen]
+        words: Callable[[Sequence[str]], Sequence[str]] = (
+            itemgetter(*chosen) if len(chosen) > 1 else lambda values: [values[n] for n in chosen]
+        )
         return cls(hashlib.sha256(text).hexdigest(), words, skeleton.pack)
 
     def hash(self, values: Sequence[str]) -> bytes:
@@ -356,7 +373,13 @@ _instant = lru_cache(maxsize=65536)(clock.from_ms)
 def _words(touch: Claimed, contact: Mapping[str, Any], phone: str | None) -> dict[str, str]:
     """What templates of work and print see as `touch.*`; what there is not is left out."""
     address = {"voice": "phone", "letter": "address"}.get(touch.channel)
-    words = {"phone": phone, "contact": _name_of(contact) or touch.source_id, "team": touch.team, "kind": touch.task_kind, "place": touch.place}
+    words = {
+        "phone": phone,
+        "contact": _name_of(contact) or touch.source_id,
+        "team": touch.team,
+        "kind": touch.task_kind,
+        "place": touch.place,
+    }
     if address is not None:
         words[address] = touch.address
     if touch.task_due is not None:

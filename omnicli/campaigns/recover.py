@@ -141,14 +141,20 @@ def merge_told(told: str | None, message: str, facts: str | None) -> str | None:
     if not told or told == "{}":
         return f"{{{json.dumps(message)}:{facts}}}"
     before = json.loads(told)
-    return None if message in before else json.dumps({**before, message: json.loads(facts)}, ensure_ascii=False, separators=(",", ":"))
+    return (
+        None
+        if message in before
+        else json.dumps({**before, message: json.loads(facts)}, ensure_ascii=False, separators=(",", ":"))
+    )
 
 
 def resolve(store: Store, touch: str, how: str, *, because: str, who: str, now: datetime) -> Doubt:
     """A person settles an unknown or parked touch, named by its key or a unique beginning: `accepted`, `not-sent`,
     `resend` (a second copy is possible) or `drop`. Who and why are kept as evidence."""
     if how not in HOWS:
-        raise OmniError(t("'{how}' is none of {hows}", "« {how} » n'est pas dans {hows}", how=how, hows=", ".join(HOWS)), code="usage")
+        raise OmniError(
+            t("'{how}' is none of {hows}", "« {how} » n'est pas dans {hows}", how=how, hows=", ".join(HOWS)), code="usage"
+        )
     with store.write() as connection:
         found = [d for d in outbox.doubts(connection) if d.key.hex().startswith(touch.lower())]
         if len(found) != 1:

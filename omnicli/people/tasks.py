@@ -59,7 +59,10 @@ def done(
                         hint=", ".join(OUTCOMES), code="usage")  # fmt: skip
     found = one(store, project, task)
     if found.state == "done":
-        raise OmniError(t("task {id} is done already: {outcome}", "la tâche {id} est déjà faite : {outcome}", id=task, outcome=found.outcome), code="done")
+        raise OmniError(
+            t("task {id} is done already: {outcome}", "la tâche {id} est déjà faite : {outcome}", id=task, outcome=found.outcome),
+            code="done",
+        )
     declared = project.channels.get(found.channel)
     most = int(declared.attempts or 3) if declared else 3
     with store.write() as connection:
@@ -75,7 +78,9 @@ def done(
 
 def response_of(task: Work, outcome: str, note: str | None, next_at: datetime | None, now: datetime) -> Response:
     """The outcome as what came back: it wakes the pass that waits."""
-    payload = {key: value for key, value in (("text", note), ("next", clock.iso(next_at) if next_at else None), ("via", "task")) if value}
+    payload = {
+        key: value for key, value in (("text", note), ("next", clock.iso(next_at) if next_at else None), ("via", "task")) if value
+    }
     return Response(
         f"task:{task.touch}", task.contact, outcome, now, source="task", channel=task.channel, campaign=task.campaign, message=task.message,
         step=task.step, touch=task.touch, payload=payload,

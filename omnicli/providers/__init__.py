@@ -139,5 +139,7 @@ def _settings(project: Project, name: str) -> dict[str, Any]:
         try:
             found[key] = settings.resolve(value) if isinstance(value, str) else value
         except OmniError as error:
-            raise OmniError(f"providers.{name}.{key}: {error.message}", hint=error.hint, code=error.code, exit=Exit.REFUSED) from None
+            raise OmniError(
+                f"providers.{name}.{key}: {error.message}", hint=error.hint, code=error.code, exit=Exit.REFUSED
+            ) from None
     return found

@@ -26,7 +26,9 @@ CRLF = b"\r\n"
 _SOFT = b"=\r\n"
 #: What may not stand in a header value: controls (tabs and line ends too), the odd line separators, encoded-words.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|=\\?[^?]*\\?[^?]*\\?[^?]*\\?=")
-_ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"\x00-\x20\x7f-\x9f\u2028\u2029]{1,64}@[^\s@<>()\[\]\\,;:\"\x00-\x20\x7f-\x9f\u2028\u2029]{1,255}")
+_ADDRESS = re.compile(
+    r"[^\s@<>()\[\]\\,;:\"\x00-\x20\x7f-\x9f\u2028\u2029]{1,64}@[^\s@<>()\[\]\\,;:\"\x00-\x20\x7f-\x9f\u2028\u2029]{1,255}"
+)
 _LINE_ENDS = re.compile("\r\n|\r|\n")
 _LONG = re.compile(rb"[^\r\n]{77,}")
 _ENCODED_LINE = 45  # bytes of UTF-8 in one encoded-word: 60 characters of base64, with its frame below 75
@@ -106,7 +108,11 @@ def _folded(line: str) -> str:
 
 def quoted(text: str) -> bytes:
     """Quoted-printable, line ends CRLF; a piece of a line stands alone between soft breaks."""
-    data = _LINE_ENDS.sub("\r\n", text).encode("utf-8", "replace") if "\n" in text or "\r" in text else text.encode("utf-8", "replace")
+    data = (
+        _LINE_ENDS.sub("\r\n", text).encode("utf-8", "replace")
+        if "\n" in text or "\r" in text
+        else text.encode("utf-8", "replace")
+    )
     encoded = b2a_qp(data, istext=True)
     if CRLF not in data:
         encoded = encoded.replace(b"=\n", _SOFT)  # it breaks lines as the text's first line ends
@@ -147,14 +153,22 @@ class Frame:
 
     def fill(self, person: Person, values: Sequence[str]) -> bytes:
         """The whole message, CRLF only, not yet dot-stuffed; HeaderRefused names the header that a value would break."""
-        lines: list[bytes] = [b"Date: ", format_datetime(person.date).encode("ascii"), b"\r\nMessage-ID: ", person.message_id.encode("ascii"), b"\r\n"]
+        lines: list[bytes] = [
+            b"Date: ",
+            format_datetime(person.date).encode("ascii"),
+            b"\r\nMessage-ID: ",
+            person.message_id.encode("ascii"),
+            b"\r\n",
+        ]
         lines.append(_to(person.to))
-        lines.append(self.subject_line or header_line("Subject", "".join([values[p] if type(p) is int else p for p in self.subject])))  # type: ignore[misc]
+        lines.append(
+            self.subject_line or header_line("Subject", "".join(values[p] if isinstance(p, int) else p for p in self.subject))
+        )
         for name, text in person.list_headers:
             lines.append(header_line(name, text))
         lines += (b"X-Omni-Id: ", person.touch.encode("ascii"), CRLF, self.fixed)
         for piece in self.bodies:
-            lines.append(piece if type(piece) is bytes else _SOFT + quoted(values[piece]) + _SOFT)  # type: ignore[index]
+            lines.append(piece if isinstance(piece, bytes) else _SOFT + quoted(values[piece]) + _SOFT)
         return b"".join(lines)
 
 
@@ -267,7 +281,9 @@ def self_test() -> None:
     }  # fmt: skip
     frame = build_frame(parts, sender="Maison Lune à Lyon <bonjour@example.org>", reply_to=None, seed="self-test")
     when = datetime(2027, 1, 4, 10, 30, tzinfo=UTC)
-    raw = frame.fill(Person("zoe@example.org", "<1.1@example.org>", when, "1", (("List-Id", "Nouveautés <news.example.org>"),)), values)
+    raw = frame.fill(
+        Person("zoe@example.org", "<1.1@example.org>", when, "1", (("List-Id", "Nouveautés <news.example.org>"),)), values
+    )
     read = message_from_bytes(raw, policy=default)
     whole = EmailMessage(policy=SMTP)
     said = {name: "".join(values[p] if isinstance(p, int) else p for p in pieces) for name, pieces in parts.items()}

@@ -157,7 +157,11 @@ def _email(one: Handed, parts: Mapping[str, str], local: datetime, house: House)
         f'<label><input class="sr" type="radio" name="view" id="{key}"{" checked" if n == 0 else ""}>{escape(label)}</label>'
         for n, (key, label) in enumerate(views)
     )
-    frame = f'<iframe sandbox="allow-same-origin" title="{escape(subject, quote=True)}" srcdoc="{escape(html, quote=True)}"></iframe>' if html else ""
+    frame = (
+        f'<iframe sandbox="allow-same-origin" title="{escape(subject, quote=True)}" srcdoc="{escape(html, quote=True)}"></iframe>'
+        if html
+        else ""
+    )
     return (
         f'<article class="sheet email"><div class="inboxline"><b>{escape(name)}</b><p><b>{escape(subject)}</b> {escape(_seen_of(html))}</p>'
         f"<time>{local:%H:%M}</time></div>"
@@ -177,7 +181,8 @@ def _chat(one: Handed, parts: Mapping[str, str], local: datetime, house: House) 
         f'<div class="phone {escape(one.channel)}"><div class="status"><b>{local:%H:%M}</b><span class="bars"></span></div>'
         f'<div class="peer"><span class="face">{escape(initials(house.name))}</span><span>{escape(peer)}</span></div>'
         f'<div class="talk"><span class="stamp">{escape(day_name(local.date()))}</span>'
-        f'<div class="bubble">{_chatted(body) if one.channel == "whatsapp" else _linked(body)}{inside}</div></div></div>' + (_sms_count(body) if one.channel == "sms" else "")
+        f'<div class="bubble">{_chatted(body) if one.channel == "whatsapp" else _linked(body)}{inside}</div></div></div>'
+        + (_sms_count(body) if one.channel == "sms" else "")
     )
 
 
@@ -186,7 +191,9 @@ def _sms_count(body: str) -> str:
     count = count_sms(body)
     gsm = count.encoding == "GSM-7"
     size = (160 if gsm else 70) if count.parts == 1 else (153 if gsm else 67)
-    meters = "".join(f'<i style="--f:{min(100, max(0, round(100 * (count.units - n * size) / size)))}%"></i>' for n in range(count.parts))
+    meters = "".join(
+        f'<i style="--f:{min(100, max(0, round(100 * (count.units - n * size) / size)))}%"></i>' for n in range(count.parts)
+    )
     words = t("{n} part", "{n} partie", n=count.parts) if count.parts == 1 else t("{n} parts", "{n} parties", n=count.parts)
     return (
         f'<div class="count sms"><span class="meter">{meters}</span><span>{escape(words)} · {count.encoding} · '
@@ -283,13 +290,18 @@ def prose(markdown: str) -> str:
         lines = [line.strip() for line in group]
         match kind:
             case "#":
-                found += [f"<h{2 if line.startswith('# ') else 3}>{_inline(line.lstrip('# '))}</h{2 if line.startswith('# ') else 3}>" for line in lines]
+                found += [
+                    f"<h{2 if line.startswith('# ') else 3}>{_inline(line.lstrip('# '))}</h{2 if line.startswith('# ') else 3}>"
+                    for line in lines
+                ]
             case "-":
                 found.append(f"<ul>{''.join(f'<li>{_inline(line[2:])}</li>' for line in lines)}</ul>")
             case "|":
                 rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
                 rows = [row for row in rows if any(row) and not all(set(cell) <= {"-", ":"} for cell in row)]
-                found.append(f"<table>{''.join('<tr>' + ''.join(f'<td>{_inline(cell)}</td>' for cell in row) + '</tr>' for row in rows)}</table>")
+                found.append(
+                    f"<table>{''.join('<tr>' + ''.join(f'<td>{_inline(cell)}</td>' for cell in row) + '</tr>' for row in rows)}</table>"
+                )
             case "p":
                 found.append(f"<p>{'<br>'.join(_inline(line) for line in lines)}</p>")
     return "".join(found)
@@ -297,7 +309,17 @@ def prose(markdown: str) -> str:
 
 def _kind_of_line(line: str) -> str:
     text = line.strip()
-    return "" if not text else "#" if re.match(r"#{1,4} ", text) else "-" if re.match(r"[-*] ", text) else "|" if text.startswith("|") else "p"
+    return (
+        ""
+        if not text
+        else "#"
+        if re.match(r"#{1,4} ", text)
+        else "-"
+        if re.match(r"[-*] ", text)
+        else "|"
+        if text.startswith("|")
+        else "p"
+    )
 
 
 def _inline(text: str) -> str:
@@ -355,10 +377,18 @@ def _index(
         f'<div class="index"><main>{_masthead(shown, days, runs, house, up)}{filters}'
         f'<div class="list">{_hours(shown, house, up) + _people(listed, house, up) if listed else empty}{_older(older, up)}</div></main>{reader}</div>'
     )
-    return _page(f"{house.name} · {t('Outbox', 'Boîte d’envoi')}", body, house, up=up, script=_INDEX_SCRIPT.replace("SEARCH", t("Find a person", "Trouver une personne")))
+    return _page(
+        f"{house.name} · {t('Outbox', 'Boîte d’envoi')}",
+        body,
+        house,
+        up=up,
+        script=_INDEX_SCRIPT.replace("SEARCH", t("Find a person", "Trouver une personne")),
+    )
 
 
-def _masthead(shown: Mapping[date, Any], days: Mapping[date, Sequence[Any]], runs: Sequence[Mapping[str, Any]], house: House, up: str) -> str:
+def _masthead(
+    shown: Mapping[date, Any], days: Mapping[date, Sequence[Any]], runs: Sequence[Mapping[str, Any]], house: House, up: str
+) -> str:
     run = runs[-1] if runs else None
     said = ""
     if run is not None:
@@ -369,11 +399,15 @@ def _masthead(shown: Mapping[date, Any], days: Mapping[date, Sequence[Any]], run
         )
         words = t("{n} message", "{n} message", n=_n(total)) if total == 1 else t("{n} messages", "{n} messages", n=_n(total))
         said = (
-            f'<div class="run">{escape(t("Last run", "Dernier passage"))}: {escape(day_name(local.date(), long=True))}, {local:%H:%M} — <strong>{escape(words)}</strong>'
+            f'<div class="run">{escape(t("Last run:", "Dernier passage :"))} {escape(day_name(local.date(), long=True))}, {local:%H:%M} — <strong>{escape(words)}</strong>'
             f'<ul class="tally">{tally}</ul></div>'
         )
         if run["written"] < total:
-            rest = t("The first {n} stand here; any other is printed by", "Les {n} premiers sont ici ; les autres s’affichent par", n=_n(run["written"]))
+            rest = t(
+                "The first {n} stand here; any other is printed by",
+                "Les {n} premiers sont ici ; les autres s’affichent par",
+                n=_n(run["written"]),
+            )
             said += f'<p class="note">{escape(rest)} <code>omni touch show</code></p>'
     home = f'<a class="back" href="../index.html">‹ {escape(t("Outbox", "Boîte d’envoi"))}</a>' if up else ""
     return (
@@ -394,7 +428,11 @@ def _calendar(shown: Mapping[date, Any], days: Mapping[date, Sequence[Any]], up:
         day = start + timedelta(days=n)
         count = len(days.get(day, ()))
         label = f"{day_name(day)}: {_n(count)}"
-        inside = f'<i style="--h:{round(100 * count / most)}%"></i>{day.day}' if count else f'<i style="--h:0%;opacity:.35"></i>{day.day}'
+        inside = (
+            f'<i style="--h:{round(100 * count / most)}%"></i>{day.day}'
+            if count
+            else f'<i style="--h:0%;opacity:.35"></i>{day.day}'
+        )
         place = f"#d{day}" if day in shown else f"{up}days/{day}.html" if not up or day not in shown else f"#d{day}"
         link = f'<a href="{place}" title="{escape(label)}">{inside}</a>' if count else f'<a title="{escape(label)}">{inside}</a>'
         bars.append(f"<li{' class=now' if day == last and not up else ''}>{link}</li>")
@@ -405,7 +443,9 @@ def _filters(listed: Sequence[Mapping[str, Any]]) -> str:
     counts: dict[str, int] = {}
     for e in listed:
         counts[e["channel"]] = counts.get(e["channel"], 0) + 1
-    chips = [f'<label><input class="sr" type="radio" name="channel" id="f-all" checked>{escape(t("All", "Tout"))} <span class="n">{_n(len(listed))}</span></label>']
+    chips = [
+        f'<label><input class="sr" type="radio" name="channel" id="f-all" checked>{escape(t("All", "Tout"))} <span class="n">{_n(len(listed))}</span></label>'
+    ]
     chips += [
         f'<label class="{escape(c)}"><input class="sr" type="radio" name="channel" id="f-{escape(c)}">{_use(c)}{escape(channel_name(c))} <span class="n">{_n(counts[c])}</span></label>'
         for c in sorted(counts, key=lambda c: -counts[c])
@@ -429,7 +469,9 @@ def _hours(shown: Mapping[date, Sequence[Mapping[str, Any]]], house: House, up: 
         hours = []
         for hour, group in groupby(shown[day], key=lambda e: f"{house.local(clock.from_ms(e['at'])):%H:%M}"):
             rows = list(group)
-            hours.append(f'<section class="hour"><h3>{hour} <span class="n">{_n(len(rows))}</span></h3>{"".join(_row(e, up) for e in rows)}</section>')
+            hours.append(
+                f'<section class="hour"><h3>{hour} <span class="n">{_n(len(rows))}</span></h3>{"".join(_row(e, up) for e in rows)}</section>'
+            )
         found.append(
             f'<section class="day" id="d{day}"><h2>{escape(day_name(day, long=True))} <span class="n">{_n(len(shown[day]))}</span></h2>{"".join(hours)}</section>'
         )
@@ -444,8 +486,14 @@ def _people(listed: Sequence[Mapping[str, Any]], house: House, up: str) -> str:
     for contact, theirs in sorted(by.items(), key=lambda item: (fold(item[1][-1].get("name", "")), item[0])):
         name = theirs[-1].get("name", contact)
         trail = "".join(f'<span class="{escape(e["channel"])}">{_use(e["channel"])}</span>' for e in theirs[:8])
-        rows = "".join(_row(e, up, when=short_day(house.local(clock.from_ms(e["at"]))), who=channel_name(e["channel"])) for e in theirs)
-        words = t("{n} message", "{n} message", n=len(theirs)) if len(theirs) == 1 else t("{n} messages", "{n} messages", n=len(theirs))
+        rows = "".join(
+            _row(e, up, when=short_day(house.local(clock.from_ms(e["at"]))), who=channel_name(e["channel"])) for e in theirs
+        )
+        words = (
+            t("{n} message", "{n} message", n=len(theirs))
+            if len(theirs) == 1
+            else t("{n} messages", "{n} messages", n=len(theirs))
+        )
         found.append(
             f'<details class="person"><summary><span class="face">{escape(initials(name))}</span><span class="who">{escape(name)}'
             f'<small>{escape(contact)} · {escape(words)}</small></span><span class="trail">{trail}</span></summary>{rows}</details>'
@@ -470,7 +518,7 @@ def _older(older: Sequence[date], up: str) -> str:
     if not older:
         return ""
     links = "".join(f'<a href="{up}days/{day}.html">{escape(day_name(day))}</a>' for day in older)
-    return f'<nav class="older">{escape(t("Earlier days", "Jours précédents"))}: {links}</nav>'
+    return f'<nav class="older">{escape(t("Earlier days:", "Jours précédents :"))} {links}</nav>'
 
 
 # --- small pieces ---------------------------------------------------------------------------------------------------

@@ -101,7 +101,6 @@ class Sandbox:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, text)
 
-
     def _behind(self) -> bool:
         """Whether a run ended without its index: it was killed."""
         ledger, index = self.folder / LEDGER, self.folder / "index.html"

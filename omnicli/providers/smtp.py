@@ -377,7 +377,9 @@ def open_smtp(project: Any, settings: Mapping[str, Any], _root: Path, *, live: b
     if unknown:
         from omnicli.text import did_you_mean
 
-        raise _odd(unknown[0], t("no such setting.{hint}", "ce réglage n'existe pas.{hint}", hint=did_you_mean(unknown[0], _KEYS)))
+        raise _odd(
+            unknown[0], t("no such setting.{hint}", "ce réglage n'existe pas.{hint}", hint=did_you_mean(unknown[0], _KEYS))
+        )
     host = os.environ.get("OMNI_SMTP_HOST") or plain(settings.get("host") or "")
     if not host:
         raise OmniError(t("smtp has no server", "smtp n'a pas de serveur"),

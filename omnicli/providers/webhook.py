@@ -115,7 +115,9 @@ def open_webhooks(project: Any, _settings: Mapping[str, Any], _root: Path, *, li
     for name, declared in project.webhooks.items():
         parts = urlsplit(declared.url)
         if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-            raise OmniError(t("webhooks.{name}: only https", "webhooks.{name} : https seulement", name=name), code="K003", exit=Exit.REFUSED)
+            raise OmniError(
+                t("webhooks.{name}: only https", "webhooks.{name} : https seulement", name=name), code="K003", exit=Exit.REFUSED
+            )
         secret = resolve(declared.secret) if declared.secret else None
         found[name] = Target(declared.url, secret, max(1.0, declared.timeout.about.total_seconds()), declared.idempotent)
     return Webhooks(found)

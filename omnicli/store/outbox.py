@@ -276,7 +276,10 @@ def mark(connection: sa.Connection) -> object:
 def guards(connection: sa.Connection, ids: Sequence[int], *, worker: str) -> dict[int, Guarded]:
     """What the gate asks, by touch id, of those that are still ours; contact rows locked in id order where there are row locks."""
     if connection.dialect.name == "postgresql":
-        _all(connection, f"SELECT id FROM contact WHERE id IN (SELECT contact_id FROM touch WHERE id IN ({_ids(ids)})) ORDER BY id FOR UPDATE")
+        _all(
+            connection,
+            f"SELECT id FROM contact WHERE id IN (SELECT contact_id FROM touch WHERE id IN ({_ids(ids)})) ORDER BY id FOR UPDATE",
+        )
     rows = _all(
         connection,
         "SELECT t.id, e.state, e.touch_id, c.erased_at, c.reach, c.complaint_until"
@@ -289,7 +292,9 @@ def guards(connection: sa.Connection, ids: Sequence[int], *, worker: str) -> dic
 
 def standings(connection: sa.Connection) -> dict[int, tuple[str, str | None]]:
     """State and `pause_people` of each version's campaign, by version id."""
-    rows = _all(connection, "SELECT v.id, k.state, k.pause_people FROM campaign_version v JOIN campaign k ON k.id = v.campaign_id")
+    rows = _all(
+        connection, "SELECT v.id, k.state, k.pause_people FROM campaign_version v JOIN campaign k ON k.id = v.campaign_id"
+    )
     return {row[0]: (row[1], row[2]) for row in rows}
 
 
@@ -348,11 +353,15 @@ def keep_skeletons(connection: sa.Connection, wanted: Mapping[str, tuple[str, by
     return {row[0]: row[1] for row in _all(connection, f"SELECT hash, id FROM skeleton WHERE hash IN ({marks})", *names)}
 
 
-def intend(connection: sa.Connection, intents: Sequence[Intent], *, provider: str, account: str, now: int, until: int | None) -> int:
+def intend(
+    connection: sa.Connection, intents: Sequence[Intent], *, provider: str, account: str, now: int, until: int | None
+) -> int:
     """Write the intents of one handover: attempts, archive, cap slots, state `sending`. Gives the handover's id. `until` None
     leaves the lease of the claim as it is."""
     handover: int = connection.execute(
-        sa.text("INSERT INTO handover (provider, account, size, started_at, outcome) VALUES (:p, :a, :s, :n, 'intent') RETURNING id"),
+        sa.text(
+            "INSERT INTO handover (provider, account, size, started_at, outcome) VALUES (:p, :a, :s, :n, 'intent') RETURNING id"
+        ),
         {"p": provider, "a": account, "s": len(intents), "n": now},
     ).scalar_one()
     _many(
@@ -462,14 +471,24 @@ def record(
     )
     settled += _late(connection, late, now=now)
     outcomes = {r.outcome for r in results}
-    _run(connection, "UPDATE handover SET ended_at = ?, outcome = ? WHERE id = ?", now, outcomes.pop() if len(outcomes) == 1 else "mixed", handover)
+    _run(
+        connection,
+        "UPDATE handover SET ended_at = ?, outcome = ? WHERE id = ?",
+        now,
+        outcomes.pop() if len(outcomes) == 1 else "mixed",
+        handover,
+    )
     faults.point("F11")
     return settled
 
 
 def _held(connection: sa.Connection, results: Sequence[Result], worker: str) -> set[int]:
     fences = {r.touch.id: r.touch.fence for r in results}
-    rows = _all(connection, f"SELECT id, fence FROM touch WHERE id IN ({_ids(fences)}) AND send_state = 'sending' AND lease_by = ?", worker)
+    rows = _all(
+        connection,
+        f"SELECT id, fence FROM touch WHERE id IN ({_ids(fences)}) AND send_state = 'sending' AND lease_by = ?",
+        worker,
+    )
     return {row[0] for row in rows if row[1] == fences[row[0]]}
 
 
@@ -480,7 +499,11 @@ def _touches(connection: sa.Connection, results: Sequence[Result], *, now: int) 
     settled: list[tuple[int, str, int, str | None]] = []
     gone = "lease_by = NULL, lease_until = NULL"
     if accepted := by.get("accepted"):
-        _run(connection, f"UPDATE touch SET send_state = 'accepted', settled_at = ?, facts = NULL, {gone} WHERE id IN ({_ids(r.touch.id for r in accepted)})", now)
+        _run(
+            connection,
+            f"UPDATE touch SET send_state = 'accepted', settled_at = ?, facts = NULL, {gone} WHERE id IN ({_ids(r.touch.id for r in accepted)})",
+            now,
+        )
         settled += [(r.touch.id, "accepted", now, None) for r in accepted]
     if rejected := by.get("rejected"):
         _many(connection, f"UPDATE touch SET send_state = 'rejected', reason = ?, settled_at = ?, facts = NULL, {gone} WHERE id = ?",
@@ -503,16 +526,33 @@ def _late(connection: sa.Connection, results: Sequence[Result], *, now: int) -> 
     if not results:
         return []
     remember(connection, [(r.touch.id, r.n, "worker", r.outcome, now, r.ref or r.detail) for r in results])
-    arrived = [r for r in results if r.outcome == "accepted" and settle_unknown(connection, r.touch.id, r.n, ref=r.ref or "late", now=now)]
+    arrived = [
+        r
+        for r in results
+        if r.outcome == "accepted" and settle_unknown(connection, r.touch.id, r.n, ref=r.ref or "late", now=now)
+    ]
     return [(r.touch.id, "accepted", now, None) for r in arrived]
 
 
 def settle_unknown(connection: sa.Connection, touch: int, n: int, *, ref: str, now: int) -> bool:
     """Evidence says that this attempt was accepted; True when it settled an unknown or parked touch."""
-    open_ = _run(connection, "UPDATE attempt SET outcome = 'accepted', provider_ref = ? WHERE touch_id = ? AND n = ? AND outcome IN ('unknown','intent')", ref, touch, n)
+    open_ = _run(
+        connection,
+        "UPDATE attempt SET outcome = 'accepted', provider_ref = ? WHERE touch_id = ? AND n = ? AND outcome IN ('unknown','intent')",
+        ref,
+        touch,
+        n,
+    )
     if not open_:
         return False
-    return bool(_run(connection, "UPDATE touch SET send_state = 'accepted', settled_at = ? WHERE id = ? AND send_state IN ('unknown','parked')", now, touch))
+    return bool(
+        _run(
+            connection,
+            "UPDATE touch SET send_state = 'accepted', settled_at = ? WHERE id = ? AND send_state IN ('unknown','parked')",
+            now,
+            touch,
+        )
+    )
 
 
 # --- recovery -------------------------------------------------------------------------------------------------------
@@ -551,8 +591,14 @@ def release(connection: sa.Connection, strays: Sequence[Stray]) -> None:
 def doubt(connection: sa.Connection, strays: Sequence[Stray]) -> None:
     """Sending under a lease that is over: nobody knows."""
     ids = _ids(s.id for s in strays)
-    _run(connection, f"UPDATE attempt SET outcome = 'unknown', detail = 'the sender died' WHERE touch_id IN ({ids}) AND outcome = 'intent'")
-    _run(connection, f"UPDATE touch SET send_state = 'unknown', lease_by = NULL, lease_until = NULL WHERE id IN ({ids}) AND send_state = 'sending'")
+    _run(
+        connection,
+        f"UPDATE attempt SET outcome = 'unknown', detail = 'the sender died' WHERE touch_id IN ({ids}) AND outcome = 'intent'",
+    )
+    _run(
+        connection,
+        f"UPDATE touch SET send_state = 'unknown', lease_by = NULL, lease_until = NULL WHERE id IN ({ids}) AND send_state = 'sending'",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -591,13 +637,17 @@ def park(connection: sa.Connection, touches: Sequence[int]) -> None:
     _run(connection, f"UPDATE touch SET send_state = 'parked' WHERE id IN ({_ids(touches)}) AND send_state = 'unknown'")
 
 
-def close_attempt(connection: sa.Connection, touch: int, n: int, outcome: str, *, ref: str | None = None, by: str | None = None) -> None:
+def close_attempt(
+    connection: sa.Connection, touch: int, n: int, outcome: str, *, ref: str | None = None, by: str | None = None
+) -> None:
     """A reconciliation or a person says how an unknown attempt ended."""
     _run(connection, "UPDATE attempt SET outcome = ?, provider_ref = coalesce(?, provider_ref), waived_by = ? WHERE touch_id = ? AND n = ? AND outcome = 'unknown'",
          outcome, ref, by, touch, n)  # fmt: skip
 
 
-def move(connection: sa.Connection, touch: int, state: str, *, now: int, reason: str | None = None, due_at: int | None = None) -> None:
+def move(
+    connection: sa.Connection, touch: int, state: str, *, now: int, reason: str | None = None, due_at: int | None = None
+) -> None:
     """Move one touch along `touch_move` (the trigger refuses anything else)."""
     ended = now if state in ENDS else None
     _run(connection, "UPDATE touch SET send_state = ?, reason = coalesce(?, reason), settled_at = ?, due_at = coalesce(?, due_at) WHERE id = ?",
@@ -641,11 +691,17 @@ def versions_of(connection: sa.Connection, campaigns: Collection[str] | None = N
     if running:
         clauses.append("(k.state IN ('running','stopped','finished') OR (k.state = 'paused' AND k.pause_people = 'finish'))")
     where = f" WHERE {' AND '.join(clauses)}" if clauses else ""
-    rows = _all(connection, f"SELECT v.id FROM campaign_version v JOIN campaign k ON k.id = v.campaign_id{where} ORDER BY v.id", *values)
+    rows = _all(
+        connection, f"SELECT v.id FROM campaign_version v JOIN campaign k ON k.id = v.campaign_id{where} ORDER BY v.id", *values
+    )
     return tuple(row[0] for row in rows)
 
 
 def archived(connection: sa.Connection, touch: int) -> tuple[bytes, bytes] | None:
     """(packed parts of the skeleton, packed values) of what this touch carried, or None."""
-    rows = _all(connection, "SELECT s.parts, r.\"values\" FROM rendering r JOIN skeleton s ON s.id = r.skeleton_id WHERE r.touch_id = ?", touch)
+    rows = _all(
+        connection,
+        'SELECT s.parts, r."values" FROM rendering r JOIN skeleton s ON s.id = r.skeleton_id WHERE r.touch_id = ?',
+        touch,
+    )
     return (bytes(rows[0][0]), bytes(rows[0][1])) if rows else None

@@ -82,7 +82,21 @@ def _query() -> sa.Select[Any]:
 
 
 def _listed(row: Any) -> Listed:
-    return Listed(row[0], row[1].hex(), row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10], clock.from_ms(row[11]), row[12])
+    return Listed(
+        row[0],
+        row[1].hex(),
+        row[2],
+        row[3],
+        row[4],
+        row[5],
+        row[6],
+        row[7],
+        row[8],
+        row[9],
+        row[10],
+        clock.from_ms(row[11]),
+        row[12],
+    )
 
 
 def touches(
@@ -92,7 +106,13 @@ def touches(
     """Touches, newest first, and how many there are in all; `after` is the key of the last one already shown."""
     x, c, k = tb.touch.c, tb.contact.c, tb.campaign.c
     query = _query()
-    for value, column in ((campaign, k.name), (state, x.send_state), (reason, x.reason), (contact, c.source_id), (channel, x.channel)):
+    for value, column in (
+        (campaign, k.name),
+        (state, x.send_state),
+        (reason, x.reason),
+        (contact, c.source_id),
+        (channel, x.channel),
+    ):
         if value is not None:
             query = query.where(column == value)
     at = sa.func.coalesce(x.settled_at, x.due_at)
@@ -110,12 +130,20 @@ def find(connection: sa.Connection, touch: str) -> Listed:
     """The touch whose key begins so; OmniError when there is none, or more than one."""
     text = touch.strip().lower()
     if not text or set(text) - set("0123456789abcdef"):
-        raise OmniError(t("'{touch}' is not a touch's id", "« {touch} » n'est pas un identifiant d'envoi", touch=touch), hint="omni touch list", code="no-touch")
+        raise OmniError(
+            t("'{touch}' is not a touch's id", "« {touch} » n'est pas un identifiant d'envoi", touch=touch),
+            hint="omni touch list",
+            code="no-touch",
+        )
     low = bytes.fromhex(text.ljust(32, "0")[:32])
     high = bytes.fromhex(text.ljust(32, "f")[:32])
     rows = list(connection.execute(_query().where(tb.touch.c.touch_key.between(low, high)).limit(2)))
     if not rows:
-        raise OmniError(t("no touch begins with '{touch}'", "aucun envoi ne commence par « {touch} »", touch=touch), hint="omni touch list", code="no-touch")
+        raise OmniError(
+            t("no touch begins with '{touch}'", "aucun envoi ne commence par « {touch} »", touch=touch),
+            hint="omni touch list",
+            code="no-touch",
+        )
     if len(rows) > 1:
         raise OmniError(t("more than one touch begins with '{touch}'", "plusieurs envois commencent par « {touch} »", touch=touch),
                         hint=t("give more of its id", "donnez-en davantage"), code="no-touch")  # fmt: skip
@@ -143,7 +171,9 @@ def whole(connection: sa.Connection, touch: str) -> Whole:
 
 def _archived(connection: sa.Connection, touch: int) -> tuple[bytes, bytes, str | None] | None:
     s, r = tb.skeleton.c, tb.rendering.c
-    row = connection.execute(sa.select(s.parts, r["values"], s.template).join(tb.rendering, r.skeleton_id == s.id).where(r.touch_id == touch)).first()
+    row = connection.execute(
+        sa.select(s.parts, r["values"], s.template).join(tb.rendering, r.skeleton_id == s.id).where(r.touch_id == touch)
+    ).first()
     return (bytes(row[0]), bytes(row[1]), row[2]) if row else None
 
 
@@ -237,7 +267,9 @@ def _work(row: tuple[Any, ...]) -> Work:
 def take(connection: sa.Connection, task: int, who: str, *, now: datetime) -> None:
     """Somebody works on it."""
     w = tb.task.c
-    connection.execute(sa.update(tb.task).where(w.id == task).values(state="claimed", claimed_by=who, claimed_at=clock.to_ms(now)))
+    connection.execute(
+        sa.update(tb.task).where(w.id == task).values(state="claimed", claimed_by=who, claimed_at=clock.to_ms(now))
+    )
 
 
 def note_try(connection: sa.Connection, work: Work, outcome: str, note: str | None, *, next_at: datetime, now: datetime) -> None:
@@ -248,10 +280,14 @@ def note_try(connection: sa.Connection, work: Work, outcome: str, note: str | No
     connection.execute(sa.update(tb.task).where(w.id == work.id).values(next_at=clock.to_ms(next_at), note=note))
 
 
-def finish(connection: sa.Connection, task: int, outcome: str, note: str | None, *, next_at: datetime | None, now: datetime) -> None:
+def finish(
+    connection: sa.Connection, task: int, outcome: str, note: str | None, *, next_at: datetime | None, now: datetime
+) -> None:
     """It is done, with this outcome."""
     w = tb.task.c
     again = clock.to_ms(next_at) if next_at is not None else None
     connection.execute(
-        sa.update(tb.task).where(w.id == task).values(state="done", outcome=outcome, note=note, done_at=clock.to_ms(now), next_at=again)
+        sa.update(tb.task)
+        .where(w.id == task)
+        .values(state="done", outcome=outcome, note=note, done_at=clock.to_ms(now), next_at=again)
     )

@@ -349,7 +349,12 @@ def test_a_provider_that_raises_leaves_an_unknown_touch_and_says_so(tmp_path: Pa
 def test_a_live_channel_keeps_to_its_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from omnicli.campaigns import dispatch as module
 
-    stage = Delivery(tmp_path, a_campaign(SENDS), omni=OMNI.replace("price: 0.001 EUR", "price: 0.001 EUR, rate: 10 per second"), provider=Recorder(batch=2))
+    stage = Delivery(
+        tmp_path,
+        a_campaign(SENDS),
+        omni=OMNI.replace("price: 0.001 EUR", "price: 0.001 EUR, rate: 10 per second"),
+        provider=Recorder(batch=2),
+    )
     slept: list[float] = []
     monkeypatch.setattr(module.time, "sleep", slept.append)
     stage.sign_up(*(f"c{n}" for n in range(6)))

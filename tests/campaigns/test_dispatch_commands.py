@@ -32,7 +32,9 @@ def a_project(folder: Path, flow: str, **options: Any) -> Delivery:
     return stage
 
 
-def omni(folder: Path, capsys: pytest.CaptureFixture[str], *words: str, exit: int = 0, as_of: str = "2027-01-04 11:00") -> dict[str, Any]:
+def omni(
+    folder: Path, capsys: pytest.CaptureFixture[str], *words: str, exit: int = 0, as_of: str = "2027-01-04 11:00"
+) -> dict[str, Any]:
     capsys.readouterr()
     with pytest.raises(SystemExit) as left:
         raise SystemExit(main([*words, "-C", str(folder), "--json", "--as-of", as_of]))
@@ -51,14 +53,21 @@ def test_any_touch_is_shown_again_exactly(tmp_path: Path, capsys: pytest.Capture
     assert [a["outcome"] for a in shown["attempts"]] == ["accepted"]
 
 
-@pytest.mark.parametrize(("words", "said"), [(("show", "ffff"), "no touch begins"), (("show", "xyz"), "not a touch"), (("list", "--state", "acepted"), "accepted")])
-def test_what_cannot_be_shown_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str) -> None:
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(("show", "ffff"), "no touch begins"), (("show", "xyz"), "not a touch"), (("list", "--state", "acepted"), "accepted")],
+)
+def test_what_cannot_be_shown_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
     a_project(tmp_path, MAIL)
     error = omni(tmp_path, capsys, "touch", *words, exit=2)
     assert said in error["message"] + error["hint"]
 
 
-def test_an_unknown_touch_is_listed_with_exit_3_and_settled_by_a_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_touch_is_listed_with_exit_3_and_settled_by_a_person(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     stage = a_project(tmp_path, MAIL, provider=Recorder(answer=lambda one: Outcome("unknown", code="lost")))
     touch = stage.provider.handed[0].touch
     assert omni(tmp_path, capsys, "touch", "unknown", exit=3)["touches"][0]["touch"] == touch
@@ -81,14 +90,18 @@ def test_a_task_is_claimed_tried_done_and_wakes_the_pass(tmp_path: Path, capsys:
     assert (done["state"], done["outcome"]) == ("done", "answered")
     assert omni(tmp_path, capsys, "task", "done", task["id"], "--outcome", "answered", exit=2)["code"] == "done"
     assert omni(tmp_path, capsys, "task", "list")["tasks"] == []
-    assert "Did you mean 'answered'" in omni(tmp_path, capsys, "task", "done", task["id"], "--outcome", "answred", exit=2)["message"]
+    assert (
+        "Did you mean 'answered'" in omni(tmp_path, capsys, "task", "done", task["id"], "--outcome", "answred", exit=2)["message"]
+    )
 
 
 def test_a_live_mail_goes_the_whole_way_over_smtp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Decided, claimed, gated, on the wire, recorded: with the Message-ID and the relay's queue as its reference."""
     from delivering import OMNI
 
-    omni = OMNI.replace("email: {provider: smtp,", 'email: {provider: smtp, from: "Maison <a@maison.example>",').replace("provider: twilio", "provider: sandbox")
+    omni = OMNI.replace("email: {provider: smtp,", 'email: {provider: smtp, from: "Maison <a@maison.example>",').replace(
+        "provider: twilio", "provider: sandbox"
+    )
     with a_relay() as server:
         monkeypatch.setenv("OMNI_SMTP_HOST", "127.0.0.1")
         monkeypatch.setenv("OMNI_SMTP_PORT", str(server.port))

@@ -64,7 +64,7 @@ class Server:
         if reply == SILENT:
             self.done.wait(5)
             raise _Cut
-        connection.sendall((("?!\x00 what\r\n" if reply == NONSENSE else reply + "\r\n")).encode())
+        connection.sendall(("?!\x00 what\r\n" if reply == NONSENSE else reply + "\r\n").encode())
         return reply
 
     def _talk(self, connection: socket.socket) -> None:
@@ -80,7 +80,11 @@ class Server:
             match verb:
                 case "EHLO":
                     offered = ["here", *self.extensions]
-                    self._say(connection, "ehlo", "\r\n".join(f"250{'-' if n < len(offered) - 1 else ' '}{word}" for n, word in enumerate(offered)))
+                    self._say(
+                        connection,
+                        "ehlo",
+                        "\r\n".join(f"250{'-' if n < len(offered) - 1 else ' '}{word}" for n, word in enumerate(offered)),
+                    )
                 case "HELO":
                     self._say(connection, "ehlo", "250 here")
                 case "MAIL" | "RCPT" | "RSET":

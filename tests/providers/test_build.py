@@ -7,7 +7,7 @@ import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -49,7 +49,9 @@ def test_the_sandbox_carries_everything_whatever_the_file_says(tmp_path: Path) -
         ("email: {provider: smtp, from: a@example.org}", "S008", "smtp has no server"),
     ],
 )
-def test_a_live_run_says_what_is_in_its_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channel: str, code: str, said: str) -> None:
+def test_a_live_run_says_what_is_in_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channel: str, code: str, said: str
+) -> None:
     monkeypatch.delenv("OMNI_SMTP_HOST", raising=False)
     with pytest.raises(OmniError) as refused:
         providers.build(loaded(tmp_path, channel), live=True)
@@ -61,7 +63,11 @@ def test_a_live_run_says_what_is_in_its_way(tmp_path: Path, monkeypatch: pytest.
 
 def test_an_unset_credential_names_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MAIL_PASSWORD", raising=False)
-    project = loaded(tmp_path, "email: {provider: smtp, from: a@example.org}", more='providers: {smtp: {host: h, user: u, password: "${MAIL_PASSWORD}"}}')
+    project = loaded(
+        tmp_path,
+        "email: {provider: smtp, from: a@example.org}",
+        more='providers: {smtp: {host: h, user: u, password: "${MAIL_PASSWORD}"}}',
+    )
     with pytest.raises(OmniError, match="MAIL_PASSWORD") as refused:
         providers.build(project, live=True)
     assert refused.value.exit == Exit.REFUSED
@@ -86,7 +92,9 @@ def test_a_relay_elsewhere_that_the_environment_names_is_said(tmp_path: Path, mo
 
 def test_letters_are_files_with_names_that_never_change(tmp_path: Path) -> None:
     carried = providers.build(loaded(tmp_path, "letter: {provider: file}"), live=True)["letter"]
-    one = Handed("7c" * 16, 1, "letter", "bienvenue", "j0", "offre", "C1", "Léa", rendered=Rendered("letter", {"html": "<p>Chère Léa</p>"}))
+    one = Handed(
+        "7c" * 16, 1, "letter", "bienvenue", "j0", "offre", "C1", "Léa", rendered=Rendered("letter", {"html": "<p>Chère Léa</p>"})
+    )
     for _ in range(2):
         (outcome,) = carried.send([one], now=NOW)
     path = tmp_path / "outbox/live" / str(outcome.ref)
@@ -97,7 +105,7 @@ def test_letters_are_files_with_names_that_never_change(tmp_path: Path) -> None:
 # --- outgoing webhooks ----------------------------------------------------------------------------------------------
 class Receiver(BaseHTTPRequestHandler):
     status = 200
-    seen: list[tuple[dict[str, str], bytes]] = []
+    seen: ClassVar[list[tuple[dict[str, str], bytes]]] = []
 
     def do_POST(self) -> None:
         Receiver.seen.append((dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
@@ -112,7 +120,17 @@ class Receiver(BaseHTTPRequestHandler):
 
 
 @pytest.mark.parametrize(
-    ("status", "outcome"), [(200, "accepted"), (204, "accepted"), (302, "not_sent"), (401, "not_sent"), (404, "rejected"), (429, "not_sent"), (408, "unknown"), (503, "unknown")]
+    ("status", "outcome"),
+    [
+        (200, "accepted"),
+        (204, "accepted"),
+        (302, "not_sent"),
+        (401, "not_sent"),
+        (404, "rejected"),
+        (429, "not_sent"),
+        (408, "unknown"),
+        (503, "unknown"),
+    ],
 )
 def test_a_call_is_one_signed_post_and_its_answer_is_classified(status: int, outcome: str) -> None:
     import hashlib
@@ -123,7 +141,18 @@ def test_a_call_is_one_signed_post_and_its_answer_is_classified(status: int, out
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         target = webhook.Target(f"http://127.0.0.1:{server.server_port}/hook", "secret", 2.0, False)
-        one = Handed("7c" * 16, 2, "webhook", "bienvenue", "h", "crm", "C1", "", rendered=Rendered("webhook", {"body": '{"a":1}'}), extra={"webhook": "crm"})
+        one = Handed(
+            "7c" * 16,
+            2,
+            "webhook",
+            "bienvenue",
+            "h",
+            "crm",
+            "C1",
+            "",
+            rendered=Rendered("webhook", {"body": '{"a":1}'}),
+            extra={"webhook": "crm"},
+        )
         (found,) = webhook.Webhooks({"crm": target}).send([one], now=NOW)
         server.shutdown()
         thread.join()

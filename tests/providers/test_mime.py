@@ -39,7 +39,9 @@ def test_a_filled_frame_reads_as_the_message_built_whole(name: str, before: str,
     pieces = {"subject": ("Pour ", 0), "text": (before, 0, after, 1), "html": (before, 1, "<b>", 0, "</b>", after)}
     values = (name, value)
     said = {part: "".join(values[p] if isinstance(p, int) else p for p in many) for part, many in pieces.items()}
-    raw = mime.build_frame(pieces, sender="Maison Lune <a@example.org>", reply_to=None, seed="s").fill(mime.Person("b@example.org", "<1@x>", NOW, "1"), values)
+    raw = mime.build_frame(pieces, sender="Maison Lune <a@example.org>", reply_to=None, seed="s").fill(
+        mime.Person("b@example.org", "<1@x>", NOW, "1"), values
+    )
     subject, parts = read(raw)
     assert parts == [said["text"].rstrip("\n"), said["html"].rstrip("\n")] == read(whole("x", said["text"], said["html"]))[1]
     assert subject.split() == said["subject"].split()
@@ -57,9 +59,15 @@ def test_the_self_test_passes_and_would_notice(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_one_part_stands_alone() -> None:
-    frame = mime.build_frame({"subject": ("Bonjour",), "text": ("À demain, ", 0)}, sender="a@example.org", reply_to="b@example.org", seed="s")
+    frame = mime.build_frame(
+        {"subject": ("Bonjour",), "text": ("À demain, ", 0)}, sender="a@example.org", reply_to="b@example.org", seed="s"
+    )
     message = message_from_bytes(frame.fill(mime.Person("c@example.org", "<1@x>", NOW, "1"), ("Zoé",)), policy=default)
-    assert (message.get_content_type(), message.get_content().strip(), message["Reply-To"]) == ("text/plain", "À demain, Zoé", "b@example.org")
+    assert (message.get_content_type(), message.get_content().strip(), message["Reply-To"]) == (
+        "text/plain",
+        "À demain, Zoé",
+        "b@example.org",
+    )
 
 
 @pytest.mark.parametrize("sender", ["", "Maison Lune", "a@b@c", "Maison <a b@c>", "x\r\nBcc: y <a@b>"])

@@ -18,7 +18,9 @@ from omnicli.providers import pages
 from omnicli.providers.sandbox import Sandbox
 
 NOW = datetime(2027, 1, 5, 9, 0, tzinfo=UTC)
-HOUSE = pages.House("Maison Lune", "Europe/Paris", senders=(("email", "Maison Lune <bonjour@maisonlune.example>"), ("sms", "LUNE")))
+HOUSE = pages.House(
+    "Maison Lune", "Europe/Paris", senders=(("email", "Maison Lune <bonjour@maisonlune.example>"), ("sms", "LUNE"))
+)
 PARTS: dict[str, dict[str, str]] = {
     "email": {"subject": "20 % sur votre bougie", "html": "<html><body><div style='display:none'>Jusqu'à samedi.</div><p>Bonjour</p></body></html>", "text": "Bonjour"},
     "sms": {"body": "Maison Lune: -20 % https://go.example/c/abc STOP 36180"}, "whatsapp": {"body": "*Bonjour* _vous_"}, "messenger": {"body": "Bonjour"},
@@ -162,7 +164,12 @@ def test_a_ledger_torn_by_a_crash_is_read_as_far_as_it_goes(tmp_path: Path) -> N
 def test_what_people_are_called_is_text_and_never_mark_up(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script>\"'><img src=x onerror=y>"
     sandbox = a_sandbox(tmp_path)
-    message = a_message(1, contact="../../etc/passwd", contact_name=evil, rendered=Rendered("email", {"subject": evil, "html": f"<p>{evil}</p>", "text": evil}, "s"))
+    message = a_message(
+        1,
+        contact="../../etc/passwd",
+        contact_name=evil,
+        rendered=Rendered("email", {"subject": evil, "html": f"<p>{evil}</p>", "text": evil}, "s"),
+    )
     (outcome,) = sandbox.send([message], now=NOW)
     sandbox.close()
     assert ".." not in str(outcome.ref)

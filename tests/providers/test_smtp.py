@@ -38,7 +38,9 @@ def a_mail(name: str = "Léa", *, touch: str = "7c" * 16, **changes: Any) -> Han
 
 
 def a_provider(port: int, **changes: Any) -> smtp.Smtp:
-    address = smtp.Address("127.0.0.1", port, "none", connect_timeout=changes.pop("connect_timeout", 2), read_timeout=changes.pop("read_timeout", 2))
+    address = smtp.Address(
+        "127.0.0.1", port, "none", connect_timeout=changes.pop("connect_timeout", 2), read_timeout=changes.pop("read_timeout", 2)
+    )
     return smtp.Smtp(replace(address, **changes))
 
 
@@ -164,7 +166,10 @@ def test_after_a_refusal_the_next_mail_goes_over_the_same_connection() -> None:
 def test_four_threads_have_a_connection_each() -> None:
     with Server() as server:
         provider = a_provider(server.port)
-        threads = [threading.Thread(target=provider.send, args=([a_mail(touch=f"{n}{m:031x}") for m in range(5)],), kwargs={"now": NOW}) for n in range(4)]
+        threads = [
+            threading.Thread(target=provider.send, args=([a_mail(touch=f"{n}{m:031x}") for m in range(5)],), kwargs={"now": NOW})
+            for n in range(4)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -212,7 +217,18 @@ def test_a_bounce_says_which_touch_it_is_about() -> None:
     assert f"MAIL FROM:<bounce+{'7c' * 16}.1@maisonlune.example>" in server.commands[1]
 
 
-BREAKING = ["a\r\nBcc: x@example.org", "a\nb", "a\rb", "a\tb", "a\x00b", "a\x85b", "a\u2028b", "a\u2029b", "=?utf-8?q?=0ABcc?=", "x =?iso-8859-1?B?WA==?= y"]
+BREAKING = [
+    "a\r\nBcc: x@example.org",
+    "a\nb",
+    "a\rb",
+    "a\tb",
+    "a\x00b",
+    "a\x85b",
+    "a\u2028b",
+    "a\u2029b",
+    "=?utf-8?q?=0ABcc?=",
+    "x =?iso-8859-1?B?WA==?= y",
+]
 
 
 @pytest.mark.guards("header_values")
@@ -226,7 +242,22 @@ def test_a_value_that_would_break_a_header_is_refused_and_nothing_leaves(name: s
 
 
 @pytest.mark.parametrize(
-    "address", ["", "lea", "a@b@c", "a@b,c@d", "a b@c", "a@b\r\nRCPT TO:<x@y>", "<a@b>", "a@b>", "a;b@c", "@b", "a@", "a\x00@b", "a" * 300 + "@b"]
+    "address",
+    [
+        "",
+        "lea",
+        "a@b@c",
+        "a@b,c@d",
+        "a b@c",
+        "a@b\r\nRCPT TO:<x@y>",
+        "<a@b>",
+        "a@b>",
+        "a;b@c",
+        "@b",
+        "a@",
+        "a\x00@b",
+        "a" * 300 + "@b",
+    ],
 )
 def test_only_one_plain_address_is_written_to(address: str) -> None:
     with Server() as server:
