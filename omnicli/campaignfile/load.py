@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,6 +128,7 @@ def _read_project(raw: bytes, sources: dict[str, Source], findings: list[Finding
     sources[PROJECT_FILE] = source
     findings.extend(found)
     if source.root is None:
+        _empty(PROJECT_FILE, "project", found, findings)
         return None
     _modeline(source, ".omni/schema/project.json", findings)
     project, wrong = validate(Project, source, references=True)
@@ -145,6 +146,7 @@ def _read_campaign(
     sources[file] = source
     findings.extend(found)
     if source.root is None:
+        _empty(file, "campaign", found, findings)
         return None
     _modeline(source, "../.omni/schema/campaign.json", findings)
     currency = project.currency if project is not None and isinstance(project.currency, str) else "EUR"
@@ -155,6 +157,13 @@ def _read_campaign(
     _file_name(campaign, source, findings)
     findings.extend(check_campaign(campaign, source, project))
     return campaign
+
+
+def _empty(file: str, key: str, found: Sequence[Finding], findings: list[Finding]) -> None:
+    """S001 for a file in which nothing is written (or comments only): what it needs first."""
+    if not any(one.severity == "error" for one in found):
+        message = t("{file} is empty: it needs '{key}' first", "{file} est vide : il lui faut d'abord « {key} »", file=file, key=key)
+        findings.append(finding("S001", Place.at(file), message, path=key))
 
 
 def _file_name(campaign: Campaign, source: Source, findings: list[Finding]) -> None:

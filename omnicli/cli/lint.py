@@ -69,6 +69,8 @@ def lint(
         _wait_for_change(root)
         _show(s, find(), formats, [])
     code = Exit.FINDINGS if report.worst(fail_on) and not exit_zero else Exit.FINE
+    if report.unreadable:
+        code = Exit.USAGE
     if s.json:
         from omnicli.lint.report import result
 

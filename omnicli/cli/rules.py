@@ -8,12 +8,16 @@ import typer
 
 from omnicli.cli.frame import session
 from omnicli.cli.options import opt
+from omnicli.errors import OmniError
+from omnicli.text import did_you_mean
 from omnicli.texts import language, t
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 app = typer.Typer(add_completion=False)
+
+FORMATS = ("term", "json", "markdown")
 
 
 @app.command(
@@ -23,11 +27,15 @@ app = typer.Typer(add_completion=False)
     )
 )
 def rules(
-    format: Annotated[str, opt("--format", "how it is shown", "sous quelle forme", metavar="term|markdown")] = "term",
+    format: Annotated[str, opt("--format", "how it is shown", "sous quelle forme", metavar="term|json|markdown")] = "term",
 ) -> None:
     from omnicli.lint.rule import catalogue
 
     s = session()
+    if format not in FORMATS:
+        raise OmniError(f"--format: '{format}'.{did_you_mean(format, FORMATS)}", hint=" | ".join(FORMATS), code="usage")
+    if format == "json":
+        s.options.json = True
     rows = list(catalogue().values())
     lang = language()
 

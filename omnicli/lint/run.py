@@ -28,7 +28,8 @@ PROFILES = ("draft", "team", "production")
 
 @dataclass(frozen=True)
 class Report:
-    """What lint found, sorted by file, line, column, code. `files` are those that were looked at."""
+    """What lint found, sorted by file, line, column, code. `files` are those that were looked at; `unreadable`: there was no
+    making sense of `omni.yaml`, so that no rule could be asked."""
 
     findings: tuple[Finding, ...]
     files: tuple[str, ...]
@@ -37,6 +38,7 @@ class Report:
     bugs: tuple[str, ...] = ()
     seconds: float = 0.0
     sources: dict[str, Sequence[str]] = field(default_factory=dict, repr=False)
+    unreadable: bool = False
 
     def worst(self, fail_on: str | None = None) -> bool:
         """True when a finding is at or above what fails: `fail_on`, else the profile's own level."""
@@ -84,7 +86,7 @@ def lint(
     kept = sorted(set_once(kept), key=lambda f: (f.place.file, f.place.line, f.place.column, f.code, f.message))
     return Report(
         tuple(kept), tuple(file for file in looked if not wanted or file in wanted), chosen, tuple(silenced), tuple(bugs),
-        time.perf_counter() - began, lines,
+        time.perf_counter() - began, lines, loaded.project is None,
     )  # fmt: skip
 
 

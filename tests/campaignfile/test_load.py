@@ -260,3 +260,16 @@ def test_two_hundred_campaigns_are_read_in_a_second_and_three_thousand_lines_in_
     taken = min(spent(lambda: load_project(Path("/nowhere"), overlay=files)) for _ in range(2))
     assert taken < max(0.25, 7 * floor)  # the floor is the C composer: about 1 ms a file on a quiet machine
     assert codes() == []
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# all of it commented out\n", "\ufeff"])
+def test_an_emptied_file_is_a_finding_and_no_silence(tmp_path, text):
+    (tmp_path / "omni.yaml").write_text(text)
+    (tmp_path / "campaigns").mkdir()
+    (tmp_path / "campaigns" / "bienvenue.yaml").write_text(text)
+    loaded = load_project(tmp_path)
+    assert loaded.project is None
+    assert [(f.code, f.place.file, f.path) for f in loaded.errors()] == [
+        ("S001", "omni.yaml", "project"),
+        ("S001", "campaigns/bienvenue.yaml", "campaign"),
+    ]

@@ -78,3 +78,12 @@ def test_a_disk_with_room_that_answers_with_errors_is_no_reason_to_reset():
 def test_a_defect_of_our_own_stays_one():
     assert of_machine(ValueError("x")) is None
     assert of_machine(sqlite3.IntegrityError("UNIQUE constraint failed: touch.touch_key")) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"# nothing\n", b"\x82\x00\xff", b"project: [\n"])
+def test_a_project_file_that_cannot_be_read_is_exit_2_everywhere(project, capsys, content):
+    (project / "omni.yaml").write_bytes(content)
+    assert run(["lint", "--format", "concise", "-C", str(project)]) == 2
+    assert "omni.yaml:" in capsys.readouterr().out
+    for words in (("status",), ("campaign", "run", "bienvenue")):
+        assert "omni.yaml:" in said(capsys, project, *words, exit=2)["message"]
