@@ -400,6 +400,12 @@ def show_started(
 def too_early(name: str, missed: tuple[datetime, int], *, live: bool) -> str:
     """The hint about events that are older than the start."""
     since, count = missed
+    if count == 1:
+        return t(
+            "  One person had that event before the start:  omni campaign start {name} --since {day}{flag}  lets them in.",
+            "  Une personne a eu cet événement avant le lancement :  omni campaign start {name} --since {day}{flag}  la fait entrer.",
+            name=name, day=f"{since:%Y-%m-%d}", flag=" --live" if live else "",
+        )  # fmt: skip
     return t(
         "  {n} people had that event before the start:  omni campaign start {name} --since {day}{flag}  lets them in.",
         "  {n} personnes ont eu cet événement avant le lancement :  omni campaign start {name} --since {day}{flag}  les fait entrer.",

@@ -138,7 +138,7 @@ def test_when_nothing_is_due_the_reason_and_a_remedy_are_said(shop: Shop) -> Non
 
     added = shop("response", "add", "1", "signup", "--at", "2027-01-03 10:00", "--as-of", "2027-01-04 11:10").out
     assert "omni campaign run bienvenue" in added
-    early = "1 people had that event before the start:  omni campaign start bienvenue --since"
+    early = "One person had that event before the start:  omni campaign start bienvenue --since"
     assert early in shop("campaign", "plan", "bienvenue").out
     why = shop("contact", "why", "1", "--campaign", "bienvenue")
     assert "signup at 2027-01-03 10:00: before the campaign was started (2027-01-04 11:00)" in why.out
