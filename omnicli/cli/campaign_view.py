@@ -427,10 +427,23 @@ def waiting_for(store: Store, loaded: Loaded, names: Sequence[str], *, now: date
             events = _entering_events(loaded, name)
             never = bool(events) and not _recorded(connection, events)
         if row is not None and row.state == "paused":
-            found.append(t("{n} is paused:  omni campaign resume {n}{f}", "{n} est suspendue :  omni campaign resume {n}{f}", n=name, f=flag))
+            found.append(
+                t(
+                    "{n} is paused:  omni campaign resume {n}{f}",
+                    "{n} est suspendue :  omni campaign resume {n}{f}",
+                    n=name,
+                    f=flag,
+                )
+            )
         elif never:
             found.append(no_event(name, events, live=live))
-        elif row is not None and row.state == "running" and events and not entered and (early := life.missed(store, loaded, name, now=now)):
+        elif (
+            row is not None
+            and row.state == "running"
+            and events
+            and not entered
+            and (early := life.missed(store, loaded, name, now=now))
+        ):
             found.append(too_early(name, early, live=live).strip())
     return found
 
