@@ -85,7 +85,7 @@ def _startup(r: dict[str, Any]) -> list[tuple[str, ...]]:
             f"{r[key]} ms",
             bare,
             f"+ {r[over]} ms",
-            "–",
+            f"+ {_more(r, key)} ms",
             f"≤ + {most} ms",
             "yes" if r[over] <= most else "no",
             "",
@@ -130,7 +130,7 @@ def machine(found: list[dict[str, Any]]) -> str:
     )
     memory = next((int(line.split()[1]) // 1_048_576 for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
     loads = [one["machine"]["load"] for one in found if "load" in one["machine"]]
-    busy = f" Load average while measuring: {min(loads)} to {max(loads)}." if loads else ""
+    busy = f" Load average where it was noted: {min(loads)} to {max(loads)}." if loads else ""
     return f"{os.cpu_count()} cores ({model}), {memory} GB, Python {about.get('python')}, SQLite {about.get('sqlite')}, {about.get('machine')}.{busy}"
 
 
