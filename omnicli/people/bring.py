@@ -125,8 +125,8 @@ class _Deed:
 
     def _another_person(self, place: int, earlier: int) -> None:
         if self.plan.key == "id":
-            reason = t("same id as an earlier row that says something else; the earlier row stays as it is",
-                       "même identifiant qu'une ligne précédente qui dit autre chose ; la ligne précédente reste telle quelle")  # fmt: skip
+            reason = t("same id as an earlier row that is another person; the earlier row stays as it is",
+                       "même identifiant qu'une ligne précédente qui est une autre personne ; la ligne précédente reste telle quelle")  # fmt: skip
             self._refuse(place, self._column("id"), self._cell(place), Problem("duplicate_id", "row refused", reason), earlier)
         else:
             reason = t("same address as an earlier row; the earlier row stays as it is",
