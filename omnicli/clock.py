@@ -7,6 +7,8 @@ import time
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
+from omnicli.texts import t
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 #: The years in which an instant may be written: nothing here happened before, and calendars end not long after.
@@ -52,13 +54,21 @@ def read_instant(text: str, zone: str) -> datetime:
     """An instant written `2027-01-04`, `2027-01-04 10:30` (wall time in `zone`) or with `Z`/offset; else ValueError."""
     stripped = text.strip()
     if not _WRITTEN.fullmatch(stripped):
-        raise ValueError(f"'{text}' is not a date and time such as 2027-01-04 10:30")
+        raise ValueError(
+            t("'{text}' is not a date and time such as 2027-01-04 10:30", "« {text} » n'est pas une date et une heure telles que 2027-01-04 10:30",
+              text=text)
+        )  # fmt: skip
     try:
         parsed = datetime.fromisoformat(stripped)
     except ValueError as error:
-        raise ValueError(f"'{text}': {error}") from None
+        raise ValueError(
+            t("'{text}': {error}", "« {text} » : il n'y a pas de tel jour ou de telle heure", text=text, error=error)
+        ) from None
     if not YEARS[0] <= parsed.year <= YEARS[1]:
-        raise ValueError(f"'{text}': the year is not between {YEARS[0]} and {YEARS[1]}")
+        raise ValueError(
+            t("'{text}': the year is not between {least} and {most}", "« {text} » : l'année n'est pas entre {least} et {most}",
+              text=text, least=YEARS[0], most=YEARS[1])
+        )  # fmt: skip
     return parsed.astimezone(UTC) if parsed.tzinfo else wall(parsed, ZoneInfo(zone))
 
 

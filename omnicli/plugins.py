@@ -8,6 +8,7 @@ from typing import Any
 
 from omnicli.errors import OmniError
 from omnicli.text import did_you_mean
+from omnicli.texts import t
 
 
 @dataclass
@@ -25,7 +26,11 @@ class Registry:
         """The object behind the name; OmniError with the nearest name when there is none."""
         known = self._all()
         if name not in known:
-            raise OmniError(f"no {self.kind} called '{name}'.{did_you_mean(name, known)}", code="R015")
+            raise OmniError(
+                t("no {kind} called '{name}'.", "aucun {kind} nommé « {name} ».", kind=self.kind, name=name)
+                + did_you_mean(name, known),
+                code="R015",
+            )
         module, _, attribute = known[name].partition(":")
         return getattr(importlib.import_module(module), attribute)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -62,6 +63,20 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """` Did you mean 'x'?` with its leading space, or nothing."""
     found = nearest(word, known)
     return t(" Did you mean '{found}'?", " Vouliez-vous dire « {found} » ?", found=found) if found else ""
+
+
+_SYSTEM = {
+    errno.ENOENT: "fichier ou dossier introuvable", errno.EACCES: "accès refusé", errno.EPERM: "opération interdite", errno.EISDIR: "c'est un dossier",
+    errno.ENOTDIR: "ce n'est pas un dossier", errno.EEXIST: "existe déjà", errno.EROFS: "système de fichiers en lecture seule",
+    errno.ENOSPC: "disque plein", errno.ENAMETOOLONG: "nom trop long", errno.EMFILE: "trop de fichiers ouverts", errno.EIO: "le disque répond par une erreur",
+    errno.ECONNREFUSED: "connexion refusée", errno.ETIMEDOUT: "délai dépassé", errno.EADDRINUSE: "adresse déjà utilisée", errno.ELOOP: "liens en cercle",
+}  # fmt: skip
+
+
+def system_said(error: OSError) -> str:
+    """What the operating system refused, in the language in use; its own words are English."""
+    words = error.strerror or type(error).__name__
+    return t("{said}", "{dit}", said=words, dit=_SYSTEM.get(error.errno or 0, words))
 
 
 def mask(address: str) -> str:

@@ -19,6 +19,7 @@ from omnicli.errors import Exit, OmniError
 from omnicli.model.campaign import Campaign
 from omnicli.model.finding import Edit, Finding, Fix, Place
 from omnicli.model.project import Project
+from omnicli.text import system_said
 from omnicli.texts import t
 
 PROJECT_FILE = "omni.yaml"
@@ -104,7 +105,7 @@ def _bytes(root: Path, file: str, overlay: Mapping[str, bytes]) -> bytes:
         return (root / file).read_bytes()
     except OSError as error:
         raise OmniError(
-            t("cannot open {file}: {why}", "impossible d'ouvrir {file} : {why}", file=file, why=error.strerror or error),
+            t("cannot open {file}: {why}", "impossible d'ouvrir {file} : {why}", file=file, why=system_said(error)),
             code="unreadable-file",
         ) from None
 
@@ -162,7 +163,9 @@ def _read_campaign(
 def _empty(file: str, key: str, found: Sequence[Finding], findings: list[Finding]) -> None:
     """S001 for a file in which nothing is written (or comments only): what it needs first."""
     if not any(one.severity == "error" for one in found):
-        message = t("{file} is empty: it needs '{key}' first", "{file} est vide : il lui faut d'abord « {key} »", file=file, key=key)
+        message = t(
+            "{file} is empty: it needs '{key}' first", "{file} est vide : il lui faut d'abord « {key} »", file=file, key=key
+        )
         findings.append(finding("S001", Place.at(file), message, path=key))
 
 

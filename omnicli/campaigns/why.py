@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from omnicli import clock
 from omnicli.campaigns import versions
 from omnicli.errors import OmniError
+from omnicli.model import spoken
 from omnicli.model.campaign import Campaign
 from omnicli.model.flow import Flow
 from omnicli.store import campaigns
@@ -148,7 +149,7 @@ def _pass(connection: sa.Connection, row: Any, step: str | None) -> Iterator[Lin
             if step is None or (entry.get("step") or where) == step:
                 yield _line(clock.from_ms(at), row.name, entry.get("step") or where, entry)
     if row.state == "ended" and step is None and row.ended_at is not None:
-        left = t("left: {reason}", "sort : {reason}", reason=row.reason)
+        left = t("left: {reason}", "sort : {reason}", reason=spoken.named(str(row.reason)))
         yield Line(clock.from_ms(row.ended_at), row.name, "", "end", str(row.reason), left)
 
 
@@ -162,7 +163,8 @@ def _settlements(connection: sa.Connection, row: Any, step: str | None) -> Itera
             continue  # the decision itself says so
         at = clock.from_ms(touch.settled_at or touch.due_at)
         state = {"accepted": t("accepted", "accepté"), "rejected": t("refused", "refusé"), "skipped": t("not sent", "écarté")}
-        text = f"{touch.channel} {state.get(touch.send_state, touch.send_state)}" + (f": {touch.reason}" if touch.reason else "")
+        text = f"{touch.channel} {state.get(touch.send_state) or spoken.word(touch.send_state)}"
+        text = spoken.both(text, spoken.named(touch.reason)) if touch.reason else text
         yield Line(at, row.name, touch.step, "touch", touch.send_state, text, {"channel": touch.channel, "touch": touch.touch_key.hex()},
                    touch.send_state == "accepted")  # fmt: skip
 
@@ -179,20 +181,20 @@ def _good(rule: str, answer: str) -> bool:
 def _say(rule: str, answer: str, values: Mapping[str, Any]) -> str:
     """One line of the ledger as a person reads it."""
     match rule:
-        case "channels":
-            return answer
+        case "channels" if values:
+            return " · ".join(spoken.both(channel, spoken.word(str(reason))) for channel, reason in values.items())
         case "send":
             return t("decided: {channel}", "décidé : {channel}", channel=answer)
         case "skip":
-            return t("skipped: {reason}", "écarté : {reason}", reason=answer)
+            return t("skipped: {reason}", "écarté : {reason}", reason=spoken.named(answer))
         case "at":
-            return t("at {moment}", "à {moment}", moment=answer)
+            return t("at {moment}", "quand : {moment}", moment=spoken.time(answer))
         case "else":
-            return t("{what} → the next channel", "{what} → le canal suivant", what=answer)
+            return t("{what} → the next channel", "{what} → le canal suivant", what=_refusal(answer))
         case "split":
             return t("arm {arm}", "bras {arm}", arm=answer)
         case "choose":
-            return t("branch: {what}", "branche : {what}", what=answer)
+            return t("branch: {what}", "branche : {what}", what=spoken.word(answer) if answer == "none" else answer)
         case "goal":
             return t("the goal was reached", "l'objectif est atteint")
         case "holdout":
@@ -205,12 +207,23 @@ def _say(rule: str, answer: str, values: Mapping[str, Any]) -> str:
         case "wait" if answer == "nothing":
             return t("nobody answered → branch nothing", "pas de réponse → branche nothing")
         case "wait" if "until" in values:
-            return t("waits {what}", "attend {what}", what=answer)
+            return t("waits {what}", "attend {what}", what=spoken.time(answer))
+        case "wait" if answer in ("no_date", "past"):
+            return t("waits for nothing: {why}", "n'attend rien : {why}", why=spoken.word(answer))
         case "wait":
             return t("answered: {what}", "réponse : {what}", what=answer)
         case _ if answer == "held":
-            return t("held by {guard}", "retenu par {guard}", guard=rule)
-    return f"{rule}: {answer}"
+            return t("held by {guard}", "retenu : {guard}", guard=spoken.named(rule))
+    if rule.startswith("exit: "):
+        return t("an exit rule holds: {rule}", "une règle de sortie : {rule}", rule=rule.removeprefix("exit: "))
+    return spoken.both(rule, answer)
+
+
+def _refusal(written: str) -> str:
+    """`sms rejected: refused` in the language in use."""
+    settled, _, reason = written.partition(": ")
+    channel, _, state = settled.partition(" ")
+    return spoken.both(f"{channel} {spoken.word(state)}", spoken.word(reason))
 
 
 # --- somebody who has not -------------------------------------------------------------------------------------------
@@ -223,9 +236,18 @@ def _door(connection: sa.Connection, loaded: Loaded, name: str, contact_id: int,
         else loaded.campaigns[name]
     )
     if row is None or row.state != "running":
+        from omnicli.campaigns.life import state_word
+
         state = row.state if row is not None else "draft"
         yield Line(
-            now, name, "", "campaign", state, t("the campaign is {state}", "la campagne est {state}", state=state), {}, False
+            now,
+            name,
+            "",
+            "campaign",
+            state,
+            t("the campaign is {state}", "la campagne est {state}", state=state_word(state)),
+            {},
+            False,
         )
     since = row.since if row is not None else None
     assert loaded.project is not None
@@ -294,7 +316,7 @@ def _next(passes: list[Any]) -> tuple[str, datetime | None]:
     for row in reversed(passes):
         if row.state == "open":
             at = clock.from_ms(row.wait_until or row.due_at) if row.wait_until or row.due_at else None
-            held = t(", held by {guard}", ", retenu par {guard}", guard=row.held_by) if row.held_by else ""
+            held = t(", held by {guard}", ", retenu : {guard}", guard=spoken.named(row.held_by)) if row.held_by else ""
             waits = t(" (waits for its touch)", " (attend son envoi)") if row.due_at is None else ""
             return f"{row.step or t('the first step', 'la première étape')}{held}{waits}", at
     return "", None

@@ -196,6 +196,7 @@ def show_portrait(console: Console, p: Portrait, now: datetime) -> None:
     from rich.text import Text
 
     from omnicli.campaigns import life
+    from omnicli.model.spoken import word
 
     o, c = p.overview, p.campaign
     head = Text(o.name, "bold").append(f"  {c.title}", "not bold").append("   ")
@@ -212,7 +213,7 @@ def show_portrait(console: Console, p: Portrait, now: datetime) -> None:
     rows.lay(console, [_row(line, p) for line in _tree(c.flow, "flow", "")], shrink=1, right=(0,), indent=1, ragged=True)
     gone = p.overview.passage.ended or {}
     if gone:
-        reasons = " · ".join(f"{reason} {number(n)}" for reason, n in sorted(gone.items(), key=lambda kv: (-kv[1], kv[0])))
+        reasons = " · ".join(f"{word(reason)} {number(n)}" for reason, n in sorted(gone.items(), key=lambda kv: (-kv[1], kv[0])))
         console.print()
         console.print(Text(f" {t('Gone', 'Sorties')} {number(sum(gone.values()))}", "bold").append(f"   {reasons}", "not bold"), soft_wrap=True)  # fmt: skip
     older = [(v, n) for v, n in p.versions if p.version is not None and v.id != p.version.id and n]

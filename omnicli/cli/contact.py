@@ -334,6 +334,38 @@ def _state(reach: Any, now: datetime) -> str:
     return "yes" if reach.consents(now) else "never asked" if reach.granted is None else "no"
 
 
+def _state_said(reach: Any, now: datetime) -> str:
+    """The same for people, in the language in use."""
+    from omnicli.model import spoken
+
+    code, _, reason = _state(reach, now).partition(": ")
+    words = {
+        "yes": t("yes", "oui"), "no": t("no", "non"), "never asked": t("never asked", "jamais demandé"),
+        "no address": t("no address", "pas d'adresse"), "bad": t("bad", "morte"), "barred": t("barred", "barrée"),
+    }  # fmt: skip
+    return spoken.both(words[code], spoken.word(reason)) if reason else words[code]
+
+
+def _fact(name: str, value: Any, zone: Any) -> str:
+    """`channel sms`, `due_at Tue 05 Jan 10:00`: one fact of a moment."""
+    from omnicli.cli.rows import moment
+    from omnicli.model import spoken
+
+    if isinstance(value, datetime):
+        return f"{spoken.word(name)} {moment(value, zone)}"
+    if value is True:
+        return spoken.word(name)
+    return f"{spoken.word(name)} {spoken.word(value) if name in ('reason', 'held_by', 'delivery') else value}"
+
+
+def _attribute(value: Any) -> str:
+    """A value of a contact as a person reads it: yes or no, a list with commas."""
+    plain = _plain(value)
+    if isinstance(plain, bool):
+        return t("yes", "oui") if plain else t("no", "non")
+    return ", ".join(map(str, plain)) if isinstance(plain, list) else str(plain)
+
+
 def _left(reach: Any, now: datetime) -> list[str]:
     """The topics that were left on a channel."""
     return [topic for topic, _ in reach.left if reach.without(topic, now)]
@@ -411,6 +443,7 @@ def _life_show(console: Console, life: Life, shown: bool, now: datetime, zone: s
     from zoneinfo import ZoneInfo
 
     from omnicli.cli.rows import lay, moment
+    from omnicli.model import spoken
     from omnicli.text import mask
 
     p, where = life.person, ZoneInfo(life.person.time_zone or zone)
@@ -418,13 +451,18 @@ def _life_show(console: Console, life: Life, shown: bool, now: datetime, zone: s
         f"{p.name if shown else _initial(p.name)} ({p.id})  {p.language or '–'} · {p.country or '–'} · {p.time_zone or zone}",
         style="bold",
     )
-    lay(console, [[c, (p.addresses.get(c, "–") if shown else mask(p.addresses.get(c, ""))).replace("\n", ", "), _state(r, now),
+    lay(console, [[c, (p.addresses.get(c, "–") if shown else mask(p.addresses.get(c, ""))).replace("\n", ", "), _state_said(r, now),
                    t("left: {topics}", "a quitté : {topics}", topics=", ".join(gone)) if (gone := _left(r, now)) else ""]
                   for c, r in p.reach.items()], indent=1)  # fmt: skip
     if life.attributes:
-        console.print(" " + " · ".join(f"{k} {_plain(v)}" for k, v in life.attributes.items() if shown or k != "last_name"))
+        console.print(" " + " · ".join(f"{k} {_attribute(v)}" for k, v in life.attributes.items() if shown or k != "last_name"))
     rows = [
-        [moment(m.at, where), m.kind, m.what, " ".join(f"{k} {v}" for k, v in _facts(m.facts, shown).items() if k != "touch")]
+        [
+            moment(m.at, where),
+            spoken.word(m.kind),
+            m.what if m.kind == "event" else spoken.word(m.what),
+            " ".join(_fact(k, v, where) for k, v in _facts(m.facts, shown).items() if k != "touch"),
+        ]
         for m in life.moments
     ]
     if rows:

@@ -10,6 +10,7 @@ import typer
 
 from omnicli.cli.frame import session
 from omnicli.errors import OmniError
+from omnicli.text import system_said
 from omnicli.texts import t
 
 app = typer.Typer(add_completion=False)
@@ -96,8 +97,12 @@ def _attributes(table: Path | None) -> dict[str, str]:
         return {}
     try:
         text = table.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise OmniError(f"{table}: {error}", code="usage") from None
+    except OSError as error:
+        raise OmniError(
+            t("cannot read {path}: {why}", "impossible de lire {path} : {why}", path=table, why=system_said(error)), code="usage"
+        ) from None
+    except UnicodeDecodeError:
+        raise OmniError(t("{path} is not UTF-8", "{path} n'est pas en UTF-8", path=table), code="usage") from None
     sample = text[:65536]
     try:
         dialect: type[csv.Dialect] | csv.Dialect = csv.Sniffer().sniff(sample, ",;\t|")

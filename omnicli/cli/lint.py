@@ -151,7 +151,8 @@ def _codes(text: str, option: str) -> list[str]:
 
 def _check(value: str | None, known: tuple[str, ...], option: str) -> None:
     if value is not None and value not in known:
-        raise OmniError(f"{option}: '{value}'.{did_you_mean(value, known)}", hint=" | ".join(known), code="usage")
+        said = t("{option}: no '{value}'.", "{option} : pas de « {value} ».", option=option, value=value)
+        raise OmniError(said + did_you_mean(value, known), hint=" | ".join(known), code="usage")
 
 
 def _formats(s: Session, given: list[str]) -> list[str]:
@@ -215,8 +216,12 @@ def _without(report: Report, baseline: Path | None, write: Path | None) -> Repor
         return report
     try:
         known = set(json.loads(baseline.read_text("utf-8")))
-    except (OSError, ValueError) as error:
-        raise OmniError(f"{baseline}: {error}", hint="omni lint --write-baseline FILE", code="usage") from None
+    except (OSError, ValueError):
+        raise OmniError(
+            t("{path} is no baseline", "{path} n'est pas une liste de constats connus", path=baseline),
+            hint="omni lint --write-baseline FILE",
+            code="usage",
+        ) from None
     return replace(report, findings=tuple(f for f in report.findings if f.fingerprint not in known))
 
 

@@ -14,6 +14,7 @@ from omnicli.cli import rows
 from omnicli.cli.frame import money
 from omnicli.cli.rows import Cell, number
 from omnicli.cli.run_view import reason_word, reasons
+from omnicli.model import spoken
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def because(p: Planned) -> str:
     barred.pop(p.channel, None)
     if not barred:
         return ""
-    words = [f"{channel}: {t(*_BARRIERS[r]) if r in _BARRIERS else reason_word(r)}" for channel, r in barred.items()]
+    words = [spoken.both(channel, t(*_BARRIERS[r]) if r in _BARRIERS else reason_word(r)) for channel, r in barred.items()]
     return t("else, ", "sinon, ") + ", ".join(words)
 
 
@@ -266,7 +267,7 @@ def _who(console: Console, plan: Plan, limit: int) -> None:
         return (
             t("In silence", "En silence")
             if p.state == "held_out"
-            else f"{t('Not sent', 'Écartés')}: {reason_word(p.reason or '')}"
+            else spoken.both(t("Not sent", "Écartés"), reason_word(p.reason or ""))
         )
 
     order = {"send": 0, "held_out": 1, "skipped": 2}

@@ -204,9 +204,19 @@ def _json(report: ResponseReport, folded: dict[str, int], dry_run: bool) -> dict
     }  # fmt: skip
 
 
+def _money(minor: int, currency: str) -> str:
+    """An exact sum as people read it."""
+    from decimal import Decimal
+
+    from omnicli.cli.rows import number
+    from omnicli.people.responses import amount
+
+    found = Decimal(amount(minor, currency)["amount"])
+    return f"{number(found, max(0, -int(found.as_tuple().exponent)))} {currency}"
+
+
 def _show(console: Console, report: ResponseReport, folded: dict[str, int], dry_run: bool, shown: int = 40) -> None:
     from omnicli.cli.rows import lay, number
-    from omnicli.people.responses import amount
 
     lay(
         console,
@@ -222,7 +232,7 @@ def _show(console: Console, report: ResponseReport, folded: dict[str, int], dry_
         )
     rows = []
     for name, k in sorted(report.kinds.items()):
-        sums = " ".join(" ".join(amount(m, c).values()) for sums in k.sums.values() for c, m in sums.items())
+        sums = " ".join(_money(m, c) for sums in k.sums.values() for c, m in sums.items())
         rows.append([name, number(k.new), sums])
     lay(console, rows, right=(1, 2), indent=1)
     console.print(t("{lines} lines: {new} new, {repeated} repeated, {refused} refused.", "{lines} lignes : {new} nouvelles, {repeated} répétées, {refused} refusées.",
@@ -267,6 +277,7 @@ def list_(unmatched: Unmatched = False, since: Since = None, limit: Limit = 20, 
 
     def draw(console: Console) -> None:
         from omnicli.cli.rows import lay, number
+        from omnicli.model.spoken import word
 
         lay(
             console,
@@ -276,13 +287,13 @@ def list_(unmatched: Unmatched = False, since: Since = None, limit: Limit = 20, 
                     a.response.contact,
                     a.response.name,
                     a.response.channel or "",
-                    outcome or "",
+                    word(outcome or ""),
                 ]
                 for a, outcome in found
             ],
         )
         console.print("")
-        lay(console, [[name, number(f["count"]), " ".join(" ".join(amount(*v).values()) for k, v in f.items() if k != "count")] for name, f in ledger.items()],
+        lay(console, [[name, number(f["count"]), " ".join(_money(*v) for k, v in f.items() if k != "count")] for name, f in ledger.items()],
             right=(1, 2))  # fmt: skip
         if waiting:
             console.print(t("{n} of people the base does not know", "{n} de personnes inconnues de la base", n=number(waiting)))

@@ -136,6 +136,7 @@ def install(cron: Cron = False, systemd: Systemd = False, github: Github = False
 
 
 def _install_cron(s: Session, where: Place, loaded: Loaded, *, write: bool, systemd: bool) -> None:
+    from omnicli.model.spoken import time
     from omnicli.service import installing
 
     block = installing.cron_block(where)
@@ -145,7 +146,7 @@ def _install_cron(s: Session, where: Place, loaded: Loaded, *, write: bool, syst
     assert loaded.project is not None
     late = t("A missed tick is made up for within {d}; what is later is skipped as expired.   (schedule.catch_up)",
              "Un top manqué est rattrapé pendant {d} ; au-delà, c'est écarté (expired).   (schedule.catch_up)",
-             d=loaded.project.schedule.catch_up)  # fmt: skip
+             d=time(loaded.project.schedule.catch_up))  # fmt: skip
 
     def show(console: Console) -> None:
         console.print(
@@ -301,6 +302,7 @@ def _occurrences(loaded: Loaded, store: Store, now: datetime, limit: int) -> lis
 
     from omnicli.campaigns import versions
     from omnicli.engine.occurrence import occurrences
+    from omnicli.model.spoken import time
     from omnicli.store import campaigns
 
     assert loaded.project is not None
@@ -313,7 +315,7 @@ def _occurrences(loaded: Loaded, store: Store, now: datetime, limit: int) -> lis
             enter = versions.standing_tree(connection, row.version_id).enter
             wanted = enter.every or enter.at
             if wanted is not None:
-                found += [{"at": o.at, "campaign": row.name, "what": t("people enter ({rule})", "entrées ({rule})", rule=wanted), "people": 0}
+                found += [{"at": o.at, "campaign": row.name, "what": t("people enter ({rule})", "entrées ({rule})", rule=time(wanted)), "people": 0}
                           for o in islice(occurrences(wanted, zone, now, now + timedelta(days=400)), limit)]  # fmt: skip
     return found
 

@@ -153,6 +153,7 @@ def _show(console: Console, found: list[Work], loaded: Loaded, now: datetime) ->
     from zoneinfo import ZoneInfo
 
     from omnicli.cli.rows import Cell, lay, moment
+    from omnicli.model.spoken import word
 
     if not found:
         console.print(t("Nothing waits for anybody.", "Rien n'attend personne."))
@@ -165,7 +166,7 @@ def _show(console: Console, found: list[Work], loaded: Loaded, now: datetime) ->
         return "" if at is None else (moment(at, zone), "red" if at < now and one.state != "done" else "")
 
     lay(console, [(str(one.id), due(one), one.team or "", one.kind or one.channel, one.name or one.contact, f"{one.campaign} › {one.step}",
-                   one.outcome or one.claimed_by or t("open", "à prendre")) for one in found], right=(0,), shrink=5)  # fmt: skip
+                   word(one.outcome or "") or one.claimed_by or t("open", "à prendre")) for one in found], right=(0,), shrink=5)  # fmt: skip
     console.print(
         t("Take one:  omni task claim {id} --as NAME", "En prendre une :  omni task claim {id} --as NOM", id=found[0].id)
     )

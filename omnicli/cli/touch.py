@@ -224,7 +224,12 @@ _COLOURS = {
 
 
 def _state(one: Listed) -> str:
-    return one.state + (f": {one.reason}" if one.reason else f" ({one.held_by})" if one.held_by else "")
+    from omnicli.model import spoken
+
+    state = spoken.word(one.state)
+    if one.reason:
+        return spoken.both(state, spoken.named(one.reason))
+    return f"{state} ({spoken.word(one.held_by)})" if one.held_by else state
 
 
 def _show_list(console: Console, found: list[Listed], total: int, loaded: Loaded) -> None:
@@ -262,9 +267,15 @@ def _show_whole(console: Console, found: Whole, message: Mapping[str, str], load
 
 def _show_history(console: Console, found: Whole, zone: tzinfo) -> None:
     from omnicli.cli.rows import lay, moment
+    from omnicli.model.spoken import word
 
     rows = [
-        (moment(a.at, zone), f"{a.provider} #{a.n}", a.outcome, " ".join(filter(None, (a.ref, a.code, a.detail, a.waived_by))))
+        (
+            moment(a.at, zone),
+            f"{a.provider} #{a.n}",
+            word(a.outcome),
+            " ".join(filter(None, (a.ref, a.code, a.detail, a.waived_by))),
+        )
         for a in found.attempts
     ]
     rows += [(moment(at, zone), source, kind, detail or "") for at, source, kind, detail in found.evidence]
@@ -277,10 +288,11 @@ def _show_history(console: Console, found: Whole, zone: tzinfo) -> None:
 def _show_doubts(console: Console, found: list[Doubt], now: Any, loaded: Loaded) -> None:
     from omnicli import clock
     from omnicli.cli.rows import ago, lay
+    from omnicli.model.spoken import word
 
     if not found:
         console.print(t("No touch is unknown.", "Le sort de chaque envoi est connu."))
         return
-    lay(console, [(d.key.hex()[:8], d.state, d.channel, d.provider, ago(clock.from_ms(d.started_at), now)) for d in found])
+    lay(console, [(d.key.hex()[:8], word(d.state), d.channel, d.provider, ago(clock.from_ms(d.started_at), now)) for d in found])
     console.print(t('Decide:  omni touch resolve ID --accepted|--not-sent|--resend|--drop --because "…"',
                     "Décider :  omni touch resolve ID --accepted|--not-sent|--resend|--drop --because « … »"))  # fmt: skip

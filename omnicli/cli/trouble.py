@@ -13,6 +13,7 @@ from pathlib import Path
 
 from omnicli.cli import frame
 from omnicli.errors import Exit, OmniError
+from omnicli.text import system_said
 from omnicli.texts import t
 
 _FULL = ("disk is full", "disk full")
@@ -69,7 +70,7 @@ def _of_files(error: OSError) -> OmniError | None:
     where = str(error.filename if error.filename is not None else frame.current().options.project or Path.cwd())
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _full(where)
-    return OmniError(f"{where}: {error.strerror or type(error).__name__}", hint=t("running again is safe", "recommencer est sans risque"),
+    return OmniError(t("{where}: {why}", "{where} : {why}", where=where, why=system_said(error)), hint=t("running again is safe", "recommencer est sans risque"),
                      code="file", exit=Exit.USAGE)  # fmt: skip
 
 

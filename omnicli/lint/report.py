@@ -159,6 +159,10 @@ def markdown(report: Report) -> str:
     return "\n".join(rows)
 
 
+def _seconds(report: Report) -> str:
+    return f"{report.seconds:.1f}".replace(".", t(".", ","))
+
+
 def summary(report: Report) -> list[str]:
     """The closing lines: how many findings in how many files, what can be fixed."""
     number = counts(report.findings)
@@ -166,17 +170,17 @@ def summary(report: Report) -> list[str]:
     if not report.findings:
         return [
             t(
-                "0 findings in {n} files · {s:.1f} s",
-                "0 constat dans {n} fichiers · {s:.1f} s",
+                "0 findings in {n} files · {s} s",
+                "0 constat dans {n} fichiers · {s} s",
                 n=len(report.files),
-                s=report.seconds,
+                s=_seconds(report),
             )
         ]
     parts = [t(*words, n=number[key]) for key, words in {
         "errors": ("{n} errors", "{n} erreurs"), "warnings": ("{n} warnings", "{n} avertissements"), "infos": ("{n} notes", "{n} notes"),
     }.items() if number[key]]  # fmt: skip
-    lines = [t("{n} findings ({parts}) in {f} of {files} files · {s:.1f} s", "{n} constats ({parts}) dans {f} fichiers sur {files} · {s:.1f} s",
-               n=len(report.findings), parts=", ".join(parts), f=files, files=len(report.files), s=report.seconds)]  # fmt: skip
+    lines = [t("{n} findings ({parts}) in {f} of {files} files · {s} s", "{n} constats ({parts}) dans {f} fichiers sur {files} · {s} s",
+               n=len(report.findings), parts=", ".join(parts), f=files, files=len(report.files), s=_seconds(report))]  # fmt: skip
     safe = sum(bool(f.fix and f.fix.safe) for f in report.findings)
     unsafe = sum(bool(f.fix and not f.fix.safe) for f in report.findings)
     explain = t("Any code: omni explain {code}", "Un code : omni explain {code}", code=report.findings[0].code)

@@ -22,7 +22,7 @@ from omnicli.people.sheet import open_sheet
 from omnicli.store import audience, consents
 from omnicli.store import tables as tb
 from omnicli.store.consents import refold_reach, suppress
-from omnicli.text import did_you_mean
+from omnicli.text import did_you_mean, system_said
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ def change_consent(
             kept = f"{proof.name} sha256:{hashlib.sha256(proof.read_bytes()).hexdigest()}"
         except OSError as error:
             raise OmniError(
-                t("cannot read {path}: {why}", "impossible de lire {path} : {why}", path=proof, why=error.strerror), code="file"
+                t("cannot read {path}: {why}", "impossible de lire {path} : {why}", path=proof, why=system_said(error)),
+                code="file",
             ) from None
     wanted = the_channel(loaded, channel)
     with store.write() as connection:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnicli.errors import OmniError
 from omnicli.model.project import Project
-from omnicli.text import fold, nearest
+from omnicli.text import fold, nearest, system_said
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def read_map(path: Path, project: Project) -> ImportMap:
         raw = path.read_bytes()
     except OSError as error:
         raise OmniError(
-            t("cannot read {path}: {why}", "impossible de lire {path} : {why}", path=path, why=error.strerror), code="map"
+            t("cannot read {path}: {why}", "impossible de lire {path} : {why}", path=path, why=system_said(error)), code="map"
         ) from None
     source, findings = read_source(str(path), raw)
     errors = [f for f in findings if f.severity == "error"]

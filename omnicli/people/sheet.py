@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from omnicli.errors import OmniError
+from omnicli.text import system_said
 from omnicli.texts import t
 
 CELL, COLUMNS, SAMPLE = 64 * 1024, 200, 128 * 1024
@@ -108,7 +109,7 @@ def open_sheet(path: Path) -> Sheet:
             head = file.read(SAMPLE)
     except OSError as error:
         raise OmniError(
-            t("cannot read {path}: {why}", "impossible de lire {path} : {why}", path=path, why=error.strerror), code="file"
+            t("cannot read {path}: {why}", "impossible de lire {path} : {why}", path=path, why=system_said(error)), code="file"
         ) from None
     if head.startswith(b"PK\x03\x04"):
         return _xlsx(path)

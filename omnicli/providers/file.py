@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from omnicli.model.touch import Handed, Outcome
+from omnicli.text import system_said
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -60,7 +61,7 @@ class FileProvider:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, text)
         except OSError as error:
-            return Outcome("not_sent", code="file", detail=error.strerror or type(error).__name__, halt=True)
+            return Outcome("not_sent", code="file", detail=system_said(error), halt=True)
         return Outcome("accepted", ref=name)
 
     def close(self) -> None:

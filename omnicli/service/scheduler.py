@@ -67,7 +67,7 @@ class Ticked:
             (sum(h.touches for h in r.approval), t("await an approval", "attendent un accord")),
         )
         said = ", ".join(f"{n} {word}" for n, word in counts if n) or t("people moved on", "des personnes ont avancé")
-        return f"{clock.iso(self.at)}  {', '.join(r.names)}: {said}"
+        return f"{clock.iso(self.at)}  " + t("{names}: {said}", "{names} : {said}", names=", ".join(r.names), said=said)
 
     @property
     def alarm(self) -> str:

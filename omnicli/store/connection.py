@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from omnicli.errors import Exit, OmniError
+from omnicli.texts import t
 
 if TYPE_CHECKING:
     from omnicli.model.project import Project
@@ -89,7 +90,10 @@ class Store:
                     with connection.begin():
                         yield connection
                         if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall():
-                            raise OmniError(f"the migration left {len(broken)} orphans", code="store")
+                            raise OmniError(
+                                t("the migration left {n} orphans", "la migration a laissé {n} orphelins", n=len(broken)),
+                                code="store",
+                            )
                 finally:
                     raw.execute("PRAGMA foreign_keys=ON")
             self._checkpoint()
@@ -134,7 +138,7 @@ class Store:
                     break
                 except BlockingIOError:
                     if time.monotonic() > end:
-                        raise OmniError("the store is busy", hint="another omni is writing; try again",
+                        raise OmniError(t("the store is busy", "la base est occupée"), hint=t("another omni is writing; try again", "un autre omni écrit ; réessayez"),
                                         code="busy", exit=Exit.LOCKED) from None  # fmt: skip
                     time.sleep(0.005)
         try:
@@ -185,7 +189,7 @@ def _configure(engine: sa.Engine, *, begin: str, query_only: bool, wal: bool = T
         if query_only:
             cursor.execute("PRAGMA query_only=ON")
         if cursor.execute("PRAGMA foreign_keys").fetchone() != (1,):
-            raise OmniError("this SQLite has no foreign keys", code="store")
+            raise OmniError(t("this SQLite has no foreign keys", "ce SQLite n'a pas de clés étrangères"), code="store")
         cursor.close()
 
     @sa.event.listens_for(engine, "begin")

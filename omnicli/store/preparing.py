@@ -47,7 +47,7 @@ def prepare(store: Store, project: Project, *, upgrade: bool = True) -> list[str
                               found=standing, known=migrations.HEAD), hint="omni db upgrade --live", code="migration_pending",
                             exit=Exit.REFUSED)  # fmt: skip
         _migrate(store)
-        done.append(f"{standing or 'empty'} → {migrations.HEAD}")
+        done.append(f"{standing or t('empty', 'vide')} → {migrations.HEAD}")
     with store.write() as connection:
         _house(connection, project, live=store.live)
         done += columns.ensure_columns(connection, project)
