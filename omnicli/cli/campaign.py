@@ -430,7 +430,8 @@ def fit(s: Session, loaded: Loaded, names: Sequence[str], now: datetime) -> None
     for name in names:
         if name not in loaded.campaigns and not loaded.errors(name):
             life.authored(loaded, name)
-    report = lint(loaded, now=now, files=["omni.yaml", *(f"campaigns/{name}.yaml" for name in names)])
+    files = ["omni.yaml", *(f"campaigns/{name}.yaml" for name in names), *_templates(loaded, names)]
+    report = lint(loaded, now=now, files=files)
     level = RANK["warning" if report.profile == "production" else "error"]
     errors = [f for f in report.findings if RANK[f.severity] <= level]
     if not errors:
@@ -441,6 +442,13 @@ def fit(s: Session, loaded: Loaded, names: Sequence[str], now: datetime) -> None
         s.finish({"findings": [telling.as_json(f) for f in errors]}, exit=Exit.FINDINGS)
     telling.show_full(_replaced(report, errors), s.console(stderr=True))
     raise life.Unfit(", ".join(names), errors)
+
+
+def _templates(loaded: Loaded, names: Sequence[str]) -> list[str]:
+    """The templates that may show these campaigns: a name that one of them does not know would end every message it shows."""
+    others = {name for name in loaded.campaigns if name not in names}
+    found = sorted(path.name for path in (loaded.root / "templates").glob("*.j2"))
+    return [f"templates/{name}" for name in found if not others & set(name.split(".")[1:-2])]
 
 
 def _replaced(report: Any, findings: Sequence[Any]) -> Any:

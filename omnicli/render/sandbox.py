@@ -29,6 +29,7 @@ MAX_STEPS = 10_000
 MAX_CHUNKS = 20_000
 MAX_TEXT = 64 * 1024
 MAX_OUTPUT = 256 * 1024
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MARKS = re.compile("[\ue000-\ue002]")
 
 ALLOWED_NODES = (
@@ -289,9 +290,14 @@ def _mark_captured(chunks: Iterable[str]) -> str:
 
 
 def check_source(source: str, name: str | None) -> None:
-    """Raises for what is not even parsed: too long, or with the characters that mark values."""
+    """Raises for what is not even parsed: too long, empty (it would send nothing to everybody), or with characters that mark
+    values or control terminals."""
     if len(source.encode("utf-8", "replace")) > MAX_SOURCE:
         raise Refused("a template above 64 KB", 1, name)
+    if not source.strip():
+        raise Refused("an empty template", 1, name)
+    if found := _CONTROL.search(source):
+        raise Refused(f"the control character U+{ord(found[0]):04X}", source.count("\n", 0, found.start()) + 1, name)
     if found := _MARKS.search(source):
         raise Refused(f"the character U+{ord(found[0]):04X}", source.count("\n", 0, found.start()) + 1, name)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from omnicli.cli.main import run as omni
+
+SAMPLE = Path(__file__).parents[2]
 
 OMNI = """
 project: maison
@@ -302,3 +305,34 @@ def test_everything_is_said_in_french_too(shop: Shop, capsys: pytest.CaptureFixt
     out = capsys.readouterr().out
     assert re.search(r"mar. 05 janv. 10:00 +j0 +email +2 +0,002 EUR", out)
     assert "Rien n'est parti" in out
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "code"),
+    [
+        ("email.html.j2", "{{ nope.x }}", "J002"),
+        ("email.html.j2", "{{ facts.nope }}", "J002"),
+        ("sms.txt.j2", "", "J006"),
+        ("sms.txt.j2", "a\0b", "J006"),
+        ("email.html.j2", "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}", "J006"),
+        ("email.bienvenue.html.j2", "{{ nope }}", "J002"),
+    ],
+)
+def test_a_template_that_would_spoil_every_message_keeps_the_campaign_from_running(tmp_path, capsys, file, text, code):
+    shutil.copy(SAMPLE / "omni.yaml", tmp_path)
+    for folder in ("campaigns", "templates"):
+        shutil.copytree(SAMPLE / folder, tmp_path / folder)
+    (tmp_path / "templates" / file).write_text(text, "utf-8")
+    for words in (("start", "bienvenue"), ("run", "bienvenue")):
+        assert omni(["campaign", *words, "--json", "--no-input", "-C", str(tmp_path)]) == 1
+        found = json.loads(capsys.readouterr().out)["result"]["findings"]
+        assert {(f["code"], f["file"]) for f in found} == {(code, f"templates/{file}")}
+
+
+def test_another_campaigns_own_template_keeps_nobody_else_from_running(tmp_path, capsys):
+    shutil.copy(SAMPLE / "omni.yaml", tmp_path)
+    for folder in ("campaigns", "templates"):
+        shutil.copytree(SAMPLE / folder, tmp_path / folder)
+    (tmp_path / "templates" / "email.reconquete.html.j2").write_text("{{ nope }}", "utf-8")
+    assert omni(["campaign", "start", "bienvenue", "--no-input", "-q", "-C", str(tmp_path)]) == 0
+    assert omni(["campaign", "start", "reconquete", "--no-input", "-q", "-C", str(tmp_path)]) == 1

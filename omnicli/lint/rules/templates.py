@@ -46,6 +46,9 @@ def _tree(ground: Ground, file: str) -> tuple[nodes.Template | None, Finding | N
         return None, ground.finding("J006", place, text)
     except TemplateSyntaxError as error:
         return None, ground.finding("J001", _line(ground, file, error.lineno, ""), str(error.message))
+    except RecursionError:
+        return None, ground.finding("J006", Place.at(file), t("'{construct}' is not allowed (sandbox)", "{construct} : interdit (bac à sable)",
+                                                               construct=t("so deep a nesting", "une imbrication si profonde")))  # fmt: skip
     except SecurityError as error:
         return None, ground.finding("J006", Place.at(file), str(error))
     return tree, None
