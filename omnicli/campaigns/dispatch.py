@@ -20,7 +20,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from omnicli import clock, faults
-from omnicli.campaigns import recover
+from omnicli.campaigns import canary, recover
 from omnicli.campaigns.gate import Gate, Leaving, Verdict
 from omnicli.campaigns.press import Prepared, Presses, Unfit
 from omnicli.engine import retry
@@ -201,6 +201,7 @@ class _Round:
         self.worker = f"{recover.machine()}.{os.getpid()}.{next(_numbers)}"
         self.spent: dict[str, int] = {}
         self.asked: dict[int, Leaving] = {}
+        self.canary = canary.Canary(now)
         self.groups: deque[tuple[Line, list[Prepared]]] = deque()
         self.unfit: list[Unfit] = []
         self.sent: _Sent | None = None
@@ -436,7 +437,15 @@ class _Round:
 
     def _one_call(self, line: Line, handed: Sequence[Handed], at: float) -> list[Outcome]:
         if clock.awake() - at > FRESH:
-            return [Outcome("not_sent", code="late", detail="the machine slept between the intent and the call")] * len(handed)
+            return [
+                Outcome(
+                    "not_sent",
+                    code="late",
+                    detail=t(
+                        "the machine slept between the intent and the call", "la machine a dormi entre l'intention et l'appel"
+                    ),
+                )
+            ] * len(handed)
         try:
             return line.provider.send(handed, now=self.now)
         except Exception as defect:  # a provider that raises has a defect; what it did before is not known
@@ -469,7 +478,17 @@ class _Round:
         )
         woken = {r.touch.id for r in results if r.told is not None and r.outcome == "accepted"}  # with what they were told
         turns.settle(connection, [one for one in settled if one[0] not in woken])
+        refused = [r for r in results if r.outcome == "rejected"]
+        if refused:
+            told = [r.touch for r in results if r.outcome in ("accepted", "rejected")]
+            bad = self.canary.judge(connection, canary.batches(told, [r.touch for r in refused]), recorded=True)
+            self._halt(connection, bad, next((r.detail or r.code for r in refused if r.touch.version_id in bad), None))
         return results
+
+    def _halt(self, connection: sa.Connection, versions: Collection[int], why: str | None) -> None:
+        """Pause the campaigns of versions whose first touches fail (docs/delivery 10); the gate keeps the rest of their batch."""
+        for line in self.canary.pause(connection, versions, why or t("refused", "refusé")):
+            self.report.problem(line)
 
     def _result(self, connection: sa.Connection, line: Line, p: Prepared, outcome: Outcome) -> Result:
         touch, n = p.touch, p.touch.attempts + 1
@@ -508,6 +527,15 @@ class _Round:
         nobody = [u for u in self.unfit if u.reason == "nobody"]
         ended = [u for u in self.unfit if u.reason != "nobody"]
         self.unfit = []
+        failed = [u for u in ended if u.reason == "render_failed"]
+        batch = [p.touch for _, group in self.groups for p in group] + [u.touch for u in failed]
+        bad = self.canary.judge(connection, canary.batches(batch, [u.touch for u in failed]), recorded=False) if failed else set()
+        if bad:
+            kept = [u for u in failed if u.touch.version_id in bad]
+            self._halt(connection, bad, kept[0].detail)
+            outbox.put_back(connection, [(u.touch.id, u.touch.due_at, "paused") for u in kept])
+            self.report.render_failed += len(kept)
+            ended = [u for u in ended if u not in kept]
         outbox.put_back(connection, [(u.touch.id, u.touch.due_at, "breaker") for u in nobody])
         outbox.skip(connection, [(u.touch.id, u.reason, u.detail) for u in ended], now=self.now_ms)
         turns.settle(connection, [(u.touch.id, "skipped", self.now_ms, u.reason) for u in ended])

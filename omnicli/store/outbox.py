@@ -439,6 +439,17 @@ def skip(connection: sa.Connection, touches: Sequence[tuple[int, str, str | None
     remember(connection, [(i, 0, "omni", reason, now, detail) for i, reason, detail in touches if detail])
 
 
+def first_outcomes(connection: sa.Connection, version_id: int, *, limit: int) -> tuple[int, int]:
+    """Of a version's oldest touches that a provider answered or that could not be rendered: (how many, how many failed)."""
+    query = (
+        "SELECT count(*), coalesce(sum(bad), 0) FROM (SELECT CASE WHEN send_state = 'accepted' THEN 0 ELSE 1 END AS bad FROM touch"
+        " WHERE version_id = :version AND (send_state IN ('accepted','rejected') OR (send_state = 'skipped' AND"
+        " reason = 'render_failed')) ORDER BY id LIMIT :most) AS first"
+    )
+    tried, bad = connection.execute(sa.text(query), {"version": version_id, "most": limit}).one()
+    return int(tried), int(bad)
+
+
 def remember(connection: sa.Connection, rows: Sequence[tuple[int, int, str, str, int, str | None]]) -> None:
     """Append evidence: (touch, attempt, source, kind, instant, detail)."""
     _many(connection, "INSERT INTO evidence (touch_id, n, source, kind, at, detail) VALUES (?, ?, ?, ?, ?, ?)", rows)

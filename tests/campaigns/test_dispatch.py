@@ -491,3 +491,39 @@ def test_a_call_step_carries_its_values(tmp_path: Path) -> None:
     (one,) = stage.provider.handed
     assert (one.channel, json.loads(one.rendered.parts["body"])["first"]) == ("webhook", "Lea")
     assert stage.passes() == ["lea bienvenue at w"]
+
+
+# --- the canary -----------------------------------------------------------------------------------------------------
+def test_a_mistake_that_would_spoil_everybody_pauses_the_campaign_and_spoils_nobody(tmp_path: Path) -> None:
+    text = a_campaign(SENDS).replace("body: Bonjour,", 'body: "Bonjour {city}",')
+    stage = Delivery(tmp_path, text)
+    for n in range(30):
+        stage.sign_up(f"p{n}", **({"city": "Lyon"} if n < 5 else {}))
+    decided(stage)
+    report = stage.dispatch()
+    assert (report.accepted, report.skipped, report.render_failed) == (0, 0, 25)
+    assert stage.row("SELECT state, pause_people FROM campaign").state == "paused"
+    assert any("omni campaign resume bienvenue" in problem for problem in report.problems)
+    assert {line.split()[3] for line in stage.touches()} == {"planned"}
+
+
+def test_a_few_failures_among_many_pause_nothing(tmp_path: Path) -> None:
+    text = a_campaign(SENDS).replace("body: Bonjour,", 'body: "Bonjour {city}",')
+    stage = Delivery(tmp_path, text)
+    for n in range(30):
+        stage.sign_up(f"p{n}", **({"city": "Lyon"} if n >= 19 else {}))
+    report = stage.send("2027-01-04 10:00")
+    assert (report.accepted, report.render_failed) == (11, 19)
+    assert stage.row("SELECT state FROM campaign").state == "running"
+
+
+def test_twenty_refusals_among_the_first_hundred_pause_the_campaign(tmp_path: Path) -> None:
+    stage = Delivery(tmp_path, a_campaign(SENDS))
+    for n in range(60):
+        stage.sign_up(f"p{n}")
+    stage.provider.answer = lambda _one: Outcome("rejected", code="550", detail="sender refused")
+    stage.provider.batch = 10
+    decided(stage)
+    assert stage.dispatch().rejected == 20
+    assert stage.row("SELECT state FROM campaign").state == "paused"
+    assert sum("planned" in line for line in stage.touches()) == 40

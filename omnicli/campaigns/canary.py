@@ -1,0 +1,86 @@
+"""The canary: a version whose first messages fail is paused before it fails everybody (docs/delivery 10).
+
+20 of the first 100 touches of a campaign version rejected or failed to render → pause. What could not be rendered waits as it
+was: after the mistake is mended, `omni campaign resume` renders it again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+import sqlalchemy as sa
+
+from omnicli.campaigns import life
+from omnicli.store import campaigns, outbox
+from omnicli.store import tables as tb
+from omnicli.texts import t
+
+if TYPE_CHECKING:
+    from omnicli.store.outbox import Claimed
+
+FIRST, BAD = 100, 20
+
+
+class Batch(NamedTuple):
+    """What came of one version's touches of one batch: how many, how many of them failed."""
+
+    touches: int
+    failed: int
+
+
+@dataclass
+class Canary:
+    """Watches the first touches of each version in one round of dispatch. `past`: versions that have their first 100 behind
+    them; nothing is asked about those again."""
+
+    now: datetime
+    past: set[int] = field(default_factory=set)
+
+    def judge(self, connection: sa.Connection, batches: Mapping[int, Batch], *, recorded: bool) -> set[int]:
+        """The versions that must stop, of those that had failures in this batch; `recorded`: the store has it already.
+
+        A batch that begins within the first 100 is judged whole: a fifth of it and of what went before it."""
+        stopped: set[int] = set()
+        for version, batch in batches.items():
+            if not batch.failed or version in self.past:
+                continue
+            tried, bad = outbox.first_outcomes(connection, version, limit=FIRST + (batch.touches if recorded else 0))
+            before = tried - batch.touches if recorded else tried
+            if before >= FIRST:
+                self.past.add(version)
+                continue
+            if not recorded:
+                tried, bad = tried + batch.touches, bad + batch.failed
+            if bad * FIRST >= BAD * max(FIRST, tried):
+                stopped.add(version)
+        return stopped
+
+    def pause(self, connection: sa.Connection, versions: Iterable[int], why: str) -> list[str]:
+        """Pause their campaigns; a line for a person each."""
+        said: list[str] = []
+        for version in sorted(versions):
+            row = connection.execute(
+                sa.select(tb.campaign.c.id, tb.campaign.c.name, tb.campaign.c.state)
+                .join(tb.campaign_version, tb.campaign_version.c.campaign_id == tb.campaign.c.id)
+                .where(tb.campaign_version.c.id == version)
+            ).one()
+            if row.state != "running":
+                continue
+            campaigns.change(connection, row.id, state="paused", paused_at=self.now, pause_people="hold", because=why)
+            life.note(connection, "pause", row.name, self.now, f"canary: {why}")
+            said.append(
+                t("{name} is paused: too many of its first messages failed ({why})",
+                  "{name} est suspendue : trop de ses premiers messages ont échoué ({why})", name=row.name, why=why)
+                + t(". Mend it, then: omni campaign resume {name}", ". Réparez, puis : omni campaign resume {name}", name=row.name)
+            )  # fmt: skip
+        return said
+
+
+def batches(touches: Iterable[Claimed], failed: Iterable[Claimed]) -> dict[int, Batch]:
+    """Each version's touches of a batch, and those of them that failed."""
+    bad = Counter(touch.version_id for touch in failed)
+    return {version: Batch(count, bad[version]) for version, count in Counter(touch.version_id for touch in touches).items()}
