@@ -26,6 +26,7 @@ from omnicli.providers import channels_of
 from omnicli.store import columns, consents, outbox
 from omnicli.store.outbox import Claimed
 from omnicli.text import printable
+from omnicli.texts import t
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -232,7 +233,15 @@ class Presses:
                 found[n] = self._call(press, touch)
                 continue
             if touch.message not in press.house.campaign.messages:
-                found[n] = Unfit(touch, "render_failed", f"message '{touch.message}' is not in this version")
+                found[n] = Unfit(
+                    touch,
+                    "render_failed",
+                    t(
+                        "message '{name}' is not in this version",
+                        "le message « {name} » n'est pas dans cette version",
+                        name=touch.message,
+                    ),
+                )
                 continue
             if press._live[touch.message] and (old := press.stale(touch)):
                 found[n] = Unfit(touch, "stale", old)

@@ -169,7 +169,7 @@ def resolve(store: Store, touch: str, how: str, *, because: str, who: str, now: 
             outbox.park(connection, [doubt.id])
         match how:
             case "accepted":
-                accept(connection, doubt, ref=f"resolved by {who}", now=now)
+                accept(connection, doubt, ref=t("resolved by {who}", "tranché par {who}", who=who), now=now)
             case "not-sent":
                 outbox.close_attempt(connection, doubt.id, doubt.n, "not_sent")
                 outbox.move(connection, doubt.id, "retry", now=clock.to_ms(now), due_at=clock.to_ms(now))

@@ -304,6 +304,13 @@ def _origin(skeleton: Any, n: int) -> str:
     return f"{origin[0]} {origin[1]}{form}" if len(origin) > 1 else str(origin[0])
 
 
+def _origin_said(origin: str) -> str:
+    """`fact price` as the language in use says it."""
+    kind, _, rest = origin.partition(" ")
+    said = {"fact": t("fact", "fait"), "link": t("link", "lien"), "value": t("value", "valeur")}.get(kind, kind)
+    return f"{said} {rest}".rstrip()
+
+
 def _print_page(s: Session, found: list[dict[str, Any]]) -> None:
     """The HTML of the one rendering, byte for byte, on stdout."""
     pages = [one["parts"].get("html") or one["parts"].get("card") for one in found if "parts" in one]
@@ -340,5 +347,5 @@ def _draw(console: Console, found: list[dict[str, Any]], *, trace: bool) -> None
                 console.print(Text(part, style="dim"))
             console.print(Text("\n".join(printable(line) for line in shown.splitlines())))
         for mark in one.get("trace", ()) if trace else ():
-            console.print(Text(f"  {mark['part']}: {printable(mark['value'])[:60]}  ← {mark['from']}", style="dim"))
+            console.print(Text(f"  {mark['part']}: {printable(mark['value'])[:60]}  ← {_origin_said(mark['from'])}", style="dim"))
         console.print()

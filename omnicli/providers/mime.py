@@ -21,6 +21,7 @@ from email.utils import format_datetime, parseaddr
 from itertools import groupby
 
 from omnicli import guards
+from omnicli.texts import t
 
 CRLF = b"\r\n"
 _SOFT = b"=\r\n"
@@ -38,7 +39,13 @@ class HeaderRefused(ValueError):
     """A value that could split or disguise a header; `field` is the header's name."""
 
     def __init__(self, field: str) -> None:
-        super().__init__(f"{field}: a control character or an encoded-word in a header value")
+        super().__init__(
+            t(
+                "{field}: a control character or an encoded-word in a header value",
+                "{field} : un caractère de contrôle ou un mot encodé dans un en-tête",
+                field=field,
+            )
+        )
         self.field = field
 
 
@@ -247,7 +254,14 @@ def _mailbox(field: str, written: str) -> Address:
     name, address = parseaddr(written)
     plain = one_address(address)
     if plain is None:
-        raise ValueError(f"{field}: '{written}' is not an address")
+        raise ValueError(
+            t(
+                "{field}: '{written}' is not an address",
+                "{field} : « {written} » n'est pas une adresse",
+                field=field,
+                written=written,
+            )
+        )
     return Address(display_name=name, addr_spec=plain)
 
 

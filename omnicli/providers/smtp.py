@@ -127,7 +127,12 @@ class Connection:
         except smtplib.SMTPResponseException as error:
             return classify(self.phase, error.smtp_code, _text(error.smtp_error))
         except ssl.SSLCertVerificationError as error:
-            return Outcome("not_sent", code="tls", detail=error.verify_message or "the certificate is not valid", halt=True)
+            return Outcome(
+                "not_sent",
+                code="tls",
+                detail=error.verify_message or t("the certificate is not valid", "le certificat n'est pas valide"),
+                halt=True,
+            )
         except (OSError, smtplib.SMTPException, ValueError) as error:
             return classify(self.phase, None, _name(error))
 
@@ -139,7 +144,9 @@ class Connection:
     def _secure(self) -> Outcome | None:
         self.phase = "tls"
         if not self.smtp.has_extn("starttls"):
-            return Outcome("not_sent", code="tls", detail="the server offers no STARTTLS", halt=True)
+            return Outcome(
+                "not_sent", code="tls", detail=t("the server offers no STARTTLS", "le serveur ne propose pas STARTTLS"), halt=True
+            )
         code, text = self.smtp.starttls(context=self._context())
         return classify("tls", code, _text(text)) if code != 220 else self._greet()
 
@@ -229,7 +236,7 @@ class Connection:
         except (smtplib.SMTPException, ValueError) as error:
             raise Lost(_name(error)) from None
         if not 200 <= code < 600:
-            raise Lost(f"no reply: {code}")
+            raise Lost(t("no reply: {code}", "pas de réponse : {code}", code=code))
         if code == 421:
             self.used = self.address.messages
         return code, _text(text)
@@ -280,7 +287,9 @@ class Smtp:
     def _one(self, one: Handed, now: datetime) -> Outcome:
         recipient = mime.one_address(one.address or "")
         if recipient is None:
-            return Outcome("rejected", code="address", detail="not one plain address", bad_address=True)
+            return Outcome(
+                "rejected", code="address", detail=t("not one plain address", "pas une simple adresse"), bad_address=True
+            )
         try:
             message_id, message = self._message(one, recipient, now)
         except mime.HeaderRefused as refused:
@@ -302,7 +311,11 @@ class Smtp:
                 return bad
             if not recipient.isascii() and not connection.offers("smtputf8"):
                 self._idle.put(connection)
-                return Outcome("rejected", code="smtputf8", detail="the server takes no address outside ASCII")
+                return Outcome(
+                    "rejected",
+                    code="smtputf8",
+                    detail=t("the server takes no address outside ASCII", "le serveur n'accepte que des adresses ASCII"),
+                )
             outcome = connection.deliver(sender, recipient, message)
             if fresh or not (outcome.outcome == "not_sent" and connection.phase == "mail" and outcome.code in ("lost", "421")):
                 break

@@ -50,7 +50,11 @@ class Webhooks:
     def _one(self, one: Handed, now: datetime) -> Outcome:
         target = self.targets.get(one.extra.get("webhook", one.message))
         if target is None:
-            return Outcome("rejected", code="target", detail=f"no webhook called '{one.message}'")
+            return Outcome(
+                "rejected",
+                code="target",
+                detail=t("no webhook called '{name}'", "pas de webhook nommé « {name} »", name=one.message),
+            )
         body = (one.rendered.parts["body"] if one.rendered else "{}").encode("utf-8")
         return post(target, body, key=f"{one.touch}.{one.attempt}", now=now)
 
@@ -99,9 +103,11 @@ def classify(status: int, retry_after: str | None, key: str, now: datetime) -> O
     if 200 <= status < 300:
         return Outcome("accepted", ref=key, code=code)
     if 300 <= status < 400:
-        return Outcome("not_sent", code=code, detail="redirects are not followed", halt=True)
+        return Outcome(
+            "not_sent", code=code, detail=t("redirects are not followed", "les redirections ne sont pas suivies"), halt=True
+        )
     if status in (401, 403):
-        return Outcome("not_sent", code=code, detail="not allowed", halt=True)
+        return Outcome("not_sent", code=code, detail=t("not allowed", "interdit"), halt=True)
     if status == 429:
         wait = int(retry_after) if retry_after and retry_after.isdigit() else 0
         return Outcome("not_sent", code=code, detail="too many", retry_at=now + timedelta(seconds=wait))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 
 from omnicli.render.skeleton import CAPTURED, MARK, OPEN
+from omnicli.texts import t
 
 _TAG = re.compile(r"<!--.*?-->|<!\[.*?\]>|<(/?)([a-zA-Z][^\s/>\ue000]*)((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>", re.DOTALL)
 _ATTRIBUTE = re.compile(r"([^\s=\"'>/]+)(?:\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'>]+))?")
@@ -40,11 +41,11 @@ def places(html: str) -> Places:
         between = html[end : tag.start()]
         if OPEN in between:
             if inside == "script":
-                raise UnsafePlace("a value inside <script>")
+                raise UnsafePlace(t("a value inside <script>", "une valeur dans <script>"))
             if inside == "style":
                 whole = "a value inside <style>"
             if "<" in between and OPEN in between[between.rindex("<") :]:
-                raise UnsafePlace("a value inside a tag, outside quotes")
+                raise UnsafePlace(t("a value inside a tag, outside quotes", "une valeur dans une balise, hors des guillemets"))
         end = tag.end()
         if tag[2] is None:
             continue
@@ -56,7 +57,7 @@ def places(html: str) -> Places:
             addresses += found.addresses
     rest = html[end:]
     if "<" in rest and OPEN in rest[rest.rindex("<") :]:
-        raise UnsafePlace("a value inside a tag, outside quotes")
+        raise UnsafePlace(t("a value inside a tag, outside quotes", "une valeur dans une balise, hors des guillemets"))
     return Places(whole, tuple(addresses))
 
 
@@ -67,20 +68,20 @@ def _attributes(text: str) -> Places:
     for attribute in _ATTRIBUTE.finditer(text):
         name, value = attribute[1].lower(), attribute[2] or ""
         if OPEN in name:
-            raise UnsafePlace("a value as the name of an attribute")
+            raise UnsafePlace(t("a value as the name of an attribute", "une valeur pour nom d'attribut"))
         if OPEN not in value:
             continue
         if value[:1] not in "\"'":
-            raise UnsafePlace(f"a value in {name}= without quotes")
+            raise UnsafePlace(t("a value in {name}= without quotes", "une valeur dans {name}= sans guillemets", name=name))
         if name.startswith("on") or name == "srcdoc":
-            raise UnsafePlace(f"a value in {name}=")
+            raise UnsafePlace(t("a value in {name}=", "une valeur dans {name}=", name=name))
         if name in ("class", "id"):
             whole = f"a value in {name}="
         if name in _ADDRESS and (mark := MARK.match(value, 1)):
             addresses.append(int(mark[1]))
         rest = rest.replace(attribute[0], "", 1)
     if OPEN in rest:
-        raise UnsafePlace("a value inside a tag, outside quotes")
+        raise UnsafePlace(t("a value inside a tag, outside quotes", "une valeur dans une balise, hors des guillemets"))
     return Places(whole, tuple(addresses))
 
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from omnicli.channels import Medium
+from omnicli.texts import t
 
 if TYPE_CHECKING:
     from babel import Locale
@@ -64,7 +65,8 @@ class CannotShow(ValueError):
 def show(kind: str, value: str, form: str, *, locale: Locale, medium: Medium, places: Mapping[str, Any]) -> str:
     """A fact's text. `value` is its plain spelling (`39.92 EUR`, `2027-01-31`, `20`); CannotShow for an unknown form."""
     if form and form not in FORMS.get(kind, ("plain",)):
-        raise CannotShow(f"a {kind} has no form '{form}' (known: {', '.join(FORMS.get(kind, ('plain',)))})")
+        raise CannotShow(t("a {kind} has no form '{form}' (known: {known})", "pas de forme « {form} » pour {kind} (connues : {known})",
+                           kind=kind, form=form, known=", ".join(FORMS.get(kind, ("plain",)))))  # fmt: skip
     form = form or default_form(kind, medium)
     text = _MAKERS[kind](value, form, locale, medium, places)
     return plain_spaces(text) if medium.plain_spaces else text
@@ -156,10 +158,10 @@ def _phone(value: str, form: str, locale: Locale, medium: Medium, places: Mappin
 def _place(value: str, form: str, locale: Locale, medium: Medium, places: Mapping[str, Any]) -> str:
     place = places.get(value)
     if place is None:
-        raise CannotShow(f"no place called '{value}'")
+        raise CannotShow(t("no place called '{name}'", "pas de lieu nommé « {name} »", name=value))
     text = getattr(place, form, None)
     if text is None:
-        raise CannotShow(f"place '{value}' has no {form}")
+        raise CannotShow(t("place '{name}' has no {form}", "le lieu « {name} » n'a pas de {form}", name=value, form=form))
     return str(text)
 
 

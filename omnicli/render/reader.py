@@ -19,6 +19,7 @@ from omnicli.render.facts import ResolvedFacts, spelled
 from omnicli.render.skeleton import Recorder, escape
 from omnicli.render.views import CannotRender, FactsView, FactView, Fill, Printed, Value
 from omnicli.render.words import Placeholder
+from omnicli.texts import t
 
 _TEXT_KINDS = ("text", "code", "choice")
 _BUILT_IN = ("id", "language", "country", "region", "time_zone", "preferred_channel")
@@ -76,11 +77,13 @@ class Reader:
             return found
         kind, value = self.facts.get(name, ("", None))
         if value is None:
-            raise CannotRender("render_failed", f"the fact '{name}' of '{self.name}' is not known for this contact")
+            raise CannotRender("render_failed", _unknown_fact(name, self.name))
         try:
             text = self.formed(kind, value, form)
         except (forms.CannotShow, ValueError, ArithmeticError) as error:
-            raise CannotRender("render_failed", f"fact '{name}': {error}") from None
+            raise CannotRender(
+                "render_failed", t("fact '{name}': {error}", "fait « {name} » : {error}", name=name, error=error)
+            ) from None
         self.shown[(name, form, html)] = text = escape(text) if html else text
         return text
 
@@ -162,9 +165,10 @@ class Reader:
 
     def _attribute(self, placeholder: Placeholder) -> Fill:
         name, form = placeholder.name, placeholder.form
-        lacking = f"contact.{name} is missing and the words give nothing in its place"
+        lacking = t("contact.{name} is missing and the words give nothing in its place",
+                    "contact.{name} manque et les mots ne donnent rien à sa place", name=name)  # fmt: skip
         if name not in self.kinds:
-            lacking = f"there is no fact or attribute '{name}'"
+            lacking = t("there is no fact or attribute '{name}'", "il n'y a ni fait ni attribut « {name} »", name=name)
         simple = self.kinds.get(name) in _TEXT_KINDS
         instead = self._instead(placeholder)
 
@@ -204,7 +208,10 @@ class Reader:
             if number is None:
                 if instead is not None:
                     return instead[html]
-                raise CannotRender("render_failed", f"'{name}' is missing, so no plural can be chosen")
+                raise CannotRender(
+                    "render_failed",
+                    t("'{name}' is missing, so no plural can be chosen", "« {name} » manque : quel pluriel choisir ?", name=name),
+                )
             found = texts.get(forms.plural(number, self.locale)) or texts["other"]
             return found[1] if html else found[0]
 
@@ -281,11 +288,14 @@ class Reader:
         if isinstance(target, FactView):
             kind, url = self.facts.get(target.name, ("", None))
             if url is None:
-                raise CannotRender("render_failed", f"the fact '{target.name}' of '{self.name}' is not known for this contact")
+                raise CannotRender("render_failed", _unknown_fact(target.name, self.name))
         else:
             url, kind = str(target), "url"
         if kind != "url" or not url.lower().startswith(("https://", "http://")):
-            raise CannotRender("render_failed", f"link(…) takes a web address, not '{url[:40]}'")
+            raise CannotRender(
+                "render_failed",
+                t("link(…) takes a web address, not '{url}'", "link(…) veut une adresse web, pas « {url} »", url=url[:40]),
+            )
         url = links.with_utm(url, self.utm)
         if not self.tracked or self.own is None:
             return ("", url, ("url", target.name)) if isinstance(target, FactView) else (url, "", ())
@@ -302,7 +312,9 @@ class Reader:
         if key in names:
             return names.index(key)
         if len(names) >= links.MAX_LINKS:
-            raise CannotRender("render_failed", f"more than {links.MAX_LINKS} different links")
+            raise CannotRender(
+                "render_failed", t("more than {n} different links", "plus de {n} liens différents", n=links.MAX_LINKS)
+            )
         names.append(key)
         known.append(recorder.put(url, ("target", len(known))) if key is not url and recorder.marking else url)
         return len(names) - 1
@@ -337,3 +349,8 @@ class Reader:
             target.address() if hasattr(target, "address") else str(target.plain()),
             print_quality=self.medium.name in ("qr", "letter"),
         )
+
+
+def _unknown_fact(fact: str, message: str) -> str:
+    return t("the fact '{fact}' of '{message}' is not known for this contact",
+             "le fait « {fact} » de « {message} » n'est pas connu pour ce contact", fact=fact, message=message)  # fmt: skip

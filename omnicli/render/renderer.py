@@ -325,7 +325,7 @@ class Renderer:
             stream = template.root_render_func(context)
         chunks = tuple(islice(stream, MAX_CHUNKS + 1))
         if len(chunks) > MAX_CHUNKS:
-            raise TooMuch("the message grows too long")
+            raise TooMuch(t("the message grows too long", "le message devient trop long"))
         return chunks
 
     def _new_skeleton(self, sheet: _Sheet) -> tuple[Skeleton, tuple[int, ...]] | None:
@@ -461,7 +461,7 @@ class Renderer:
         key = self._chunks(sheet, self._plain)
         texts = {made.part.name: "".join(chunks) for made, chunks in zip(sheet.made, key, strict=True)}
         if sum(map(len, texts.values())) > MAX_OUTPUT:
-            raise TooMuch("the message grows too long")
+            raise TooMuch(t("the message grows too long", "le message devient trop long"))
         parts = finished_parts(sheet.medium, texts)
         if sheet.medium.name == "email" and "text" not in parts:
             parts["text"] = finish.to_text(parts["html"])
@@ -512,20 +512,39 @@ class Renderer:
     def _new_sheet(self, job: RenderJob) -> _Sheet:
         medium = MEDIA.get(job.channel)
         if medium is None:
-            raise CannotRender("render_failed", f"no medium '{job.channel}'")
+            raise CannotRender("render_failed", t("no medium '{channel}'", "pas de support « {channel} »", channel=job.channel))
         message = job.campaign.messages.get(job.message)
         if message is None:
-            raise CannotRender("render_failed", f"campaign '{job.campaign.campaign}' has no message '{job.message}'")
+            raise CannotRender(
+                "render_failed",
+                t(
+                    "campaign '{campaign}' has no message '{name}'",
+                    "la campagne « {campaign} » n'a pas de message « {name} »",
+                    campaign=job.campaign.campaign,
+                    name=job.message,
+                ),
+            )
         persona = persona_of(self.project, job.campaign, job.persona)
         register = persona.tone.address if persona else None
         words = look_up(message, job.language, register)
         needs = self.needs(job.channel, job.campaign.campaign)
         if needs is None:
-            raise CannotRender("no_words", f"templates/{job.channel}.*.j2 does not exist")
+            raise CannotRender(
+                "no_words",
+                t("templates/{channel}.*.j2 does not exist", "templates/{channel}.*.j2 n'existe pas", channel=job.channel),
+            )
         if lacking := required.missing(needs, frozenset(words)):
             where = f"{job.language}/{register}" if register else job.language
             raise CannotRender(
-                "no_words", f"'{job.message}' has no '{lacking.slot}' in {where}, which {lacking.template or job.channel} needs"
+                "no_words",
+                t(
+                    "'{name}' has no '{slot}' in {where}, which {template} needs",
+                    "« {name} » n'a pas de « {slot} » en {where}, dont {template} a besoin",
+                    name=job.message,
+                    slot=lacking.slot,
+                    where=where,
+                    template=lacking.template or job.channel,
+                ),
             )
         tracked = medium.tracked and self.own is not None and self.project.tracking.clicks is not False
         reader = Reader(
@@ -609,9 +628,7 @@ class Renderer:
         for purpose in ("unsubscribe", "preferences", "web_version"):
             offered = self.own is not None or (purpose == "unsubscribe" and bool(reader.mailto))
             wanted = marketing or purpose == "web_version"
-            variables[purpose] = (
-                Own(purpose, recorder) if offered and wanted else Lacking(f"there is no {purpose} address here", name=purpose)
-            )
+            variables[purpose] = Own(purpose, recorder) if offered and wanted else Lacking(_no_address(purpose), name=purpose)
         variables["link"], variables["qr"] = _link_function(recorder), _qr_function(recorder)
         return variables, extra
 
@@ -626,7 +643,7 @@ class Renderer:
                 [reader.fill(piece) if isinstance(piece, Placeholder) else reader.folded(piece) for piece in pieces],
                 self.recorder,
             )
-        return SayView(slots, f"'{job.message}' in {job.language}")
+        return SayView(slots, t("'{name}' in {language}", "« {name} » en {language}", name=job.message, language=job.language))
 
     def _brand(self, reader: Reader) -> Fields:
         brand = self.project.brand
@@ -668,14 +685,17 @@ def _weighed(skeleton: Skeleton, values: int) -> None:
     """TooMuch for a message longer than any mail program shows."""
     constants, often = skeleton.weight
     if constants + often * values > MAX_OUTPUT:
-        raise TooMuch("the message grows too long")
+        raise TooMuch(t("the message grows too long", "le message devient trop long"))
 
 
 def _check_addresses(values: Sequence[str], addresses: Sequence[int]) -> None:
     """CannotRender when a value that stands where an address must stand is none."""
     for n in addresses:
         if not finish.is_address(values[n]):
-            raise CannotRender("render_failed", "a value used as an address is not a web address")
+            raise CannotRender(
+                "render_failed",
+                t("a value used as an address is not a web address", "une valeur servant d'adresse n'est pas une adresse web"),
+            )
 
 
 def finished_parts(medium: Medium, texts: Mapping[str, str]) -> dict[str, str]:
@@ -720,7 +740,7 @@ def persona_of(project: Project, campaign: Campaign, name: str | None) -> Person
 
 def _persona(persona: Persona | None, reader: Reader) -> Any:
     if persona is None:
-        return Lacking("this contact has no persona", name="persona")
+        return Lacking(t("this contact has no persona", "ce contact n'a pas de persona"), name="persona")
     lists = {
         key: tuple(Constant(reader.folded(text)) for text in getattr(persona, key))
         for key in ("needs", "problems", "interests", "levers")
@@ -788,3 +808,7 @@ def _refused(name: str, error: TemplateSyntaxError) -> OmniError:
         t("templates/{name}:{line}: {what}", "templates/{name}:{line} : {what}", name=name, line=error.lineno, what=error.message),
         hint=t("`omni lint` shows the place", "« omni lint » montre l'endroit"), code="template", exit=Exit.FINDINGS,
     )  # fmt: skip
+
+
+def _no_address(purpose: str) -> str:
+    return t("there is no {purpose} address here", "il n'y a pas d'adresse {purpose} ici", purpose=purpose)

@@ -22,6 +22,7 @@ from markupsafe import Markup
 
 from omnicli.render.skeleton import CAPTURED, OPEN, Recorder
 from omnicli.render.views import ACCESS, Printed, make_hooks
+from omnicli.texts import t
 
 MAX_SOURCE = 64 * 1024
 MAX_DEPTH = 40
@@ -68,7 +69,11 @@ class Refused(TemplateSyntaxError):
     """A construct outside the sandbox (J006); `construct` as its author wrote it."""
 
     def __init__(self, construct: str, lineno: int, name: str | None = None) -> None:
-        super().__init__(f"{construct} is not allowed in a template", lineno, name)
+        super().__init__(
+            t("{construct} is not allowed in a template", "{construct} : interdit dans un gabarit", construct=construct),
+            lineno,
+            name,
+        )
         self.construct = construct
 
 
@@ -81,7 +86,7 @@ class Budget:
     def spend(self, steps: int) -> None:
         self.left -= steps
         if self.left < 0:
-            raise TooMuch("the template takes too many steps")
+            raise TooMuch(t("the template takes too many steps", "le gabarit demande trop d'étapes"))
 
 
 class HookCode(CodeGenerator):
@@ -129,7 +134,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         try:
             tree = super()._parse(source, name, filename)
         except RecursionError:
-            raise Refused("so deep a nesting", 1, name) from None
+            raise Refused(t("so deep a nesting", "une imbrication si profonde"), 1, name) from None
         check_tree(tree, name)
         steps = max(200, min(MAX_STEPS, 2_000_000 // max(1, sum(1 for _ in walk(tree)))))
         self.budget_size = min(getattr(self, "budget_size", MAX_STEPS), steps)
@@ -147,7 +152,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if look is not None:
             return look(obj, attribute)
         if attribute[:1] == "_":
-            raise SecurityError(f"'{attribute}' cannot be reached from a template")
+            raise SecurityError(
+                t("'{name}' cannot be reached from a template", "« {name} » est hors de portée d'un gabarit", name=attribute)
+            )
         if isinstance(obj, Undefined):
             return getattr(obj, attribute)
         if isinstance(obj, dict):
@@ -196,19 +203,21 @@ class Sandbox(ImmutableSandboxedEnvironment):
         left, right = plain(left), plain(right)
         if isinstance(left, (str, list, tuple)) or isinstance(right, (str, list, tuple)):
             if operator != "+":
-                raise TooMuch(f"'{operator}' works on numbers only")
+                raise TooMuch(
+                    t("'{operator}' works on numbers only", "« {operator} » ne s'applique qu'aux nombres", operator=operator)
+                )
             if isinstance(left, (str, list, tuple)) and isinstance(right, (str, list, tuple)):
                 size = len(left) + len(right)
                 self.budget.spend(1 + size // 1000)
                 if size > MAX_TEXT:
-                    raise TooMuch("the text grows too long")
+                    raise TooMuch(t("the text grows too long", "le texte devient trop long"))
         result = super().call_binop(context, operator, left, right)
         if (
             isinstance(result, (int, float))
             and not isinstance(result, bool)
             and not (math.isfinite(result) and abs(result) < 1e18)
         ):
-            raise TooMuch("the number grows too large")
+            raise TooMuch(t("the number grows too large", "le nombre devient trop grand"))
         return result
 
     def counted(self, items: Any) -> Any:
@@ -248,11 +257,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
             text, old, new = (str(value) for value in args[:3])
             size = len(text) + text.count(old) * len(new)
         elif name == "round" and any(isinstance(value, int) and abs(value) > 10 for value in (*args[1:], *kwargs.values())):
-            raise TooMuch("round takes at most 10 digits")
+            raise TooMuch(t("round takes at most 10 digits", "round prend au plus 10 chiffres"))
         elif name == "wordwrap" and size > 8_000:
-            raise TooMuch("wordwrap takes at most 8,000 characters")
+            raise TooMuch(t("wordwrap takes at most 8,000 characters", "wordwrap prend au plus 8 000 caractères"))
         if size > MAX_TEXT:
-            raise TooMuch("the text grows too long")
+            raise TooMuch(t("the text grows too long", "le texte devient trop long"))
         if size > 1000:
             self.budget.spend(size // 1000)
 
@@ -293,13 +302,21 @@ def check_source(source: str, name: str | None) -> None:
     """Raises for what is not even parsed: too long, empty (it would send nothing to everybody), or with characters that mark
     values or control terminals."""
     if len(source.encode("utf-8", "replace")) > MAX_SOURCE:
-        raise Refused("a template above 64 KB", 1, name)
+        raise Refused(t("a template above 64 KB", "un gabarit de plus de 64 Ko"), 1, name)
     if not source.strip():
-        raise Refused("an empty template", 1, name)
+        raise Refused(t("an empty template", "un gabarit vide"), 1, name)
     if found := _CONTROL.search(source):
-        raise Refused(f"the control character U+{ord(found[0]):04X}", source.count("\n", 0, found.start()) + 1, name)
+        raise Refused(
+            t("the control character U+{code:04X}", "le caractère de contrôle U+{code:04X}", code=ord(found[0])),
+            source.count("\n", 0, found.start()) + 1,
+            name,
+        )
     if found := _MARKS.search(source):
-        raise Refused(f"the character U+{ord(found[0]):04X}", source.count("\n", 0, found.start()) + 1, name)
+        raise Refused(
+            t("the character U+{code:04X}", "le caractère U+{code:04X}", code=ord(found[0])),
+            source.count("\n", 0, found.start()) + 1,
+            name,
+        )
 
 
 def walk(node: nodes.Node, depth: int = 0) -> Iterator[tuple[nodes.Node, int]]:
@@ -316,14 +333,14 @@ def check_tree(tree: nodes.Template, name: str | None) -> None:
     for node, depth in walk(tree):
         line = getattr(node, "lineno", 1) or 1
         if depth > MAX_DEPTH:
-            raise Refused("so deep a nesting", line, name)
+            raise Refused(t("so deep a nesting", "une imbrication si profonde"), line, name)
         if not isinstance(node, ALLOWED_NODES):
             kind = type(node).__name__
             raise Refused(f"'{REFUSED_NAMES.get(kind, kind.lower())}'", line, name)
         if isinstance(node, nodes.Filter) and node.name not in ALLOWED_FILTERS:
-            raise Refused(f"the filter '{node.name}'", line, name)
+            raise Refused(t("the filter '{name}'", "le filtre « {name} »", name=node.name), line, name)
         if isinstance(node, nodes.Test) and node.name not in ALLOWED_TESTS:
-            raise Refused(f"the test '{node.name}'", line, name)
+            raise Refused(t("the test '{name}'", "le test « {name} »", name=node.name), line, name)
         if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
             raise Refused(f"'{node.attr}'", line, name)
         if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and str(node.arg.value).startswith("_"):

@@ -19,6 +19,8 @@ from itertools import compress
 from operator import ne
 from typing import Any
 
+from omnicli.texts import t
+
 OPEN, CLOSE, CAPTURED = "\ue000", "\ue001", "\ue002"
 MARK = re.compile("\ue000([0-9]+)\ue001")
 MARKS = tuple(f"{OPEN}{n}{CLOSE}" for n in range(2048))
@@ -86,7 +88,7 @@ class Recorder:
         if self.origins is not None:
             self.origins.append(origin)
         if n >= len(MARKS):
-            raise TooManyValues("a message with more than 2,048 values")
+            raise TooManyValues(t("a message with more than 2,048 values", "un message de plus de 2 048 valeurs"))
         return MARKS[n]
 
 

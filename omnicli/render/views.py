@@ -15,6 +15,7 @@ from jinja2 import StrictUndefined, Undefined
 from markupsafe import Markup
 
 from omnicli.render.skeleton import CAPTURED, MARKS, Recorder, escape
+from omnicli.texts import t
 
 
 class CannotRender(Exception):
@@ -286,7 +287,10 @@ class Fields(Mapping[str, Any]):
         found = self.values_.get(attribute)
         if found is not None:
             return found
-        return Lacking(f"there is no {self.name}.{attribute}", name=attribute)
+        return Lacking(
+            t("there is no {name}.{attribute}", "il n'y a pas de {name}.{attribute}", name=self.name, attribute=attribute),
+            name=attribute,
+        )
 
     def __getitem__(self, key: str) -> Any:
         return self.values_[key]
@@ -308,7 +312,13 @@ class SayView:
 
     def look(self, attribute: str) -> Any:
         found = self.slots.get(attribute)
-        return found if found is not None else NoWords(f"{self.where} has no '{attribute}'", name=attribute)
+        return (
+            found
+            if found is not None
+            else NoWords(
+                t("{where} has no '{slot}'", "{where} n'a pas de « {slot} »", where=self.where, slot=attribute), name=attribute
+            )
+        )
 
 
 class FactsView:
@@ -323,11 +333,23 @@ class FactsView:
     def look(self, attribute: str) -> Any:
         view = self.views.get((attribute, ""))
         if view is None:
-            return Lacking(f"the message has no fact '{attribute}'", name=attribute)
+            return Lacking(
+                t("the message has no fact '{fact}'", "le message n'a pas de fait « {fact} »", fact=attribute), name=attribute
+            )
         if attribute in self.omitted:
-            return Lacking(f"the fact '{attribute}' is left out of this channel", name=attribute)
+            return Lacking(
+                t("the fact '{fact}' is left out of this channel", "le fait « {fact} » est omis sur ce canal", fact=attribute),
+                name=attribute,
+            )
         if not self.recorder.person.has_fact(attribute):
-            return Lacking(f"the fact '{attribute}' is not known for this contact", name=attribute)
+            return Lacking(
+                t(
+                    "the fact '{fact}' is not known for this contact",
+                    "le fait « {fact} » n'est pas connu pour ce contact",
+                    fact=attribute,
+                ),
+                name=attribute,
+            )
         return view
 
     def form(self, name: str, form: str) -> FactView:
@@ -344,9 +366,16 @@ class ContactView:
 
     def look(self, attribute: str) -> Any:
         if attribute not in self.known:
-            return UnknownName(f"contacts have no attribute '{attribute}'", name=attribute)
+            return UnknownName(
+                t("contacts have no attribute '{name}'", "les contacts n'ont pas d'attribut « {name} »", name=attribute),
+                name=attribute,
+            )
         found = self.recorder.person.attribute(attribute)
-        return found if found is not None else Lacking(f"contact.{attribute} is missing", name=attribute)
+        return (
+            found
+            if found is not None
+            else Lacking(t("contact.{name} is missing", "contact.{name} manque", name=attribute), name=attribute)
+        )
 
 
 class UnknownName(StrictUndefined):
@@ -362,7 +391,14 @@ def _fact_form(view: FactView, attribute: str) -> Any:
     if attribute in FORMS.get(kind, ()):
         return view.recorder.person.facts_view.form(view.name, attribute)
     return UnknownName(
-        f"the fact '{view.name}' has no form '{attribute}' (known: {', '.join(FORMS.get(kind, ()))})", name=attribute
+        t(
+            "the fact '{fact}' has no form '{form}' (known: {known})",
+            "le fait « {fact} » n'a pas de forme « {form} » (connues : {known})",
+            fact=view.name,
+            form=attribute,
+            known=", ".join(FORMS.get(kind, ())),
+        ),
+        name=attribute,
     )
 
 
@@ -375,11 +411,13 @@ def _value_form(view: Value, attribute: str) -> Any:
         return Value(
             view.kind, view.written, view.recorder, form=attribute, origin=(*view.origin, attribute) if view.origin else None
         )
-    return UnknownName(f"a {view.kind} has no form '{attribute}'", name=attribute)
+    return UnknownName(
+        t("a {kind} has no form '{form}'", "pas de forme « {form} » pour {kind}", kind=view.kind, form=attribute), name=attribute
+    )
 
 
 def _nothing(view: Any, attribute: str) -> Any:
-    return UnknownName(f"'{attribute}' is not known here", name=attribute)
+    return UnknownName(t("'{name}' is not known here", "« {name} » n'est pas connu ici", name=attribute), name=attribute)
 
 
 #: How an attribute of each view is reached; what is not here has none.
@@ -417,7 +455,7 @@ def _text(value: Any, recorder: Recorder) -> str:
     if isinstance(value, Undefined):
         return str(value)
     if value is None:
-        raise CannotRender("render_failed", "nothing to print: a value is empty")
+        raise CannotRender("render_failed", t("nothing to print: a value is empty", "rien à imprimer : une valeur est vide"))
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
         return str(recorder.person.formed("number", format(value, "f") if isinstance(value, Decimal) else str(value), ""))
     if isinstance(value, (date, datetime)):
@@ -426,7 +464,14 @@ def _text(value: Any, recorder: Recorder) -> str:
         return str(recorder.person.listed([str(word) for word in value]))
     if isinstance(value, bool):
         return str(value)
-    raise CannotRender("render_failed", f"{_called(value)} cannot be printed: name one of its fields")
+    raise CannotRender(
+        "render_failed",
+        t(
+            "{what} cannot be printed: name one of its fields",
+            "{what} ne s'imprime pas : nommez un de ses champs",
+            what=_called(value),
+        ),
+    )
 
 
 def _called(value: Any) -> str:

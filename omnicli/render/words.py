@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from omnicli.texts import t
+
 CATEGORIES = ("zero", "one", "two", "few", "many", "other")
 
 
@@ -48,7 +50,9 @@ def parse_words(text: str) -> tuple[Piece, ...]:
             constant.append(letter)
             at += 2
         elif letter == "}":
-            raise WordsError("'}' stands alone: write '}}' for a brace", at + 1)
+            raise WordsError(
+                t("'}' stands alone: write '}}' for a brace", "« } » est seul : écrivez « }} » pour une accolade"), at + 1
+            )
         elif letter == "{":
             if constant:
                 pieces.append("".join(constant))
@@ -71,22 +75,42 @@ def placeholders(text: str) -> tuple[Placeholder, ...]:
 def _placeholder(text: str, start: int) -> tuple[Placeholder, int]:
     head = _HEAD.match(text, start + 1)
     if not head:
-        raise WordsError("a name is expected after '{' (write '{{' for a brace)", start + 2)
+        raise WordsError(
+            t(
+                "a name is expected after '{' (write '{{' for a brace)",
+                "un nom est attendu après « { » (écrivez « {{ » pour une accolade)",
+            ),
+            start + 2,
+        )
     at, instead = head.end(), None
     plurals: list[tuple[str, str]] = []
     if word := _OR.match(text, at):
         quoted = _QUOTED.match(text, word.end())
         if not quoted:
-            raise WordsError("after 'or' a quoted text is expected: or \"…\"", word.end() + 1)
+            raise WordsError(
+                t(
+                    "after 'or' a quoted text is expected: or \"…\"",
+                    'après « or », un texte entre guillemets est attendu : or "…"',
+                ),
+                word.end() + 1,
+            )
         instead = re.sub(r"\\(.)", r"\1", quoted[1] if quoted[1] is not None else quoted[2])
         at = quoted.end()
     while category := _CATEGORY.match(text, at):
         if category[1] not in CATEGORIES:
-            raise WordsError(f"'{category[1]}' is no plural category (known: {', '.join(CATEGORIES)})", category.start(1) + 1)
+            raise WordsError(
+                t("'{word}' is no plural category (known: {known})", "« {word} » n'est pas une catégorie de pluriel (connues : {known})",
+                  word=category[1], known=", ".join(CATEGORIES)), category.start(1) + 1
+            )  # fmt: skip
         plurals.append((category[1], category[2].strip()))
         at = category.end()
     if text[at : at + 1] != "}":
-        raise WordsError("'}' is missing" if at >= len(text) else f"'{text[at]}' is not expected here", at + 1)
+        raise WordsError(
+            t("'}' is missing", "il manque « } »")
+            if at >= len(text)
+            else t("'{letter}' is not expected here", "« {letter} » est inattendu ici", letter=text[at]),
+            at + 1,
+        )
     if plurals and "other" not in dict(plurals):
-        raise WordsError("the plural 'other' is missing", start + 1)
+        raise WordsError(t("the plural 'other' is missing", "il manque le pluriel « other »"), start + 1)
     return Placeholder(head[1], head[2] or "", instead, tuple(plurals), start + 1), at + 1
