@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 
 Output = Annotated[
-    Path | None, opt("--output", "where to (default: .omni/backups)", "où (par défaut : .omni/backups)", metavar="F")
+    Path | None, opt("-o/--output", "where to (default: .omni/backups)", "où (par défaut : .omni/backups)", metavar="F")
 ]
 
 

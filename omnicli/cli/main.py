@@ -130,6 +130,8 @@ def _carry_out(words: list[str]) -> int:
 
         print(f"omni {__version__}")
         return Exit.FINE
+    if words[:2] == ["campaign", "lint"]:  # the same command under both names (docs/lint)
+        words = words[1:]
     noun = NOUNS.get(words[0])
     if noun is None:
         raise _unknown(words[0])

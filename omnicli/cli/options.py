@@ -26,8 +26,9 @@ Yes = Annotated[bool, typer.Option("--yes", help=t("answer yes", "répondre oui"
 
 
 def opt(flag: str, english: str, french: str, *, metavar: str | None = None, least: int | None = None) -> Any:
-    """An option of one command, with its help in both languages; a number below `least` is wrong usage."""
-    return typer.Option(flag, metavar=metavar, help=t(english, french), min=least)
+    """An option of one command, with its help in both languages; `-o/--output` are two names of
+    one; a number below `least` is wrong usage."""
+    return typer.Option(*flag.split("/"), metavar=metavar, help=t(english, french), min=least)
 
 
 def arg(english: str, french: str, *, metavar: str) -> Any:

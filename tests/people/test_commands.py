@@ -196,3 +196,14 @@ def test_a_list_of_nothing_is_wrong_usage(shop, capsys, noun, limit):
 
 def test_a_touch_list_since_no_date_is_wrong_usage(shop, capsys):
     assert "is not a date and time" in said(capsys, shop, "touch", "list", "--since", "x", exit=2)["error"]["message"]
+
+
+def test_a_backup_goes_where_the_short_option_says(shop, capsys, tmp_path):
+    said(capsys, shop, "contact", "import", str(shop / "clients.csv"))
+    assert said(capsys, shop, "db", "backup", "-o", str(tmp_path / "copy.db"))["result"]["file"] == str(tmp_path / "copy.db")
+    assert (tmp_path / "copy.db.json").exists()
+
+
+def test_lint_is_a_verb_of_campaign_too(shop, capsys):
+    both = [said(capsys, shop, *words, exit=1)["result"]["findings"] for words in (["lint"], ["campaign", "lint"])]
+    assert both[0] == both[1]
