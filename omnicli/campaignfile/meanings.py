@@ -30,6 +30,13 @@ _FRENCH = {
     "Who enters, and when.": "qui entre, et quand",
     "What is said.": "ce qui est dit",
     "What happens, step by step.": "ce qui se passe, étape par étape",
+    "How long; 'up to …' waits for an answer.": "combien de temps ; « up to … » attend une réponse",
+    "Branches, asked in order.": "les branches, essayées dans l'ordre",
+    "Arm → share and steps.": "bras → part et étapes",
+    "Attribute → value, +5, -5 or clear.": "attribut → valeur, +5, -5 ou clear",
+    "Name of a webhook of omni.yaml.": "nom d'un webhook d'omni.yaml",
+    "Id of a later step.": "id d'une étape ultérieure",
+    "The reason in reports.": "le motif dans les rapports",
 }
 
 

@@ -205,7 +205,7 @@ def _say(rule: str, answer: str, values: Mapping[str, Any]) -> str:
             because = values.get("because")
             return t("the campaign was stopped", "la campagne a été arrêtée") + (f" (« {because} »)" if because else "")
         case "wait" if answer == "nothing":
-            return t("nobody answered → branch nothing", "pas de réponse → branche nothing")
+            return t("nobody answered → branch nothing", "pas de réponse → branche « nothing »")
         case "wait" if "until" in values:
             return t("waits {what}", "attend {what}", what=spoken.time(answer))
         case "wait" if answer in ("no_date", "past"):

@@ -10,6 +10,7 @@ from omnicli.lint.ground import Ground, Path_
 from omnicli.lint.rule import rule
 from omnicli.lint.steps import channels_of, every_send, steps
 from omnicli.model import literals as lit
+from omnicli.model import spoken
 from omnicli.model.campaign import AnyStep, Call, Choose, Exit, Go, Send, Split, Steps, WaitStep
 from omnicli.model.finding import Edit, Finding, Fix, Place
 from omnicli.texts import t
@@ -297,7 +298,7 @@ def longer_than_goal(ground: Ground) -> Iterator[Finding]:
         longest = _longest(chapter.campaign.flow)
         if longest > goal.within.about:
             text = t("the longest path takes {d} days; the goal's window is {w}", "le plus long chemin prend {d} jours ; le but se compte sur {w}",
-                     d=longest.days, w=goal.within)  # fmt: skip
+                     d=longest.days, w=spoken.time(goal.within))  # fmt: skip
             yield ground.finding("F013", ground.place(chapter.file, ("goal", "within")), text, path=("goal", "within"))
 
 

@@ -13,7 +13,7 @@ from omnicli.lint.steps import say_names
 from omnicli.model.finding import Edit, Finding, Fix, Place
 from omnicli.model.written import unknown
 from omnicli.text import did_you_mean, nearest
-from omnicli.texts import t
+from omnicli.texts import language, t
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -45,13 +45,39 @@ def _tree(ground: Ground, file: str) -> tuple[nodes.Template | None, Finding | N
         text = t("{construct} is not allowed (sandbox)", "{construct} : interdit (bac à sable)", construct=f"'{error.construct}'")
         return None, ground.finding("J006", place, text)
     except TemplateSyntaxError as error:
-        return None, ground.finding("J001", _line(ground, file, error.lineno, ""), str(error.message))
+        return None, ground.finding("J001", _line(ground, file, error.lineno, ""), _jinja_said(str(error.message)))
     except RecursionError:
         return None, ground.finding("J006", Place.at(file), t("'{construct}' is not allowed (sandbox)", "{construct} : interdit (bac à sable)",
                                                                construct=t("so deep a nesting", "une imbrication si profonde")))  # fmt: skip
     except SecurityError as error:
         return None, ground.finding("J006", Place.at(file), str(error))
     return tree, None
+
+
+#: What jinja says, and how that is said in French; whatever else it may say is told as unreadable.
+_JINJA = (
+    (r".*innermost block that needs to be closed is '(.+?)'.*", "le bloc « {0} » n'est pas fermé"),
+    (r"Unexpected end of template.*", "le gabarit se termine trop tôt"),
+    (r"Encountered unknown tag '(.+?)'.*", "balise inconnue « {0} »"),
+    (r"expected token '(.+?)', got '(.+?)'.*", "« {0} » attendu, « {1} » trouvé"),
+    (r"unexpected char '?(.+?)'? at .*", "caractère inattendu : {0}"),
+    (r"unexpected '(.+?)'.*", "« {0} » inattendu"),
+    (r"unexpected end of template.*", "le gabarit se termine trop tôt"),
+    (r"tag name expected.*", "un nom de balise est attendu"),
+    (r"expected (?:.*expression).*", "une expression est attendue"),
+    (r"block '(.+?)' (?:defined twice|already defined).*", "le bloc « {0} » est défini deux fois"),
+    (r"can't assign to '(.+?)'.*", "rien ne peut être donné à « {0} »"),
+)
+
+
+def _jinja_said(words: str) -> str:
+    """Jinja's own words in English; in French by the table."""
+    if language() == "en":
+        return words
+    for pattern, french in _JINJA:
+        if found := re.fullmatch(pattern, words, re.DOTALL):
+            return french.format(*found.groups())
+    return "Jinja ne lit pas ce gabarit"
 
 
 def _line(ground: Ground, file: str, line: int, token: str) -> Place:
