@@ -10,5 +10,5 @@ _ARMED = os.environ.get("OMNI_CRASH_AT", "") if os.environ.get("OMNI_TEST") == "
 
 def point(name: str) -> None:
     """Die here by SIGKILL when a test armed this point; otherwise nothing at all."""
-    if _ARMED == name:
+    if name == _ARMED:
         os.kill(os.getpid(), signal.SIGKILL)
