@@ -135,7 +135,7 @@ def _consents_show(console: Console, told: ConsentReport) -> None:
 
 def _map(s: Session, file: Path, given: str | None, *, write: bool) -> ImportMap:
     """`--map FILE`; else the map beside the file; else a guess, which is written beside it (in `.omni/imports` if that cannot be)."""
-    from omnicli.people.mapping import guess_mapping, read_map, write_map
+    from omnicli.people.mapping import check_map, guess_mapping, read_map, write_map
     from omnicli.people.sheet import open_sheet
 
     project = s.loaded().project
@@ -151,6 +151,7 @@ def _map(s: Session, file: Path, given: str | None, *, write: bool) -> ImportMap
     sheet = open_sheet(file)
     first = next(iter(sheet.chunks(200)), None)
     mapping = guess_mapping(sheet.header, project, first.cells if first is not None else ())
+    check_map(mapping, sheet.header, project)
     if write:
         kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in (beside, kept):
@@ -543,7 +544,7 @@ def consent(id: Id, deed: Deed = "show", channel: Channel = None, source: Source
 
     s = session()
     if deed not in ("show", "grant", "withdraw"):
-        raise OmniError(t("'{deed}' is not show, grant or withdraw.", "« {deed} » n'est pas show, grant ou withdraw.", deed=deed)
+        raise OmniError(t("'{deed}' is not show, grant or withdraw.", "« {deed} » n'est pas « show », « grant » ou « withdraw ».", deed=deed)
                         + did_you_mean(deed, ("show", "grant", "withdraw")), code="usage")  # fmt: skip
     loaded, store = s.loaded(), s.store(create=False)
     now = s.now(as_of, changes=deed != "show")

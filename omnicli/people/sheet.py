@@ -297,6 +297,7 @@ def _chunks(sheet: Sheet, reader: Iterator[list[str]], line_of: Any, size: int) 
     for _ in range(sheet.above + 1):
         next(reader, None)
     width, row, line = len(sheet.header), 0, line_of() or sheet.above + 1
+    ready: Chunk | None = None  # the last one is looked at twice: a file may end in the middle of a value
     while found := list(islice(reader, size)):
         end = line_of() or line + len(found)
         chunk = Chunk(last_row=row + len(found), header=sheet.header)
@@ -304,7 +305,9 @@ def _chunks(sheet: Sheet, reader: Iterator[list[str]], line_of: Any, size: int) 
         for cells in found:
             row += 1
             start, line = line + 1, line + 1 if plain else line + _height(cells)
-            if len(cells) == width:
+            if not plain and line > start and (lost := _swallowed(cells, sheet.delimiter, width)):
+                chunk.broken.append(Broken(row, start, lost, sheet.delimiter.join(cells)[:500]))
+            elif len(cells) == width:
                 if any(cells):
                     chunk.cells.append(cells)
                     chunk.rows.append(row)
@@ -312,7 +315,45 @@ def _chunks(sheet: Sheet, reader: Iterator[list[str]], line_of: Any, size: int) 
             else:
                 _odd_row(chunk, cells, width, row, start)
         line = end
-        yield chunk
+        if ready is not None:
+            yield ready
+        ready = chunk
+    if ready is not None:
+        if sheet.kind == "csv" and ready.rows[-1:] == [row] and ready.lines[-1] == line and _torn(sheet):
+            _take_last(ready, row)
+        yield ready
+
+
+def _swallowed(cells: Sequence[str], delimiter: str, width: int) -> str | None:
+    """Why the row cannot be believed: one of its values holds whole rows, since a quote was opened and not closed."""
+    for cell in cells:
+        rows = sum(1 for line in cell.splitlines()[1:] if width > 2 and line.count(delimiter) >= width - 1)
+        if rows:
+            return t(
+                "a quote is opened and not closed: {n} rows were read as one value",
+                "un guillemet ouvert n'est pas fermé : {n} lignes lues comme une valeur",
+                n=rows + 1,
+            )
+    return None
+
+
+def _torn(sheet: Sheet) -> bool:
+    """True when the file ends inside a quoted value, its last row being one line: that line has an odd number of quotes."""
+    with sheet.path.open("rb") as file:
+        file.seek(max(0, sheet.path.stat().st_size - 4 * 65536))
+        tail = file.read().decode(sheet.encoding, errors="ignore").rstrip("\r\n")
+    return tail.rpartition("\n")[2].count('"') % 2 == 1 and not tail.endswith('"')
+
+
+def _take_last(chunk: Chunk, row: int) -> None:
+    """Move the file's last row to the broken ones."""
+    if chunk.rows[-1] == row:
+        reason = t(
+            "the file ends inside a quote: this row was cut off",
+            "le fichier s'arrête dans un guillemet : cette ligne a été coupée",
+        )
+        chunk.broken.append(Broken(row, chunk.lines.pop(), reason, ",".join(chunk.cells.pop())[:500]))
+        chunk.rows.pop()
 
 
 def _height(cells: Sequence[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+from pathlib import Path
 
 import pytest
 from shop import SHARED, a_file
@@ -156,3 +157,29 @@ def test_a_guess_from_the_first_lines_is_given_up_when_the_rest_is_not_of_it(tmp
     mixed.write_bytes("id,nom\n1,Zoé\n".encode("cp1252") * 40 + b"2,\x81\x8d\n")
     sheet = open_sheet(mixed)
     assert sum(len(chunk.cells) for chunk in sheet.chunks()) == 80
+
+
+def test_rows_that_an_open_quote_swallowed_are_told_not_taken_for_a_value(tmp_path: Path) -> None:
+    file = tmp_path / "open.csv"
+    file.write_text(
+        'id,email,city\nA1,a1@example.com,Lyon\nA2,"a2@example.com,Brest\nA3,a3@example.com,Lille\nA4,a4@example.com,"Nantes"\n',
+        "utf-8",
+    )
+    (chunk,) = open_sheet(file).chunks()
+    assert [cells[0] for cells in chunk.cells] == ["A1"]
+    assert [(broken.line, "3 rows" in broken.reason) for broken in chunk.broken] == [(3, True)]
+
+
+def test_a_file_cut_off_inside_a_quote_says_so_and_keeps_what_stands_before(tmp_path: Path) -> None:
+    file = tmp_path / "torn.csv"
+    file.write_text('id,email,city\nA1,a1@example.com,Lyon\nA2,a2@example.com,"Par', "utf-8")
+    chunks = list(open_sheet(file).chunks(1))
+    assert [cells[0] for chunk in chunks for cells in chunk.cells] == ["A1"]
+    assert ["cut off" in broken.reason for chunk in chunks for broken in chunk.broken] == [True]
+
+
+def test_an_address_over_two_lines_is_one_value(tmp_path: Path) -> None:
+    file = tmp_path / "lines.csv"
+    file.write_text('id,street,city\nA1,"12 rue du Port\nBâtiment B",Brest\n', "utf-8")
+    (chunk,) = open_sheet(file).chunks()
+    assert chunk.cells == [["A1", "12 rue du Port\nBâtiment B", "Brest"]]
