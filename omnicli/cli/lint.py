@@ -82,7 +82,14 @@ def _lint(root: Path, now: datetime, files: list[str], chosen: dict[str, Any]) -
     from omnicli.campaignfile import load_project
     from omnicli.lint.run import lint as run
 
-    return run(load_project(root), now=now, files=files, **chosen)
+    loaded = load_project(root)
+    store = root / ".omni" / "sandbox.db"
+    if loaded.project is None or not store.is_file():
+        return run(loaded, now=now, files=files, **chosen)
+    from omnicli.lint.census import census
+
+    with census(store, now=now) as base:
+        return run(loaded, now=now, files=files, census=base, **chosen)
 
 
 def _now(as_of: str | None) -> datetime:

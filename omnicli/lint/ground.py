@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from omnicli.campaignfile import Loaded
+    from omnicli.lint.census import Census
 
 Path_ = tuple[str | int, ...]
 
@@ -35,13 +36,15 @@ class Chapter:
 
 
 class Ground:
-    """The project as lint sees it. `now` dates the rules that compare with today."""
+    """The project as lint sees it. `now` dates the rules that compare with today; `census` answers those that need numbers,
+    where a store stands beside the project."""
 
-    def __init__(self, loaded: Loaded, *, now: datetime) -> None:
+    def __init__(self, loaded: Loaded, *, now: datetime, census: Census | None = None) -> None:
         assert loaded.project is not None
         self.loaded = loaded
         self.project: Project = loaded.project
         self.now = now
+        self.census = census
         self.root: Path = loaded.root
 
     @cached_property

@@ -18,6 +18,7 @@ from omnicli.model.finding import Finding, Place
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
+    from omnicli.lint.census import Census
 
 FAMILIES = ("references", "flow", "conditions", "templates", "languages", "times")
 RANK = {"error": 0, "warning": 1, "info": 2}
@@ -48,10 +49,11 @@ class Report:
 
 def lint(
     loaded: Loaded, *, now: datetime, profile: str | None = None, files: Iterable[str] = (), select: Iterable[str] = (),
-    ignore: Iterable[str] = (),
+    ignore: Iterable[str] = (), census: Census | None = None,
 ) -> Report:  # fmt: skip
     """Every finding of the project, cut to `files` (relative paths; none means all) and to the selected families.
 
+    `census`: what the store beside the project knows; without one the rules that need numbers stay silent.
     `select` and `ignore` hold codes, families or names (`M`, `C005`, `sms-encoding`).
     """
     began = time.perf_counter()
@@ -65,10 +67,10 @@ def lint(
         from omnicli.lint.ground import Ground
         from omnicli.lint.suppress import silence
 
-        ground = Ground(loaded, now=now)
+        ground = Ground(loaded, now=now, census=census)
         looked += list(ground.templates)
         lines.update({file: text.splitlines() for file, text in ground.templates.items()})
-        for family in FAMILIES:
+        for family in FAMILIES if census is None else (*FAMILIES, "counts"):
             importlib.import_module(f"omnicli.lint.rules.{family}")
         for code, check in CHECKS.items():
             try:

@@ -121,7 +121,8 @@ def test_every_rule_has_a_case() -> None:
         "S006",  # this language has no earlier version yet; the mechanism: tests/campaignfile
         "S008",  # an unset ${NAME} is told when it is first needed: tests/test_settings.py
     }
-    assert set(catalogue()) - covered - elsewhere == set()
+    with_a_store = {code for code, rule in catalogue().items() if rule.needs == "n"}  # tests/lint/test_counts.py
+    assert set(catalogue()) - covered - elsewhere - with_a_store == set()
 
 
 def test_every_page_is_complete_in_both_languages() -> None:

@@ -1,0 +1,85 @@
+"""What a store beside the project knows, for the rules that need numbers: how many contacts, how many of them match.
+
+Everything is read in one snapshot. A question that the store cannot answer yet (a new attribute has no column before the next
+command that writes) is answered None, and its rule stays silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from omnicli.condition.sql import Compiler
+from omnicli.model.vocabulary import Vocabulary
+from omnicli.store.connection import Store
+
+
+class Census:
+    """The base as one snapshot of the store. `now` dates the windows of conditions."""
+
+    def __init__(self, connection: sa.Connection, *, now: datetime) -> None:
+        self._connection = connection
+        self._now = now
+        self._counted: dict[tuple[str, int], int | None] = {}
+        self.total = self._number("SELECT count(*) FROM contact WHERE erased_at IS NULL") or 0
+
+    def count(self, text: str, names: Vocabulary) -> int | None:
+        """How many contacts fulfil the condition; None when it cannot be asked."""
+        key = (text, id(names))
+        if key not in self._counted:
+            self._counted[key] = self._asked(text, names)
+        return self._counted[key]
+
+    def missing(self, column: str) -> int | None:
+        """How many contacts have nothing in this column."""
+        return self._number(f"SELECT count(*) FROM contact WHERE erased_at IS NULL AND {column} IS NULL")
+
+    def events(self) -> int:
+        return self._number("SELECT count(*) FROM event") or 0
+
+    def shared(self, left: str, right: str) -> int:
+        """People who stand in both campaigns at once."""
+        asked = sa.text(
+            "SELECT count(*) FROM enrollment a JOIN campaign ca ON ca.id = a.campaign_id JOIN enrollment b ON b.contact_id = a.contact_id "
+            "AND b.state = 'open' JOIN campaign cb ON cb.id = b.campaign_id WHERE a.state = 'open' AND ca.name = :left AND cb.name = :right"
+        )
+        return int(self._connection.execute(asked, {"left": left, "right": right}).scalar_one())
+
+    def standing(self, campaign: str) -> int:
+        """People inside the campaign."""
+        asked = sa.text(
+            "SELECT count(*) FROM enrollment e JOIN campaign c ON c.id = e.campaign_id WHERE e.state = 'open' AND c.name = :name"
+        )
+        return int(self._connection.execute(asked, {"name": campaign}).scalar_one())
+
+    def _asked(self, text: str, names: Vocabulary) -> int | None:
+        compiler = Compiler(names)
+        try:
+            asked = sa.select(sa.func.count()).select_from(compiler.selection(text, form="exists").subquery())
+            return int(self._connection.execute(asked, compiler.parameters(self._now)).scalar_one())
+        except (sa.exc.SQLAlchemyError, ValueError, LookupError):
+            return None
+
+    def _number(self, statement: str) -> int | None:
+        try:
+            return int(self._connection.execute(sa.text(statement)).scalar_one())
+        except sa.exc.SQLAlchemyError:
+            return None
+
+
+@contextmanager
+def census(file: Path, *, now: datetime) -> Iterator[Census | None]:
+    """The census of a SQLite store, or None when it is no store of ours or nobody is in it."""
+    store = Store.sqlite(file)
+    try:
+        with store.read() as connection:
+            found = Census(connection, now=now)
+            yield found if found.total else None
+    except sa.exc.DatabaseError:
+        yield None
+    finally:
+        store.close()
