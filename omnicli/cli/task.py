@@ -31,7 +31,7 @@ app = typer.Typer(
 Id = Annotated[int, typer.Argument(metavar="ID", help=t("the task", "la tâche"), show_default=False)]
 Team = Annotated[str | None, opt("--team", "of one team", "d'une équipe", metavar="T")]
 Due = Annotated[
-    str | None, opt("--due", "today, 7d or a date: due until then", "today, 7d ou une date : dues d'ici là", metavar="T")
+    str | None, opt("--due", "today, 7d or a date: due until then", "aujourd'hui, 7d ou une date : dues d'ici là", metavar="T")
 ]
 Mine = Annotated[str | None, opt("--mine", "claimed by this person", "prises par cette personne", metavar="NAME")]
 Everything = Annotated[bool, opt("--done", "those that are done too", "celles qui sont faites aussi")]
