@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from omnicli.condition.sql import Compiler
 from omnicli.model.vocabulary import Vocabulary
 from omnicli.store.connection import Store
+from omnicli.store.setting import clock_of
 
 
 class Census:
@@ -77,7 +78,8 @@ def census(file: Path, *, now: datetime) -> Iterator[Census | None]:
     store = Store.sqlite(file)
     try:
         with store.read() as connection:
-            found = Census(connection, now=now)
+            lived = clock_of(connection)  # the sandbox may stand at a later instant than the machine
+            found = Census(connection, now=max(now, lived) if lived else now)
             yield found if found.total else None
     except sa.exc.DatabaseError:
         yield None

@@ -105,7 +105,8 @@ def no_fallback(ground: Ground) -> Iterator[Finding]:
             continue
         for path, step in every_send(chapter.campaign):
             if (
-                step.else_
+                "choose" in path  # whoever comes there was asked before
+                or step.else_
                 or step.by not in ("email", "sms", "whatsapp", "messenger", "push", "letter")
                 or step.by not in ground.project.channels
             ):
