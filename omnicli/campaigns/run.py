@@ -387,7 +387,10 @@ _TO_SEND = (
 def _something_to_send(store: Store, now: datetime) -> bool:
     """A touch that is due, or one that somebody left behind with its lease."""
     with store.read() as connection:
-        return any(connection.execute(query, {"now": clock.to_ms(now)} if n == 0 else {}).first() is not None for n, query in enumerate(_TO_SEND))
+        return any(
+            connection.execute(query, {"now": clock.to_ms(now)} if n == 0 else {}).first() is not None
+            for n, query in enumerate(_TO_SEND)
+        )
 
 
 def _doubts(store: Store, names: Sequence[str]) -> int:

@@ -495,5 +495,3 @@ class Campaign(Authored):
     messages: Named[Name, Message] = Field(description="What is said.")
     flow: Steps = Field(description="What happens, step by step.")
     migrate: Migrate | None = Field(default=None, description="How people of older versions move to this one.")
-
-

@@ -24,11 +24,419 @@ MINOR_DIGITS = {
 
 #: ISO 4217, the currencies in use.
 CURRENCIES = frozenset(
-    ["AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD", "BIF", "BMD", "BND", "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CLP", "CNY", "COP", "CRC", "CUP", "CVE", "CZK", "DJF", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP", "GBP", "GEL", "GHS", "GIP", "GMD", "GNF", "GTQ", "GYD", "HKD", "HNL", "HTG", "HUF", "IDR", "ILS", "INR", "IQD", "IRR", "ISK", "JMD", "JOD", "JPY", "KES", "KGS", "KHR", "KMF", "KPW", "KRW", "KWD", "KYD", "KZT", "LAK", "LBP", "LKR", "LRD", "LSL", "LYD", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRU", "MUR", "MVR", "MWK", "MXN", "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "OMR", "PAB", "PEN", "PGK", "PHP", "PKR", "PLN", "PYG", "QAR", "RON", "RSD", "RUB", "RWF", "SAR", "SBD", "SCR", "SDG", "SEK", "SGD", "SHP", "SLE", "SOS", "SRD", "SSP", "STN", "SVC", "SYP", "SZL", "THB", "TJS", "TMT", "TND", "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "UGX", "USD", "UYU", "UZS", "VED", "VES", "VND", "VUV", "WST", "XAF", "XCD", "XCG", "XOF", "XPF", "YER", "ZAR", "ZMW", "ZWG"]
+    [
+        "AED",
+        "AFN",
+        "ALL",
+        "AMD",
+        "ANG",
+        "AOA",
+        "ARS",
+        "AUD",
+        "AWG",
+        "AZN",
+        "BAM",
+        "BBD",
+        "BDT",
+        "BGN",
+        "BHD",
+        "BIF",
+        "BMD",
+        "BND",
+        "BOB",
+        "BRL",
+        "BSD",
+        "BTN",
+        "BWP",
+        "BYN",
+        "BZD",
+        "CAD",
+        "CDF",
+        "CHF",
+        "CLP",
+        "CNY",
+        "COP",
+        "CRC",
+        "CUP",
+        "CVE",
+        "CZK",
+        "DJF",
+        "DKK",
+        "DOP",
+        "DZD",
+        "EGP",
+        "ERN",
+        "ETB",
+        "EUR",
+        "FJD",
+        "FKP",
+        "GBP",
+        "GEL",
+        "GHS",
+        "GIP",
+        "GMD",
+        "GNF",
+        "GTQ",
+        "GYD",
+        "HKD",
+        "HNL",
+        "HTG",
+        "HUF",
+        "IDR",
+        "ILS",
+        "INR",
+        "IQD",
+        "IRR",
+        "ISK",
+        "JMD",
+        "JOD",
+        "JPY",
+        "KES",
+        "KGS",
+        "KHR",
+        "KMF",
+        "KPW",
+        "KRW",
+        "KWD",
+        "KYD",
+        "KZT",
+        "LAK",
+        "LBP",
+        "LKR",
+        "LRD",
+        "LSL",
+        "LYD",
+        "MAD",
+        "MDL",
+        "MGA",
+        "MKD",
+        "MMK",
+        "MNT",
+        "MOP",
+        "MRU",
+        "MUR",
+        "MVR",
+        "MWK",
+        "MXN",
+        "MYR",
+        "MZN",
+        "NAD",
+        "NGN",
+        "NIO",
+        "NOK",
+        "NPR",
+        "NZD",
+        "OMR",
+        "PAB",
+        "PEN",
+        "PGK",
+        "PHP",
+        "PKR",
+        "PLN",
+        "PYG",
+        "QAR",
+        "RON",
+        "RSD",
+        "RUB",
+        "RWF",
+        "SAR",
+        "SBD",
+        "SCR",
+        "SDG",
+        "SEK",
+        "SGD",
+        "SHP",
+        "SLE",
+        "SOS",
+        "SRD",
+        "SSP",
+        "STN",
+        "SVC",
+        "SYP",
+        "SZL",
+        "THB",
+        "TJS",
+        "TMT",
+        "TND",
+        "TOP",
+        "TRY",
+        "TTD",
+        "TWD",
+        "TZS",
+        "UAH",
+        "UGX",
+        "USD",
+        "UYU",
+        "UZS",
+        "VED",
+        "VES",
+        "VND",
+        "VUV",
+        "WST",
+        "XAF",
+        "XCD",
+        "XCG",
+        "XOF",
+        "XPF",
+        "YER",
+        "ZAR",
+        "ZMW",
+        "ZWG",
+    ]
 )
 #: ISO 3166-1 alpha-2 (Kosovo's XK, which people write too).
 COUNTRIES = frozenset(
-    ["AD", "AE", "AF", "AG", "AI", "AL", "AM", "AO", "AQ", "AR", "AS", "AT", "AU", "AW", "AX", "AZ", "BA", "BB", "BD", "BE", "BF", "BG", "BH", "BI", "BJ", "BL", "BM", "BN", "BO", "BQ", "BR", "BS", "BT", "BV", "BW", "BY", "BZ", "CA", "CC", "CD", "CF", "CG", "CH", "CI", "CK", "CL", "CM", "CN", "CO", "CR", "CU", "CV", "CW", "CX", "CY", "CZ", "DE", "DJ", "DK", "DM", "DO", "DZ", "EC", "EE", "EG", "EH", "ER", "ES", "ET", "FI", "FJ", "FK", "FM", "FO", "FR", "GA", "GB", "GD", "GE", "GF", "GG", "GH", "GI", "GL", "GM", "GN", "GP", "GQ", "GR", "GS", "GT", "GU", "GW", "GY", "HK", "HM", "HN", "HR", "HT", "HU", "ID", "IE", "IL", "IM", "IN", "IO", "IQ", "IR", "IS", "IT", "JE", "JM", "JO", "JP", "KE", "KG", "KH", "KI", "KM", "KN", "KP", "KR", "KW", "KY", "KZ", "LA", "LB", "LC", "LI", "LK", "LR", "LS", "LT", "LU", "LV", "LY", "MA", "MC", "MD", "ME", "MF", "MG", "MH", "MK", "ML", "MM", "MN", "MO", "MP", "MQ", "MR", "MS", "MT", "MU", "MV", "MW", "MX", "MY", "MZ", "NA", "NC", "NE", "NF", "NG", "NI", "NL", "NO", "NP", "NR", "NU", "NZ", "OM", "PA", "PE", "PF", "PG", "PH", "PK", "PL", "PM", "PN", "PR", "PS", "PT", "PW", "PY", "QA", "RE", "RO", "RS", "RU", "RW", "SA", "SB", "SC", "SD", "SE", "SG", "SH", "SI", "SJ", "SK", "SL", "SM", "SN", "SO", "SR", "SS", "ST", "SV", "SX", "SY", "SZ", "TC", "TD", "TF", "TG", "TH", "TJ", "TK", "TL", "TM", "TN", "TO", "TR", "TT", "TV", "TW", "TZ", "UA", "UG", "UM", "US", "UY", "UZ", "VA", "VC", "VE", "VG", "VI", "VN", "VU", "WF", "WS", "YE", "YT", "ZA", "ZM", "ZW"]
+    [
+        "AD",
+        "AE",
+        "AF",
+        "AG",
+        "AI",
+        "AL",
+        "AM",
+        "AO",
+        "AQ",
+        "AR",
+        "AS",
+        "AT",
+        "AU",
+        "AW",
+        "AX",
+        "AZ",
+        "BA",
+        "BB",
+        "BD",
+        "BE",
+        "BF",
+        "BG",
+        "BH",
+        "BI",
+        "BJ",
+        "BL",
+        "BM",
+        "BN",
+        "BO",
+        "BQ",
+        "BR",
+        "BS",
+        "BT",
+        "BV",
+        "BW",
+        "BY",
+        "BZ",
+        "CA",
+        "CC",
+        "CD",
+        "CF",
+        "CG",
+        "CH",
+        "CI",
+        "CK",
+        "CL",
+        "CM",
+        "CN",
+        "CO",
+        "CR",
+        "CU",
+        "CV",
+        "CW",
+        "CX",
+        "CY",
+        "CZ",
+        "DE",
+        "DJ",
+        "DK",
+        "DM",
+        "DO",
+        "DZ",
+        "EC",
+        "EE",
+        "EG",
+        "EH",
+        "ER",
+        "ES",
+        "ET",
+        "FI",
+        "FJ",
+        "FK",
+        "FM",
+        "FO",
+        "FR",
+        "GA",
+        "GB",
+        "GD",
+        "GE",
+        "GF",
+        "GG",
+        "GH",
+        "GI",
+        "GL",
+        "GM",
+        "GN",
+        "GP",
+        "GQ",
+        "GR",
+        "GS",
+        "GT",
+        "GU",
+        "GW",
+        "GY",
+        "HK",
+        "HM",
+        "HN",
+        "HR",
+        "HT",
+        "HU",
+        "ID",
+        "IE",
+        "IL",
+        "IM",
+        "IN",
+        "IO",
+        "IQ",
+        "IR",
+        "IS",
+        "IT",
+        "JE",
+        "JM",
+        "JO",
+        "JP",
+        "KE",
+        "KG",
+        "KH",
+        "KI",
+        "KM",
+        "KN",
+        "KP",
+        "KR",
+        "KW",
+        "KY",
+        "KZ",
+        "LA",
+        "LB",
+        "LC",
+        "LI",
+        "LK",
+        "LR",
+        "LS",
+        "LT",
+        "LU",
+        "LV",
+        "LY",
+        "MA",
+        "MC",
+        "MD",
+        "ME",
+        "MF",
+        "MG",
+        "MH",
+        "MK",
+        "ML",
+        "MM",
+        "MN",
+        "MO",
+        "MP",
+        "MQ",
+        "MR",
+        "MS",
+        "MT",
+        "MU",
+        "MV",
+        "MW",
+        "MX",
+        "MY",
+        "MZ",
+        "NA",
+        "NC",
+        "NE",
+        "NF",
+        "NG",
+        "NI",
+        "NL",
+        "NO",
+        "NP",
+        "NR",
+        "NU",
+        "NZ",
+        "OM",
+        "PA",
+        "PE",
+        "PF",
+        "PG",
+        "PH",
+        "PK",
+        "PL",
+        "PM",
+        "PN",
+        "PR",
+        "PS",
+        "PT",
+        "PW",
+        "PY",
+        "QA",
+        "RE",
+        "RO",
+        "RS",
+        "RU",
+        "RW",
+        "SA",
+        "SB",
+        "SC",
+        "SD",
+        "SE",
+        "SG",
+        "SH",
+        "SI",
+        "SJ",
+        "SK",
+        "SL",
+        "SM",
+        "SN",
+        "SO",
+        "SR",
+        "SS",
+        "ST",
+        "SV",
+        "SX",
+        "SY",
+        "SZ",
+        "TC",
+        "TD",
+        "TF",
+        "TG",
+        "TH",
+        "TJ",
+        "TK",
+        "TL",
+        "TM",
+        "TN",
+        "TO",
+        "TR",
+        "TT",
+        "TV",
+        "TW",
+        "TZ",
+        "UA",
+        "UG",
+        "UM",
+        "US",
+        "UY",
+        "UZ",
+        "VA",
+        "VC",
+        "VE",
+        "VG",
+        "VI",
+        "VN",
+        "VU",
+        "WF",
+        "WS",
+        "YE",
+        "YT",
+        "ZA",
+        "ZM",
+        "ZW",
+    ]
 ) | {"XK"}
 _SYMBOLS = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY"}
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
@@ -50,7 +458,12 @@ def parse_number(text: str) -> Decimal:
     if re.fullmatch(_NUMBER, plain):
         raise LiteralError("S003", t("a number such as 1500", "un nombre tel que 1500"), text, fix=plain)
     if re.fullmatch(r"-?[0-9]+,[0-9]+", plain):
-        raise LiteralError("S003", t("a number such as 1.5 (decimals take a point)", "un nombre tel que 1.5 (décimales après un point)"), text, fix=plain.replace(",", "."))
+        raise LiteralError(
+            "S003",
+            t("a number such as 1.5 (decimals take a point)", "un nombre tel que 1.5 (décimales après un point)"),
+            text,
+            fix=plain.replace(",", "."),
+        )
     if re.fullmatch(r"\.[0-9]+", plain):
         raise LiteralError("S003", t("a number such as 0.5", "un nombre tel que 0.5"), text, fix=f"0{plain}")
     raise LiteralError("S003", t("a number such as 12 or 0.5", "un nombre tel que 12 ou 0.5"), text)
@@ -76,7 +489,12 @@ def parse_name(text: str) -> str:
         return text
     low = re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-")
     fix = low if re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", low) else None
-    raise LiteralError("S003", t("a name such as 'offre-bienvenue' (a-z, 0-9, - and _)", "un nom tel que « offre-bienvenue » (a-z, 0-9, - et _)"), text, fix=fix)
+    raise LiteralError(
+        "S003",
+        t("a name such as 'offre-bienvenue' (a-z, 0-9, - and _)", "un nom tel que « offre-bienvenue » (a-z, 0-9, - et _)"),
+        text,
+        fix=fix,
+    )
 
 
 def parse_language(text: str) -> str:
@@ -93,7 +511,9 @@ def parse_country(text: str) -> str:
     if text in COUNTRIES:
         return text
     upper = {"UK": "GB", "EN": "GB"}.get(text.upper(), text.upper())
-    raise LiteralError("S003", t("a country code such as FR", "un code de pays tel que FR"), text, fix=upper if upper in COUNTRIES else None)
+    raise LiteralError(
+        "S003", t("a country code such as FR", "un code de pays tel que FR"), text, fix=upper if upper in COUNTRIES else None
+    )
 
 
 def parse_currency(text: str) -> str:
@@ -101,7 +521,9 @@ def parse_currency(text: str) -> str:
     if text in CURRENCIES:
         return text
     upper = _SYMBOLS.get(text, text.upper())
-    raise LiteralError("S003", t("a currency such as EUR", "une devise telle que EUR"), text, fix=upper if upper in CURRENCIES else None)
+    raise LiteralError(
+        "S003", t("a currency such as EUR", "une devise telle que EUR"), text, fix=upper if upper in CURRENCIES else None
+    )
 
 
 def parse_url(text: str) -> str:
@@ -120,7 +542,12 @@ def parse_words_key(text: str) -> str:
         parse_language(language)
     except LiteralError as error:
         wanted = t("a language or language/register such as fr/tu", "une langue ou langue/registre telle que fr/tu")
-        raise LiteralError("S003", wanted, text, fix=f"{error.fix}{slash}{register}" if error.fix and (not slash or register in REGISTERS) else None) from None
+        raise LiteralError(
+            "S003",
+            wanted,
+            text,
+            fix=f"{error.fix}{slash}{register}" if error.fix and (not slash or register in REGISTERS) else None,
+        ) from None
     if slash and register not in REGISTERS:
         wanted = t("a register: {x}", "un registre : {x}", x=", ".join(REGISTERS))
         low = register.lower()
@@ -139,7 +566,12 @@ class Percent:
         found = re.fullmatch(rf"({_NUMBER})\s*%", text)
         if not found:
             if re.fullmatch(r"0\.[0-9]+", text):
-                raise LiteralError("S003", t("a percentage such as 20 %", "un pourcentage tel que 20 %"), text, note=f"{_plain(Decimal(text) * 100)} %?")
+                raise LiteralError(
+                    "S003",
+                    t("a percentage such as 20 %", "un pourcentage tel que 20 %"),
+                    text,
+                    note=f"{_plain(Decimal(text) * 100)} %?",
+                )
             fix = f"{text} %" if re.fullmatch(r"[0-9]{1,3}", text) and 1 < int(text) <= 100 else None
             if comma := re.fullmatch(r"([0-9]+),([0-9]+)\s*%", text):
                 fix = f"{comma[1]}.{comma[2]} %"
@@ -178,7 +610,9 @@ class Money:
             raise LiteralError("S003", t("money such as 39.92 EUR", "un montant tel que 39.92 EUR"), text)
         amount, currency = Decimal(found[1]), found[2]
         if currency not in CURRENCIES:
-            raise LiteralError("S003", t("money with an ISO 4217 code such as EUR", "un montant avec un code ISO 4217 tel que EUR"), text)
+            raise LiteralError(
+                "S003", t("money with an ISO 4217 code such as EUR", "un montant avec un code ISO 4217 tel que EUR"), text
+            )
         digits = MINOR_DIGITS.get(currency, 2) if decimals is None else decimals
         if -int(amount.as_tuple().exponent) > digits:
             raise LiteralError("S003", t("money with at most {n} decimals", "un montant d'au plus {n} décimales", n=digits), text)
@@ -188,20 +622,29 @@ class Money:
     def _explain(text: str) -> None:
         plain = text.strip()
         if re.fullmatch(_NUMBER, plain):
-            raise LiteralError("S005", t("money such as 39.92 EUR", "un montant tel que 39.92 EUR"), text, note=t("which currency? e.g. {v} EUR", "quelle devise ? p. ex. {v} EUR", v=plain))
+            raise LiteralError(
+                "S005",
+                t("money such as 39.92 EUR", "un montant tel que 39.92 EUR"),
+                text,
+                note=t("which currency? e.g. {v} EUR", "quelle devise ? p. ex. {v} EUR", v=plain),
+            )
         figure = re.sub(r"[\s\u00a0\u202f]", "", plain)
         for symbol, code in _SYMBOLS.items():
             if symbol in figure:
                 amount = figure.replace(symbol, "").replace(",", ".")
                 if re.fullmatch(_NUMBER, amount):
-                    raise LiteralError("S003", t("money such as 39.92 EUR", "un montant tel que 39.92 EUR"), text, fix=f"{amount} {code}")
+                    raise LiteralError(
+                        "S003", t("money such as 39.92 EUR", "un montant tel que 39.92 EUR"), text, fix=f"{amount} {code}"
+                    )
         comma = re.fullmatch(r"([0-9]+),([0-9]+)\s*([A-Z]{3})", plain)
         if comma:
             raise LiteralError("S003", t("money such as 39.92 EUR (decimals take a point)", "un montant tel que 39.92 EUR (décimales après un point)"), text,
                                fix=f"{comma[1]}.{comma[2]} {comma[3]}")  # fmt: skip
         lower = re.fullmatch(rf"({_NUMBER})\s*([A-Za-z]{{3}})", plain)
         if lower:
-            raise LiteralError("S003", t("money such as 39.92 EUR", "un montant tel que 39.92 EUR"), text, fix=f"{lower[1]} {lower[2].upper()}")
+            raise LiteralError(
+                "S003", t("money such as 39.92 EUR", "un montant tel que 39.92 EUR"), text, fix=f"{lower[1]} {lower[2].upper()}"
+            )
 
     @property
     def digits(self) -> int:
@@ -360,7 +803,9 @@ def parse_date_time(text: str) -> datetime:
     """`2027-01-31` or `2027-01-31 10:00`: naive wall time in the zone that the key states; no offsets."""
     found = re.fullmatch(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[ T]([0-9]{2}:[0-9]{2}))?", text)
     if not found:
-        raise LiteralError("S003", t("a date and time such as 2027-01-31 10:00", "une date et une heure telles que 2027-01-31 10:00"), text)
+        raise LiteralError(
+            "S003", t("a date and time such as 2027-01-31 10:00", "une date et une heure telles que 2027-01-31 10:00"), text
+        )
     minutes = TimeOfDay.parse(found[2]).minutes if found[2] else 0
     return datetime.combine(parse_date(found[1]), datetime.min.time()) + timedelta(minutes=minutes)
 
@@ -429,7 +874,14 @@ class Moment:
             time = TimeOfDay.parse(found[4]) if found[4] else None
             if found[3] not in ("next", "now"):
                 return cls("anchor", time=time, length=length, direction=found[2], anchor=found[3])
-        raise LiteralError("S003", t("a moment such as 'next 10:00', 'best hour' or '2 days before deadline at 10:00'", "un moment tel que « next 10:00 », « best hour » ou « 2 days before deadline at 10:00 »"), text)
+        raise LiteralError(
+            "S003",
+            t(
+                "a moment such as 'next 10:00', 'best hour' or '2 days before deadline at 10:00'",
+                "un moment tel que « next 10:00 », « best hour » ou « 2 days before deadline at 10:00 »",
+            ),
+            text,
+        )
 
     @property
     def has_time_of_day(self) -> bool:
@@ -469,7 +921,14 @@ class Window:
         names = "|".join(WEEKDAYS)
         found = re.fullmatch(rf"(?:({names})(?:-({names}))?)?\s*(?:([0-9]\S*?)\s*-\s*([0-9]\S*))?", words)
         if not words or not found:
-            raise LiteralError("S003", t("a window such as '20:00-09:00', 'sunday' or 'holidays'", "une plage telle que « 20:00-09:00 », « sunday » ou « holidays »"), text)
+            raise LiteralError(
+                "S003",
+                t(
+                    "a window such as '20:00-09:00', 'sunday' or 'holidays'",
+                    "une plage telle que « 20:00-09:00 », « sunday » ou « holidays »",
+                ),
+                text,
+            )
         days: tuple[int, ...] = ()
         if found[1]:
             first = WEEKDAYS.index(found[1])
@@ -505,7 +964,14 @@ class AtCap:
             return cls(None, words)
         if found := re.fullmatch(r"wait up to (.+?), else (skip|next channel)", words):
             return cls(Duration.parse(found[1]), found[2])
-        raise LiteralError("S003", t("'skip', 'next channel' or 'wait up to 2 days, else skip'", "« skip », « next channel » ou « wait up to 2 days, else skip »"), text)
+        raise LiteralError(
+            "S003",
+            t(
+                "'skip', 'next channel' or 'wait up to 2 days, else skip'",
+                "« skip », « next channel » ou « wait up to 2 days, else skip »",
+            ),
+            text,
+        )
 
     def __str__(self) -> str:
         return f"wait up to {self.wait}, else {self.then}" if self.wait else self.then
@@ -529,7 +995,14 @@ class Every:
                 return cls("month", int(found[1]), TimeOfDay.parse(found[2]))
         elif found := re.fullmatch(r"day (\S+)", words):
             return cls("day", 0, TimeOfDay.parse(found[1]))
-        raise LiteralError("T003", t("an occurrence such as 'monday 09:00', 'day 07:00' or 'day 1 of month 09:00'", "une échéance telle que « monday 09:00 », « day 07:00 » ou « day 1 of month 09:00 »"), text)
+        raise LiteralError(
+            "T003",
+            t(
+                "an occurrence such as 'monday 09:00', 'day 07:00' or 'day 1 of month 09:00'",
+                "une échéance telle que « monday 09:00 », « day 07:00 » ou « day 1 of month 09:00 »",
+            ),
+            text,
+        )
 
     def on(self, day: date) -> bool:
         """Whether the calendar day has an occurrence; `day 31 of month` means the last day of shorter months."""
@@ -558,7 +1031,9 @@ class Again:
             return cls(words)
         if words.startswith("after "):
             return cls("after", Duration.parse(words[6:]))
-        raise LiteralError("S003", t("'never', 'always' or 'after 180 days'", "« never », « always » ou « after 180 days »"), text)
+        raise LiteralError(
+            "S003", t("'never', 'always' or 'after 180 days'", "« never », « always » ou « after 180 days »"), text
+        )
 
     def __str__(self) -> str:
         return f"after {self.after}" if self.after else self.kind
@@ -601,7 +1076,12 @@ class Ceiling:
         try:
             return cls(money=Money.parse(text))
         except LiteralError as error:
-            raise LiteralError(error.code, t("'5000 sends' or money such as 500 EUR", "« 5000 sends » ou un montant tel que 500 EUR"), text, fix=error.fix) from None
+            raise LiteralError(
+                error.code,
+                t("'5000 sends' or money such as 500 EUR", "« 5000 sends » ou un montant tel que 500 EUR"),
+                text,
+                fix=error.fix,
+            ) from None
 
     def __str__(self) -> str:
         return f"{self.sends} sends" if self.sends is not None else str(self.money)

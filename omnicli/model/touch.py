@@ -53,7 +53,9 @@ class Handed:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     sender: str | None = None
     reply_to: str | None = None
-    pieces: Mapping[str, Sequence[str | int]] | None = field(default=None, repr=False)  # of the skeleton: constants, indexes of `fills`
+    pieces: Mapping[str, Sequence[str | int]] | None = field(
+        default=None, repr=False
+    )  # of the skeleton: constants, indexes of `fills`
     fills: Sequence[str] = field(default=(), repr=False)
     extra: Mapping[str, str] = field(default_factory=dict, repr=False)
 

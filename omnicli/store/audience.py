@@ -57,7 +57,11 @@ def form_of(connection: sa.Connection, narrowing: sa.ColumnElement[bool] | None,
     if narrowing is None or not top or top < SAMPLE:
         return "auto"
     ids = sorted({1 + n * top // SAMPLE for n in range(SAMPLE)})
-    asked = sa.select(sa.func.count(), sa.func.sum(sa.case((narrowing, 1), else_=0))).select_from(tb.contact).where(tb.contact.c.id.in_(ids))
+    asked = (
+        sa.select(sa.func.count(), sa.func.sum(sa.case((narrowing, 1), else_=0)))
+        .select_from(tb.contact)
+        .where(tb.contact.c.id.in_(ids))
+    )
     seen, left = connection.execute(asked, dict(parameters)).one()
     return "exists" if seen and (left or 0) * FEW <= seen else "auto"
 

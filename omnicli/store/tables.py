@@ -36,13 +36,21 @@ def _fk(target: str) -> sa.ForeignKey:
 
 # --- the house ------------------------------------------------------------------------------------------------------
 instance = _table(
-    "instance", C("id", TEXT, primary_key=True), C("epoch", INT, nullable=False), C("serial", INT, nullable=False), C("hold", TEXT)
+    "instance",
+    C("id", TEXT, primary_key=True),
+    C("epoch", INT, nullable=False),
+    C("serial", INT, nullable=False),
+    C("hold", TEXT),
 )
 #: Small facts of this store: `clock` (the sandbox's latest instant), `project`, `tzdata`, `last_tick` …
 setting = _table("setting", C("key", TEXT, primary_key=True), C("value", TEXT, nullable=False))
 #: Declared attributes and event fields that have columns: owner `contact` or `event`.
 declared = _table(
-    "declared", C("owner", TEXT, primary_key=True), C("name", TEXT, primary_key=True), C("kind", TEXT, nullable=False), without_rowid=True
+    "declared",
+    C("owner", TEXT, primary_key=True),
+    C("name", TEXT, primary_key=True),
+    C("kind", TEXT, nullable=False),
+    without_rowid=True,
 )
 audit = _table(
     "audit", C("id", ID, primary_key=True), C("at", INT, nullable=False), C("who", TEXT, nullable=False),

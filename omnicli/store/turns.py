@@ -338,7 +338,9 @@ def record(connection: sa.Connection, decided: Sequence[Decided], *, now: dateti
         if d.kind not in ("stay", "again") or d.why:
             step = d.stand.step if d.stand else s.step or ""
             ledger.append((s.id, ms, step, d.kind, why_text(d.why)))
-    new = _insert_touches(connection, sorted(touches, key=itemgetter(0)))  # neighbours in the order of sending are neighbours on disk
+    new = _insert_touches(
+        connection, sorted(touches, key=itemgetter(0))
+    )  # neighbours in the order of sending are neighbours on disk
     _stand(connection, stands)
     _stand_on_touch(connection, on_touch)
     if new < len(touches):

@@ -11,7 +11,13 @@ _language = "en"
 def use(language: str | None) -> None:
     """Choose the language of this process: `--lang`, else OMNI_LANG, else the locale, else English."""
     global _language
-    for wanted in (language, os.environ.get("OMNI_LANG"), os.environ.get("LC_ALL"), os.environ.get("LC_MESSAGES"), os.environ.get("LANG")):
+    for wanted in (
+        language,
+        os.environ.get("OMNI_LANG"),
+        os.environ.get("LC_ALL"),
+        os.environ.get("LC_MESSAGES"),
+        os.environ.get("LANG"),
+    ):
         if wanted:
             _language = "fr" if wanted.lower().startswith("fr") else "en"
             return

@@ -165,7 +165,9 @@ def test_what_a_campaign_must_agree_on(old, new, code):
 def test_the_short_and_the_long_form_are_one():
     short = loaded().project
     long = loaded(
-        project=changed(PROJECT, "nouveaux: signup within 7 days and orders = 0", "nouveaux: {match: signup within 7 days and orders = 0}")
+        project=changed(
+            PROJECT, "nouveaux: signup within 7 days and orders = 0", "nouveaux: {match: signup within 7 days and orders = 0}"
+        )
         .replace("age: number", "age: {type: number}")
         .replace("quiet_hours: [20:00-09:00, sunday, holidays]", "quiet_hours: {all: [20:00-09:00, sunday, holidays]}")
     ).project
@@ -198,7 +200,20 @@ def test_no_document_of_the_yaml_suite_gives_a_traceback_and_the_false_ones_are_
 
     import yaml
 
-    lenient = {"9C9N", "9JBA", "CVW2", "DK95", "G5U8", "MUS6", "QB6E", "S98Z", "SU5Z", "X4QW", "Y79Y", "YJV2"}  # libyaml reads these
+    lenient = {
+        "9C9N",
+        "9JBA",
+        "CVW2",
+        "DK95",
+        "G5U8",
+        "MUS6",
+        "QB6E",
+        "S98Z",
+        "SU5Z",
+        "X4QW",
+        "Y79Y",
+        "YJV2",
+    }  # libyaml reads these
     for file in sorted((DATA / "yaml" / "src").glob("*.yaml")):
         for case in yaml.safe_load(file.read_text("utf-8")):
             if "yaml" not in case:
@@ -228,7 +243,34 @@ def test_naughty_documents_and_strings_never_give_a_traceback():
                 validate(Campaign, source)
 
 
-TOKENS = ["{", "}", "[", "]", ":", ": ", "- ", "\n", "  ", "\t", "'", '"', "#", " #", "&a ", "*a", "!t ", "|", ">", "%", "~", "\u202e", "0", ",", "---\n", "? "]
+TOKENS = [
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    ": ",
+    "- ",
+    "\n",
+    "  ",
+    "\t",
+    "'",
+    '"',
+    "#",
+    " #",
+    "&a ",
+    "*a",
+    "!t ",
+    "|",
+    ">",
+    "%",
+    "~",
+    "\u202e",
+    "0",
+    ",",
+    "---\n",
+    "? ",
+]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

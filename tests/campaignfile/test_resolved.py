@@ -46,7 +46,12 @@ def test_what_is_no_part_of_a_version(old, new):
 
 
 def test_the_rest_of_omni_yaml_is_no_part_of_it():
-    assert version(project=changed(PROJECT, "price: 0.05 EUR", "price: 0.06 EUR").replace("languages: [fr, en] ", "languages: [en, fr] ")) == version()
+    assert (
+        version(
+            project=changed(PROJECT, "price: 0.05 EUR", "price: 0.06 EUR").replace("languages: [fr, en] ", "languages: [en, fr] ")
+        )
+        == version()
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,7 +69,10 @@ def test_what_is_part_of_a_version(old, new):
 
 
 def test_the_shared_segments_and_personas_that_it_uses_are_part_of_it():
-    assert version(project=changed(PROJECT, "signup within 7 days and orders = 0", "signup within 8 days and orders = 0")) != version()
+    assert (
+        version(project=changed(PROJECT, "signup within 7 days and orders = 0", "signup within 8 days and orders = 0"))
+        != version()
+    )
     assert version(project=changed(PROJECT, "match: age >= 45", "match: age >= 50")) != version()
     unused = changed(PROJECT, "segments:\n", "segments:\n  autres: orders > 3\n")
     assert version(project=unused) == version()

@@ -18,7 +18,8 @@ class Editor(yaml.SafeLoader):
 
 
 Editor.yaml_implicit_resolvers = {
-    letter: [(tag, rule) for tag, rule in rules if tag.endswith((":null", ":merge"))] for letter, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    letter: [(tag, rule) for tag, rule in rules if tag.endswith((":null", ":merge"))]
+    for letter, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 Editor.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
 Editor.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789"))
@@ -84,5 +85,13 @@ always: [nothing after unsubscribed]
 """
     assert problems("test", story) == []
     assert any("'sayz' was unexpected" in p for p in problems("test", story.replace("says:", "sayz:")))
-    good = {"format_version": "1.0", "command": "status", "environment": "sandbox", "as_of": None, "result": {}, "warnings": [], "exit": 0}
+    good = {
+        "format_version": "1.0",
+        "command": "status",
+        "environment": "sandbox",
+        "as_of": None,
+        "result": {},
+        "warnings": [],
+        "exit": 0,
+    }
     jsonschema.validate(good, json_schema("json-output"), jsonschema.Draft202012Validator)

@@ -121,7 +121,9 @@ def test_a_comma_inside_braces_ends_the_value():
 
 
 def test_a_condition_with_a_comma_inside_braces():
-    found = the_one(campaign_with("- {if: orders > 0, as: already customer}", "- {if: count(purchase, 90 days) >= 2, as: regular}"))
+    found = the_one(
+        campaign_with("- {if: orders > 0, as: already customer}", "- {if: count(purchase, 90 days) >= 2, as: regular}")
+    )
     assert found.code == "S002"
     assert found.fix.edits[0].text == '"count(purchase, 90 days) >= 2"'
 
@@ -147,7 +149,9 @@ def test_a_colon_inside_a_text_must_be_quoted():
 
 
 def test_what_stands_behind_a_syntax_error_is_read_too():
-    text = changed(CAMPAIGN, TITLE, "title: Offre: 20 %").replace("wait: 4 days", "wait: 4 dyas").replace("why: Turn", "why: @Turn")
+    text = (
+        changed(CAMPAIGN, TITLE, "title: Offre: 20 %").replace("wait: 4 days", "wait: 4 dyas").replace("why: Turn", "why: @Turn")
+    )
     assert codes(text) == ["Y001", "Y001", "S003", "S003"]
 
 

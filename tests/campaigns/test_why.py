@@ -63,7 +63,9 @@ def test_what_was_held_and_what_was_skipped_is_told_with_its_guard(tmp_path: Pat
 
 
 def test_somebody_outside_is_told_which_part_of_the_door_is_shut(tmp_path: Path) -> None:
-    stage = Living(tmp_path, a_campaign("- {send: offre, by: email, id: j0}", enter="{when: signup, if: orders = 0 and city = Lyon}"))
+    stage = Living(
+        tmp_path, a_campaign("- {send: offre, by: email, id: j0}", enter="{when: signup, if: orders = 0 and city = Lyon}")
+    )
     stage.person("max", first_name="Max", orders="0", city="Paris")
     first = told(stage, "max", campaign="bienvenue").lines[0]
     assert (first.text, first.good) == ("the campaign is draft", False)
@@ -81,7 +83,11 @@ def test_a_stop_is_told_with_its_reason(stage: Living) -> None:
 
 
 def test_unknown_people_campaigns_and_steps_are_answered_with_the_nearest_name(stage: Living) -> None:
-    for options, answer in ((("lea", "bienvenu", None), "bienvenue"), (("lea", "bienvenue", "rapel"), "rappel"), (("leo", None, None), "leo")):
+    for options, answer in (
+        (("lea", "bienvenu", None), "bienvenue"),
+        (("lea", "bienvenue", "rapel"), "rappel"),
+        (("leo", None, None), "leo"),
+    ):
         who, campaign, step = options
         with pytest.raises(OmniError, match=answer) as refused:
             why(stage.store, stage.loaded, who, campaign=campaign, step=step)

@@ -32,7 +32,24 @@ def test_messages_are_listed_with_channels_and_languages(project: Path, capsys: 
 
 
 def test_an_sms_is_shown_with_its_parts(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert omni(["message", "render", "offre-bienvenue", "--channel", "sms", "--persona", "camille", "--language", "fr", "--as-of", "2027-01-04 11:30"]) == 0
+    assert (
+        omni(
+            [
+                "message",
+                "render",
+                "offre-bienvenue",
+                "--channel",
+                "sms",
+                "--persona",
+                "camille",
+                "--language",
+                "fr",
+                "--as-of",
+                "2027-01-04 11:30",
+            ]
+        )
+        == 0
+    )
     out = capsys.readouterr().out
     assert "GSM-7, 1 part(s)" in out
     assert "Maison Lune: 20 % sur ta 1re bougie" in out
@@ -61,7 +78,9 @@ def test_each_value_says_where_it_comes_from(project: Path, capsys: pytest.Captu
         (["offre-bienvenue", "--html"], "choose --channel"),
     ],
 )
-def test_a_mistyped_name_is_answered_with_the_right_one(project: Path, capsys: pytest.CaptureFixture[str], words: list[str], says: str) -> None:
+def test_a_mistyped_name_is_answered_with_the_right_one(
+    project: Path, capsys: pytest.CaptureFixture[str], words: list[str], says: str
+) -> None:
     assert omni(["message", "render", *words]) == 2
     assert says in capsys.readouterr().err
 
@@ -75,7 +94,9 @@ def test_a_missing_template_is_a_reason_not_a_crash(project: Path, capsys: pytes
 
 
 def test_a_contact_of_the_store_reads_in_their_own_language(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (project / "people.csv").write_text("id,first_name,email,language,source,consent_email\nl1,Léa,lea@example.com,en,instagram,yes\n")
+    (project / "people.csv").write_text(
+        "id,first_name,email,language,source,consent_email\nl1,Léa,lea@example.com,en,instagram,yes\n"
+    )
     (project / "map.yaml").write_text(
         "id: id\nfirst_name: first_name\nemail: address.email\nlanguage: language\nsource: source\nconsent_email: consent.email\n"
     )
@@ -83,5 +104,7 @@ def test_a_contact_of_the_store_reads_in_their_own_language(project: Path, capsy
     capsys.readouterr()
     assert omni(["message", "render", "offre-bienvenue", "--channel", "email", "--contact", "l1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["result"]["renderings"]
-    assert [(one["language"], one["persona"], one["parts"]["subject"]) for one in found] == [("en", "camille", "Léa, 20% off your first candle")]
+    assert [(one["language"], one["persona"], one["parts"]["subject"]) for one in found] == [
+        ("en", "camille", "Léa, 20% off your first candle")
+    ]
     assert omni(["message", "render", "offre-bienvenue", "--contact", "l2"]) == 2

@@ -37,7 +37,11 @@ def test_a_campaign_of_unknown_places_has_a_flow_and_a_vocabulary():
 def test_pythons_names_of_keys_are_not_read():
     Send(send="a", by="email", if_="orders = 0")
     with pytest.raises(ValidationError):
-        Campaign.model_validate({"campaign": "x", "title": "x", "enter": {"if_": "orders = 0"}, "messages": {}, "flow": []}, by_alias=True, by_name=False)
+        Campaign.model_validate(
+            {"campaign": "x", "title": "x", "enter": {"if_": "orders = 0"}, "messages": {}, "flow": []},
+            by_alias=True,
+            by_name=False,
+        )
 
 
 def test_an_old_key_is_a_warning_that_can_be_mended(monkeypatch):

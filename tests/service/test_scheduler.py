@@ -45,7 +45,7 @@ def test_the_lines_for_cron_have_absolute_paths_a_zone_and_a_log() -> None:
 def test_a_percent_and_a_blank_in_a_path_do_not_break_the_line() -> None:
     line = cron_block(a_place("/srv/50 % lune"))[2]
     assert r"'/srv/50 \% lune'" in line
-    assert 'WorkingDirectory=/srv/50 %% lune\n' in systemd_unit(a_place("/srv/50 % lune"))
+    assert "WorkingDirectory=/srv/50 %% lune\n" in systemd_unit(a_place("/srv/50 % lune"))
     assert '"/srv/50 %% lune"' in systemd_unit(a_place("/srv/50 % lune"))
 
 
