@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,11 +134,17 @@ def _stale_reach(connection: sa.Connection, now: datetime) -> int:
 
 
 # --- backup ---------------------------------------------------------------------------------------------------------
+def _free(folder: Path, stem: str) -> Path:
+    """A name that nothing has yet: the sandbox's clock may stand still between two backups."""
+    names = (folder / f"{stem}{f'-{n}' if n else ''}.db" for n in count())
+    return next(path for path in names if not path.exists())
+
+
 def backup(store: Store, *, now: datetime, to: Path | None = None) -> Path:
     """A consistent copy (SQLite's backup interface), looked through, then its manifest: a copy without one is no backup."""
     assert store.path is not None
     stamp = f"{now:%Y%m%dT%H%M%SZ}"
-    target = to or store.path.parent / "backups" / f"{store.path.stem}-{stamp}.db"
+    target = to or _free(store.path.parent / "backups", f"{store.path.stem}-{stamp}")
     if target.exists():
         raise OmniError(t("{path} stands there already", "{path} existe déjà", path=target), code="file")
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
