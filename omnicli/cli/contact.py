@@ -138,6 +138,8 @@ def _map(s: Session, file: Path, given: str | None, *, write: bool) -> ImportMap
     from omnicli.people.mapping import check_map, guess_mapping, read_map, write_map
     from omnicli.people.sheet import open_sheet
 
+    if file.is_dir():
+        raise OmniError(t("{path} is a folder, not a table", "{path} est un dossier, pas une table", path=file), code="file")
     project = s.loaded().project
     assert project is not None
     if given is not None and given != "guess":

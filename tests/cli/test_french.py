@@ -243,7 +243,7 @@ WRONG = (
     ("--lnag",), ("campaign", "run", "nope"), ("campaign", "plan", "bienvneue"), ("campaign", "plan", "bienvenue", "--until", "3y"),
     ("campaign", "plan", "bienvenue", "--by", "nope"), ("campaign", "pause", "bienvenue", "--people", "x"), ("campaign", "show", "bienvenue", "--version", "v9"),
     ("campaign", "run", "bienvenue", "--only", "x=1"), ("campaign", "start", "bienvenue", "--live"), ("campaign", "stop", "bienvenue"),
-    ("contact", "show", "nobody-here"), ("contact", "import", "absent.csv"), ("contact", "import", "people.csv", "--map", "absent.yaml"),
+    ("contact", "show", "nobody-here"), ("contact", "import", "absent.csv"), ("contact", "import", ".", "--map", "guess"), ("contact", "import", "people.csv", "--map", "absent.yaml"),
     ("contact", "why", "1", "--campaign", "nope"), ("contact", "consent", "1", "gran", "email"), ("contact", "suppress", "zzz"),
     ("contact", "list", "--segment", "orders ="), ("segment", "count", "orders = 0 amd x"), ("segment", "count", "ordres = 0"),
     ("segment", "count", "purchase within 3 moons"), ("segment", "show", "segment nope"), ("status", "--as-of", "yesterday"),
