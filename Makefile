@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 SUM := $(shell cksum < pyproject.toml | cut -d' ' -f1)
 MADE := .venv/.made-$(SUM)
+# Tests run in random order; the seed stands here so that a failure can be repeated: make test SEED=1
+SEED ?= 20261121
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help demo test check lint clean
@@ -37,7 +39,7 @@ demo: $(MADE)-run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh samples/demo.sh
 
 test: $(MADE)-test
-	@$(BIN)/python -m pytest -q -n 2
+	@$(BIN)/python -m pytest -q -n 2 -p randomly --randomly-seed=$(SEED)
 
 lint check: $(MADE)-dev
 	@$(BIN)/ruff check .
