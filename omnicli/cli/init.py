@@ -63,6 +63,11 @@ def init(
         raise OmniError(
             t("--languages wants fr,en and --country wants FR", "--languages veut fr,en et --country veut FR"), code="usage"
         )
+    if directory.exists() and not directory.is_dir():
+        said = t("{d} is a file", "{d} est un fichier", d=directory)
+        raise OmniError(
+            said, hint=t("name a folder: omni init ma-boutique", "donnez un dossier : omni init ma-boutique"), code="usage"
+        )
     if directory.exists() and any(directory.iterdir()) and not force:
         raise OmniError(t("{d} is not empty", "{d} n'est pas vide", d=directory), hint=t("--force adds what is missing and overwrites nothing",
                         "--force ajoute ce qui manque et n'écrase rien"), code="not-empty")  # fmt: skip

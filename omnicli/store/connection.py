@@ -22,7 +22,7 @@ from omnicli.errors import Exit, OmniError
 from omnicli.texts import t
 
 if TYPE_CHECKING:
-    from omnicli.model.project import Project
+    pass
 
 PASSIVE_ABOVE = 16 * 1024 * 1024
 TRUNCATE_ABOVE = 64 * 1024 * 1024
@@ -167,13 +167,6 @@ class Store:
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
-
-
-def prepare(store: Store, project: Project, *, upgrade: bool = True) -> list[str]:
-    """Bring the store to this program's tables and this project's columns (`store/preparing.py`); what was done."""
-    from omnicli.store import preparing
-
-    return preparing.prepare(store, project, upgrade=upgrade)
 
 
 def _configure(engine: sa.Engine, *, begin: str, query_only: bool, wal: bool = True) -> None:

@@ -6,10 +6,10 @@ import sqlite3
 
 import pytest
 import sqlalchemy as sa
-from shelves import MS, NOW, a_contact, a_project, a_store, a_touch
+from shelves import MS, a_contact, a_project, a_store, a_touch
 
 from omnicli.errors import Exit, OmniError
-from omnicli.store import migrations, preparing, tables, triggers
+from omnicli.store import migrations, tables, triggers
 from omnicli.store.connection import Store
 from omnicli.store.preparing import prepare
 
@@ -283,12 +283,3 @@ def test_a_long_log_is_taken_back_into_the_file(tmp_path, monkeypatch):
     assert (tmp_path / "sandbox.db-wal").stat().st_size == 0
     with sqlite3.connect(f"file:{store.path}?mode=ro", uri=True) as raw:
         assert raw.execute("SELECT count(*) FROM contact").fetchone() == (1,)
-
-
-def test_preparing_is_a_name_of_the_connection_too(tmp_path):
-    from omnicli.store.connection import prepare as same
-
-    project = a_project(tmp_path)
-    assert same(a_store(tmp_path, project), project) == []
-    assert preparing.shape(project)
-    assert NOW.year == 2027
