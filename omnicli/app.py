@@ -81,7 +81,7 @@ def open_store(loaded: Loaded, *, live: bool, create: bool = True) -> Store:
         raise OmniError(t("there is no store yet", "il n'y a pas encore de données"),
                         hint="omni contact import FILE", code="no-store", exit=Exit.REFUSED)  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    store = Store.sqlite(path)
+    store = Store.sqlite(path, live=live)
     assert loaded.project is not None
     prepare(store, loaded.project, upgrade=not live)
     return store

@@ -21,9 +21,10 @@ from omnicli.campaigns.recover import merge_told
 from omnicli.campaigns.turn import houses
 from omnicli.engine.house import House
 from omnicli.model.campaign import Fact, Message
+from omnicli.model.signed import mark
 from omnicli.model.touch import Handed, Rendered
 from omnicli.providers import channels_of
-from omnicli.store import columns, consents, outbox
+from omnicli.store import columns, consents, keys, outbox
 from omnicli.store.outbox import Claimed
 from omnicli.text import printable
 from omnicli.texts import t
@@ -156,6 +157,8 @@ class Press:
             _name_of(self.presses.contact(touch)) or touch.source_id, touch.language, touch.address, p.rendered, self.presses.now, touch.purpose,
             sender=declared.from_ if declared else None, reply_to=declared.reply_to if declared else None, pieces=skeleton.parts,
             fills=p.rendered.values, extra=self._extra(touch, declared),
+            mark=mark(self.presses.keys.key, touch.key.hex(), touch.attempts + 1), topic=self.house.topic,
+            expires_at=clock.from_ms(touch.expires_at),
         )  # fmt: skip
 
     def _extra(self, touch: Claimed, declared: Any) -> dict[str, str]:
@@ -186,7 +189,8 @@ class Presses:
         self.project = loaded.project
         self.live = live
         self.channels = channels_of(self.project, live=live)
-        self.pepper = consents.pepper(self.project.project, store.path)
+        self.keys = keys.of_store(store, self.project.project)
+        self.pepper = self.keys.pepper
         self.columns = tuple(columns.attribute_column(name) for name in self.project.contacts.attributes)
         self._names = (*self.project.contacts.attributes, *outbox.BUILT_IN)
         self.houses: Houses

@@ -436,20 +436,14 @@ def _close(providers: Mapping[str, Provider]) -> None:
 
 
 def _build_renderer(loaded: Loaded, store: Store, *, live: bool) -> Renderer:
-    """The renderer; in live its tokens are made with a key of the store's own, since the sandbox's can be guessed."""
-    import hashlib
-
+    """The renderer, with the keys of this store: the sandbox's can be guessed and open nothing in live."""
     from omnicli.render.links import Signing
     from omnicli.render.renderer import Renderer
-    from omnicli.store.consents import pepper
+    from omnicli.store import keys
 
     assert loaded.project is not None
-    if not live:
-        return Renderer(loaded.root, loaded.project)
-    secret = pepper(loaded.project.project, store.path)
-    return Renderer(
-        loaded.root, loaded.project, live=True, signing=Signing(hashlib.blake2b(secret, person=b"omni links").digest())
-    )
+    held = keys.of_store(store, loaded.project.project)
+    return Renderer(loaded.root, loaded.project, live=live, signing=Signing(held.key, held.current))
 
 
 # --- lateness and approval ------------------------------------------------------------------------------------------

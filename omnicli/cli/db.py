@@ -49,7 +49,7 @@ def upgrade(dry_run: DryRun = False) -> None:
 
         script = migrations.sql("sqlite", None)
         s.finish({"sql": script, "backup": None, "done": []}, show=lambda console: console.print(script, soft_wrap=True))
-    store = Store.sqlite(path)
+    store = Store.sqlite(path, live=s.live)
     try:
         standing = version_of(store)
         script = pending_sql(store)

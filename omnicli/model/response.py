@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 #: Responses by a person: they wake waits, set the last human channel, and feed `best hour`.
 HUMAN = frozenset({"clicked", "replied", "scanned", "answered", "callback", "done"})
@@ -28,3 +28,55 @@ class Response:
     touch: str | None = None
     machine: bool = False
     payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    attempt: int | None = None  # of that touch, where the provider gave our signed id back
+    address: str | None = field(default=None, repr=False)  # who it is about, when only the address says so
+
+
+#: A receipt that is no event of the ledger: it raises `delivery_state` (payload field `state`: processed queued sent deferred
+#: dropped undelivered read) and settles doubts.
+RECEIPT = "receipt"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One HTTP request of a provider, before anybody parsed it. `url` is the public address that the provider signed (from
+    `public_url`, never from Host), header names are lower case (a name that came twice is joined by a comma)."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One element of what a provider posted. Either key suffices to know a repeat (docs/delivery 15): `event_id` is the
+    provider's, `key` 16 bytes of a hash over what it says. `response` None: honest but unreadable, `note` says why; it is kept."""
+
+    provider: str
+    key: bytes
+    raw: bytes = field(repr=False)
+    response: Response | None = None
+    event_id: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a webhook said: `status` is the answer to give once the receipts are on disk (200), or at once when there is
+    nothing to keep: 403 forged, 503 no key configured, 400 not what this provider posts. `why` is for the log."""
+
+    status: int
+    receipts: Sequence[Receipt] = ()
+    body: bytes = b""
+    media_type: str = "text/plain"
+    why: str = ""
+
+
+class Hearing(Protocol):
+    """The way back of a provider: which paths it posts to, and what a request there means. Never raises for what may come."""
+
+    name: str
+    paths: tuple[str, ...]
+
+    def hear(self, path: str, incoming: Incoming, *, now: datetime) -> Heard: ...

@@ -58,11 +58,25 @@ class Handed:
     )  # of the skeleton: constants, indexes of `fills`
     fills: Sequence[str] = field(default=(), repr=False)
     extra: Mapping[str, str] = field(default_factory=dict, repr=False)
+    mark: str = ""  # the signed id (model/signed.py) that the provider carries and gives back
+    topic: str | None = None
+    expires_at: datetime | None = None
+    window_until: datetime | None = None  # WhatsApp, Messenger: free text is allowed before this instant (rules.md WA-01)
+    approved: str | None = None  # WhatsApp: the approved template for use outside the window, a name or `HX…`
+
+
+#: How far a halting answer reaches: nothing more leaves through that account, on that channel, or of that campaign.
+Reach = Literal["account", "channel", "campaign"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one touch: `accepted rejected not_sent unknown`; `ref` is the provider's id."""
+    """What became of one touch: `accepted rejected not_sent unknown`; `ref` is the provider's id.
+
+    `halt`: stop, `halts` says what. `free`: try again at once, at no cost of an attempt (nothing was wrong with this touch).
+    `halve`: nobody of this request was sent and nobody knows who spoils it: hand it over in halves. `bad_address` bars the
+    address for its channel, `suppress` names another bar that the provider holds (`stop`, `unsubscribed` …; rules.md SU-11).
+    """
 
     outcome: Literal["accepted", "rejected", "not_sent", "unknown"]
     ref: str | None = None
@@ -71,6 +85,45 @@ class Outcome:
     retry_at: datetime | None = None
     halt: bool = False
     bad_address: bool = False
+    halts: Reach = "account"
+    free: bool = False
+    halve: bool = False
+    suppress: str | None = None
+    http_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A touch whose fate nobody knows, as a provider is asked about it: what was sent, to whom, from when on."""
+
+    touch: str
+    attempt: int
+    channel: str
+    started_at: datetime
+    address: str | None = field(default=None, repr=False)
+    sender: str | None = None
+    ref: str | None = None
+    parts: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a provider's own records say of one doubtful attempt: `found` messages that fit (0, 1, or several), and the id of the one."""
+
+    found: int
+    ref: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """One thing that `doctor` and a live `start` ask of a provider: is it as it must be, what was seen, what to do about it.
+    `ok` None: not looked at."""
+
+    name: str
+    ok: bool | None
+    seen: str
+    fix: str | None = None
 
 
 class Provider(Protocol):

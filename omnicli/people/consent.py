@@ -142,7 +142,7 @@ def suppress_address(
         raise OmniError(t("which channel is this an address of?", "de quel canal est-ce une adresse ?"),
                         hint=t("--channel {all}", "--channel {all}", all=" | ".join(project.channels)), code="usage")  # fmt: skip
     country = project.countries[0] if project.countries else None
-    key = consents.pepper(project.project, store.path)
+    key = consents.pepper(store, project.project)
     scope = "marketing" if topic is None or the_topic(project, topic) == EVERYTHING else consents.TOPIC + topic
     out = []
     with store.write() as connection:

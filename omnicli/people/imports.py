@@ -60,7 +60,7 @@ def import_contacts(
     sheet = sheet.with_keys(mapping.columns)
     warnings = [*sheet.notes, *check_map(mapping, sheet.header, loaded.project)]
     plan = Plan(
-        loaded.project, mapping, sheet, now, _key(mapping, key), on_conflict, consents.pepper(loaded.project.project, store.path)
+        loaded.project, mapping, sheet, now, _key(mapping, key), on_conflict, consents.pepper(store, loaded.project.project)
     )
     run = _Run(store, plan, loaded.root, dry_run=dry_run, progress=progress, size=rows_a_chunk)
     return run.carry_out(tuple(warnings))

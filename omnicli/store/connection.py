@@ -31,9 +31,9 @@ TRUNCATE_ABOVE = 64 * 1024 * 1024
 class Store:
     """A store that stands. `read()` and `write()` give connections inside a transaction; a write in a write raises."""
 
-    def __init__(self, path: Path | None, writer: sa.Engine, reader: sa.Engine) -> None:
+    def __init__(self, path: Path | None, writer: sa.Engine, reader: sa.Engine, *, live: bool = False) -> None:
         self.path = path
-        self.live = path is not None and path.stem == "live"
+        self.live = live
         self.writer = writer
         self.reader = reader
         self._thread = threading.Lock()
@@ -42,8 +42,9 @@ class Store:
         self._process = os.getpid()
 
     @classmethod
-    def sqlite(cls, path: Path) -> Store:
-        """Open the file (its folder must exist; the file may not yet, and is made for its owner only)."""
+    def sqlite(cls, path: Path, *, live: bool | None = None) -> Store:
+        """Open the file (its folder must exist; the file may not yet, and is made for its owner only). `live` None: it is
+        when it is called so."""
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         writer = sa.create_engine(f"sqlite+pysqlite:///{path}", poolclass=QueuePool, pool_size=1, max_overflow=0,
@@ -52,7 +53,7 @@ class Store:
                                   connect_args={"check_same_thread": False})  # fmt: skip
         _configure(writer, begin="BEGIN IMMEDIATE", query_only=False)
         _configure(reader, begin="BEGIN", query_only=True)
-        return cls(path, writer, reader)
+        return cls(path, writer, reader, live=path.stem == "live" if live is None else live)
 
     @classmethod
     def memory(cls) -> Store:

@@ -5,25 +5,20 @@ Whatever changes an address, a consent or a suppression calls `refold_reach` in 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import json
-import os
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from omnicli import clock
-from omnicli.errors import Exit, OmniError
 from omnicli.model.contact import ChannelReach, write_reach
-from omnicli.store import tables
-from omnicli.texts import t
+from omnicli.store import keys, tables
+
+if TYPE_CHECKING:
+    from omnicli.store.connection import Store
 
 address, consent, suppression = tables.address, tables.consent, tables.suppression
 contact = tables.contact
@@ -36,40 +31,9 @@ ROWS = 900
 
 
 # --- fingerprints ---------------------------------------------------------------------------------------------------
-@lru_cache(maxsize=16)
-def pepper(project: str, path: Path | None) -> bytes:
-    """The key of address fingerprints, which never rotates (docs/delivery 16).
-
-    The sandbox (and a store in memory) derives it from the project's name, so that its bytes repeat. The live store's
-    stands in `OMNI_KEYS` or in `keys` beside the store (0600), made by the first command that needs it.
-    """
-    if path is None or path.stem != "live":
-        return hashlib.sha256(f"{project}\x1fsandbox\x1fpepper".encode()).digest()
-    given = os.environ.get("OMNI_KEYS")
-    keys = json.loads(given) if given else _keys_file(path.with_name("keys"))
-    try:
-        return bytes.fromhex(keys["pepper"])
-    except (KeyError, ValueError, TypeError):
-        raise OmniError(t("the keys of the live store have no 'pepper'", "les clés du magasin réel n'ont pas de « pepper »"),
-                        hint=t("restore .omni/keys from where you keep it", "remettez .omni/keys depuis votre sauvegarde"),
-                        code="keys", exit=Exit.REFUSED) from None  # fmt: skip
-
-
-def _keys_file(path: Path) -> dict[str, Any]:
-    if path.exists():
-        found = json.loads(path.read_text())
-        if "pepper" in found:
-            return dict(found)
-    else:
-        found = {}
-    found["pepper"] = secrets.token_hex(32)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(found, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
-    return dict(found)
+def pepper(store: Store, project: str) -> bytes:
+    """The key of address fingerprints, which never rotates (store/keys.py)."""
+    return keys.of_store(store, project).pepper
 
 
 def fingerprint(key: bytes, channel: str, norm: str) -> bytes:

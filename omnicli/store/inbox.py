@@ -65,7 +65,7 @@ def write_raw(response: Response) -> bytes:
     found: dict[str, Any] = {"id": response.id, "contact": response.contact, "name": response.name, "at": clock.iso(response.at)}
     if response.source != "omni":
         found["source"] = response.source
-    for key in ("channel", "campaign", "message", "step", "touch"):
+    for key in ("channel", "campaign", "message", "step", "touch", "attempt", "address"):
         if (value := getattr(response, key)) is not None:
             found[key] = value
     if response.machine:

@@ -35,7 +35,7 @@ def rehearsal(store: Store) -> Iterator[Store]:
         _copy(store, path)
         if (beside / "keys").exists():
             (folder / "keys").symlink_to(beside / "keys")
-        copy = Store.sqlite(path)
+        copy = Store.sqlite(path, live=store.live)
         _hurry(copy)
         try:
             yield copy

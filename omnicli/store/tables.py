@@ -94,10 +94,11 @@ consent_log = _table(
     sa.Index("ix_consent_log_contact_id", "contact_id"),
 )  # fmt: skip
 #: A bar on an address (by fingerprint), scope `all` purposes, `marketing`, or `topic:<name>` of it; an import never lifts it.
+#: Bars of different reasons stand side by side: lifting one leaves the others.
 suppression = _table(
     "suppression",
     C("channel", TEXT, primary_key=True), C("norm_hmac", BLOB, primary_key=True), C("scope", TEXT, primary_key=True),
-    C("reason", TEXT, nullable=False), C("at", INT, nullable=False), C("until", INT), C("source", TEXT),
+    C("reason", TEXT, primary_key=True), C("at", INT, nullable=False), C("until", INT), C("source", TEXT),
     without_rowid=True,
 )  # fmt: skip
 suppression_log = _table(
@@ -139,6 +140,7 @@ inbox = _table(
     "inbox",
     C("provider", TEXT, primary_key=True), C("dedup_key", BLOB, primary_key=True), C("provider_event_id", TEXT), C("raw", BLOB),
     C("received_at", INT, nullable=False), C("folded_at", INT), C("outcome", TEXT),
+    C("body", BLOB),  # as the provider posted it; taken away after 30 days, the keys stay 400
     sa.Index("inbox_event", "provider", "provider_event_id", unique=True, sqlite_where=sa.text("provider_event_id IS NOT NULL"),
              postgresql_where=sa.text("provider_event_id IS NOT NULL")),
     sa.Index("ix_inbox_unfolded", "received_at", sqlite_where=sa.text("folded_at IS NULL"), postgresql_where=sa.text("folded_at IS NULL")),
@@ -244,6 +246,20 @@ evidence = _table(
     C("id", ID, primary_key=True), C("touch_id", INT, _fk("touch.id"), nullable=False), C("n", INT, nullable=False),
     C("source", TEXT, nullable=False), C("kind", TEXT, nullable=False), C("at", INT, nullable=False), C("detail", TEXT),
     sa.Index("ix_evidence_touch_id", "touch_id"),
+)  # fmt: skip
+#: One account of a provider as all workers see it (docs/delivery 10): its breaker, its rate, its working batch, its minute.
+account = _table(
+    "account",
+    C("provider", TEXT, primary_key=True), C("account", TEXT, primary_key=True),
+    C("state", TEXT, nullable=False, server_default="closed"), C("why", TEXT), C("opened_at", INT), C("probe_at", INT),
+    C("wait", INT, nullable=False, server_default="0"),       # ms until the next probe; doubles to 15 min
+    C("needs_person", INT, nullable=False, server_default="0"),  # 401, 403: until `omni doctor --provider` succeeds
+    C("not_sent", INT, nullable=False, server_default="0"), C("doubtful", INT, nullable=False, server_default="0"),  # in a row
+    C("batch", INT), C("free_at", INT, nullable=False, server_default="0"),  # slow start; when the rate has room again
+    C("minute", INT, nullable=False, server_default="0"), C("calls", INT, nullable=False, server_default="0"),
+    C("retries", INT, nullable=False, server_default="0"),
+    sa.CheckConstraint("state IN ('closed','open','half')", name="state"),
+    without_rowid=True,
 )  # fmt: skip
 touch_move = _table("touch_move", C("old", TEXT, primary_key=True), C("new", TEXT, primary_key=True), without_rowid=True)
 cap_slot = _table(

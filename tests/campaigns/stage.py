@@ -165,7 +165,7 @@ class Stage:
         with self.store.write() as connection:
             sql = f"INSERT INTO contact ({columns}) VALUES ({', '.join(':' + c for c in row)})"
             id_ = connection.execute(sa.text(sql), row).lastrowid
-            key = pepper(project.project, self.store.path)
+            key = pepper(self.store, project.project)
             for channel in reach:
                 norm = f"{name}@{channel}"
                 connection.execute(

@@ -144,7 +144,7 @@ def test_a_topic_that_was_left_outlives_every_import_and_meets_newcomers(tmp_pat
 
 def test_who_was_erased_is_not_brought_back(tmp_path):
     store, loaded = a_shop(tmp_path)
-    key = consents.pepper("boutique", store.path)
+    key = consents.pepper(store, "boutique")
     with store.write() as connection:
         bar = consents.Bar("email", consents.fingerprint(key, "email", "lea@example.com"), "erased", NOW, scope="all")
         consents.suppress(connection, [bar], now=NOW)

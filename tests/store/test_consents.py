@@ -14,6 +14,7 @@ from omnicli.model.contact import read_reach
 from omnicli.model.response import Response
 from omnicli.store import consents, inbox, keeping
 from omnicli.store.consents import Bar, Permission
+from omnicli.store.keys import keys_of
 
 
 @pytest.fixture
@@ -112,19 +113,19 @@ def test_a_dead_address_is_barred_for_every_purpose(store):
 
 def test_fingerprints_are_keyed_by_project_and_channel(tmp_path):
     sandbox, live = tmp_path / "sandbox.db", tmp_path / "live.db"
-    key = consents.pepper("boutique", sandbox)
-    assert key == consents.pepper("boutique", None) != consents.pepper("autre", None)
+    key = keys_of("boutique", sandbox, live=False).pepper
+    assert key == keys_of("boutique", None, live=False).pepper != keys_of("autre", None, live=False).pepper
     assert consents.fingerprint(key, "email", "a") != consents.fingerprint(key, "sms", "a")
-    real = consents.pepper("boutique", live)
+    real = keys_of("boutique", live, live=True).pepper
     assert real != key
-    consents.pepper.cache_clear()
-    assert consents.pepper("boutique", live) == real
+    keys_of.cache_clear()
+    assert keys_of("boutique", live, live=True).pepper == real
     assert oct((tmp_path / "keys").stat().st_mode)[-3:] == "600"
     (tmp_path / "keys").write_text('{"pepper": "zz"}')
-    consents.pepper.cache_clear()
-    with pytest.raises(OmniError, match="pepper"):
-        consents.pepper("boutique", live)
-    consents.pepper.cache_clear()
+    keys_of.cache_clear()
+    with pytest.raises(OmniError, match="not whole"):
+        keys_of("boutique", live, live=True)
+    keys_of.cache_clear()
 
 
 # --- the inbox ------------------------------------------------------------------------------------------------------

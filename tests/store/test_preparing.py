@@ -103,8 +103,8 @@ def test_a_store_newer_than_the_program_is_refused(tmp_path):
 def test_a_pending_migration_of_the_live_store_waits_for_db_upgrade(tmp_path, monkeypatch):
     project = a_project(tmp_path)
     store = a_store(tmp_path, project)
-    monkeypatch.setattr(migrations, "HEAD", "0002")
-    monkeypatch.setattr(migrations, "KNOWN", ("0001", "0002"))
+    monkeypatch.setattr(migrations, "HEAD", "9000")
+    monkeypatch.setattr(migrations, "KNOWN", (*migrations.KNOWN, "9000"))
     with pytest.raises(OmniError, match="waits for a migration") as error:
         prepare(store, project, upgrade=False)
     assert (error.value.exit, error.value.hint) == (Exit.REFUSED, "omni db upgrade --live")

@@ -1,0 +1,46 @@
+"""Signed ids: what providers and mail servers carry for us and give back, so that an honest messenger cannot name a touch of its own.
+
+A mark is `<touch key in hexadecimal>.<attempt>.<tag>`, at most 50 characters, all of them lower case and safe in a local part, a
+custom argument and an address (docs/delivery 15, 16). The tag is 7 bytes of keyed BLAKE2b bound to a purpose.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+_TAG = 7
+_MARK = re.compile(r"([0-9a-f]{32})\.([1-9][0-9]?)\.([0-9a-f]{14})")
+_PERSON = b"omni mark"
+
+
+class Marked(NamedTuple):
+    """The touch (its key in hexadecimal) and the attempt that a good mark names."""
+
+    touch: str
+    attempt: int
+
+
+def mark(key: bytes, touch: str, attempt: int) -> str:
+    """The mark of one attempt of one touch."""
+    body = f"{touch}.{attempt}"
+    return f"{body}.{_tag(key, body)}"
+
+
+def read_mark(keys: Mapping[int, bytes], text: str | None) -> Marked | None:
+    """What a mark says when one of the keys (all that were ever used) made it, else None. Case does not matter: mail servers
+    may change it."""
+    found = _MARK.fullmatch((text or "").lower())
+    if found is None:
+        return None
+    body = f"{found[1]}.{found[2]}"
+    if any(hmac.compare_digest(_tag(key, body), found[3]) for key in keys.values()):
+        return Marked(found[1], int(found[2]))
+    return None
+
+
+def _tag(key: bytes, body: str) -> str:
+    return hashlib.blake2b(body.encode("ascii"), key=key, digest_size=_TAG, person=_PERSON).hexdigest()

@@ -1,0 +1,63 @@
+"""Accounts of providers, bodies of webhooks, and bars of several reasons side by side."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+INT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "account",
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="closed", nullable=False),
+        sa.Column("why", sa.Text(), nullable=True),
+        sa.Column("opened_at", INT, nullable=True),
+        sa.Column("probe_at", INT, nullable=True),
+        sa.Column("wait", INT, server_default="0", nullable=False),
+        sa.Column("needs_person", INT, server_default="0", nullable=False),
+        sa.Column("not_sent", INT, server_default="0", nullable=False),
+        sa.Column("doubtful", INT, server_default="0", nullable=False),
+        sa.Column("batch", INT, nullable=True),
+        sa.Column("free_at", INT, server_default="0", nullable=False),
+        sa.Column("minute", INT, server_default="0", nullable=False),
+        sa.Column("calls", INT, server_default="0", nullable=False),
+        sa.Column("retries", INT, server_default="0", nullable=False),
+        sa.CheckConstraint("state IN ('closed','open','half')", name=op.f("ck_account_state")),
+        sa.PrimaryKeyConstraint("provider", "account", name=op.f("pk_account")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.add_column("inbox", sa.Column("body", sa.LargeBinary(), nullable=True))
+    _several_reasons()
+
+
+def _several_reasons() -> None:
+    """The reason joins the key of a suppression: the table is made again, its rows carried over."""
+    op.rename_table("suppression", "suppression_before")
+    op.create_table(
+        "suppression",
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("norm_hmac", sa.LargeBinary(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", INT, nullable=False),
+        sa.Column("until", INT, nullable=True),
+        sa.Column("source", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("channel", "norm_hmac", "scope", "reason", name=op.f("pk_suppression")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.execute(
+        'INSERT INTO suppression (channel, norm_hmac, scope, reason, "at", "until", source)'
+        ' SELECT channel, norm_hmac, scope, reason, "at", "until", source FROM suppression_before'
+    )
+    op.drop_table("suppression_before")
