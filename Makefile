@@ -5,6 +5,8 @@ SUM := $(shell cksum < pyproject.toml | cut -d' ' -f1)
 MADE := .venv/.made-$(SUM)
 # Tests run in random order; the seed stands here so that a failure can be repeated: make test SEED=1
 SEED ?= 20261121
+# More arguments for pytest: make test MORE="-k webhook"
+MORE ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help demo test check lint clean
@@ -39,7 +41,7 @@ demo: $(MADE)-run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh samples/demo.sh
 
 test: $(MADE)-test
-	@$(BIN)/python -m pytest -q -n 2 -p randomly --randomly-seed=$(SEED)
+	@$(BIN)/python -m pytest -q -n 2 -p randomly --randomly-seed=$(SEED) $(MORE)
 
 lint check: $(MADE)-dev
 	@$(BIN)/ruff check .
