@@ -154,6 +154,23 @@ def fold(store: Store, loaded: Loaded, *, now: datetime, batch: int = BATCH) -> 
                 faults.point("F15")
 
 
+def bar_at_once(connection: sa.Connection, loaded: Loaded, arrivals: Sequence[Arrival], *, now: datetime) -> int:
+    """The bars that these arrivals carry, before they are folded (T4); people hit. A word that undoes a bar waits for the fold."""
+    assert loaded.project is not None
+    carrying = [a for a in arrivals if a.response.name in ("unsubscribed", "complained", "refused", "bounced", "replied")]
+    if not carrying:
+        return 0
+    done = Folded()
+    folding = _Fold(connection, loaded, loaded.project, now, done)
+    heard, _ = folding._understand(carrying)
+    folding._opt_outs([h for h in heard if h.response.name != "replied"])
+    for h in heard:
+        if h.response.name == "replied" and h.channel is not None and _bare(_text(h.response.payload)) in STOP:
+            bars = consents.bars_of(connection, h.contact_id, h.channel, "stop", at=h.at, source="keyword")
+            done.opted_out += len(consents.suppress(connection, bars, now=now))
+    return done.opted_out
+
+
 def _waiting(connection: sa.Connection, *, now: datetime, limit: int, after: tuple[int, str, bytes] | None) -> list[Arrival]:
     """Unfolded arrivals in a fixed order, after that position."""
     i = tb.inbox.c

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from omnicli import clock
 from omnicli.model.ids import digest
-from omnicli.model.response import Response
+from omnicli.model.response import Receipt, Response
 from omnicli.store import tables
 
 inbox = tables.inbox
@@ -47,6 +47,37 @@ def receive(connection: sa.Connection, responses: Iterable[Response], *, now: da
         ]
         new += connection.execute(sa.text(insert), rows).rowcount
     return new
+
+
+def take(connection: sa.Connection, receipts: Sequence[Receipt], *, now: datetime) -> list[Receipt]:
+    """Store what a provider posted; those that are new. A repeat by either key (what it says, the provider's id) is dropped; an
+    unreadable one is kept with its reason and never folded."""
+    at, fresh = clock.to_ms(now), {}
+    mine: dict[bytes, Receipt] = {}
+    for receipt in receipts:
+        mine.setdefault(receipt.key, receipt)
+    waiting = iter(mine.values())
+    while chunk := list(islice(waiting, 500)):
+        values: list[Any] = []
+        for r in chunk:
+            raw = write_raw(r.response) if r.response is not None else None
+            folded = None if r.response is not None else at
+            outcome = None if r.response is not None else f"unreadable: {r.note or 'not what was expected'}"
+            values += (r.provider, r.key, r.event_id, raw, at, folded, outcome, r.raw)
+        marks = ",".join(["(?,?,?,?,?,?,?,?)"] * len(chunk))
+        found = connection.exec_driver_sql(
+            "INSERT INTO inbox (provider, dedup_key, provider_event_id, raw, received_at, folded_at, outcome, body)"
+            f" VALUES {marks} ON CONFLICT DO NOTHING RETURNING provider, dedup_key",
+            tuple(values),
+        )
+        fresh.update({(row[0], bytes(row[1])): True for row in found})
+    return [r for key, r in mine.items() if (r.provider, key) in fresh]
+
+
+def arrival(receipt: Receipt, now: datetime) -> Arrival:
+    """A new receipt as the fold will find it."""
+    assert receipt.response is not None
+    return Arrival(receipt.provider, receipt.key, receipt.response, now)
 
 
 def known(connection: sa.Connection, source: str, ids: Sequence[str]) -> set[str]:

@@ -1,0 +1,45 @@
+"""What a provider posted is on disk, and whoever left is barred, before the provider is answered: one transaction (T4).
+
+Two keys know a repeat, either one suffices. What cannot be read is kept as it came. Bars are raised here and not in the later fold,
+so that "none starts after an opt-out" is an order of transactions (docs/delivery 15).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from omnicli import faults
+from omnicli.campaigns import respond
+from omnicli.model.response import Receipt
+from omnicli.store import inbox
+
+if TYPE_CHECKING:
+    from omnicli.campaignfile import Loaded
+    from omnicli.store.connection import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was stored: `new` elements, `repeated` ones, people `opted_out` by the new ones, and how many of the new nobody could read."""
+
+    new: int = 0
+    repeated: int = 0
+    opted_out: int = 0
+    unreadable: int = 0
+
+
+def hear(store: Store, loaded: Loaded, receipts: Sequence[Receipt], *, now: datetime, wait: float | None = None) -> Taken:
+    """Store these receipts and raise the bars that they carry, in one transaction. `wait`: seconds for the writer's lock, then
+    OmniError `busy` (exit 5) and nothing is stored."""
+    if not receipts:
+        return Taken()
+    with store.write(wait=wait) as connection:
+        fresh = inbox.take(connection, receipts, now=now)
+        barred = respond.bar_at_once(connection, loaded, [inbox.arrival(r, now) for r in fresh if r.response is not None], now=now)
+        faults.point("F13")
+    faults.point("F14")
+    unreadable = sum(1 for r in fresh if r.response is None)
+    return Taken(len(fresh), len(receipts) - len(fresh), barred, unreadable)
