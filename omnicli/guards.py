@@ -11,6 +11,7 @@ GUARDS = frozenset(
     {
         "suppression", "consent", "erasure", "complaint_open", "pack", "cap", "min_gap", "quiet_hours", "budget",
         "approval", "exit_rules", "stop_flag", "expiry", "fence", "header_values", "content_repeat", "stale_data",
+        "writer_lock", "full_sync", "foreign_keys", "hold", "append_only", "touch_move", "disk_floor",
     }
 )  # fmt: skip
 

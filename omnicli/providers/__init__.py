@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from omnicli import settings
 from omnicli.errors import Exit, OmniError
+from omnicli.model.response import Hearing
 from omnicli.model.touch import Provider
 from omnicli.plugins import Registry
 from omnicli.text import did_you_mean
@@ -38,10 +39,14 @@ BUILT_IN = {
 }  # fmt: skip
 REGISTRY = Registry("providers", BUILT_IN)
 
+#: The ways back: name → `module:function`, called with (project, settings, keys, live=…), giving a `model.response.Hearing`.
+HEARINGS: dict[str, str] = {}
+HEARING_REGISTRY = Registry("hearings", HEARINGS)
+
 #: Known, but not built yet: the sandbox carries their channels, a live run says so.
 LATER = ("sendgrid", "twilio", "push")
 
-__all__ = ["BUILT_IN", "CARRIES", "LATER", "build", "channels_of", "close", "overrides"]
+__all__ = ["BUILT_IN", "CARRIES", "HEARINGS", "LATER", "build", "channels_of", "close", "hearings", "overrides"]
 
 
 class Files(Protocol):
@@ -75,6 +80,24 @@ def build(loaded: Files, *, live: bool, root: Path | None = None) -> dict[str, P
         found[channel] = opened[name]
     if "webhook" not in found:
         found["webhook"] = REGISTRY.load("webhook")(project, {}, folder, live=True)
+    return found
+
+
+def hearings(loaded: Files, keys: Mapping[int, bytes], *, live: bool) -> dict[str, Hearing]:
+    """Path → who understands what is posted there: the ways back of the providers that this environment uses, and of those that
+    have a section of their own. In the sandbox nobody posts: none.
+
+    `keys`: every signing key that was ever used, by number. OmniError (exit 4) when a setting is odd.
+    """
+    assert loaded.project is not None
+    project = loaded.project
+    if not live:
+        return {}
+    wanted = {declared.provider for declared in channels_of(project, live=True).values()} | set(project.providers)
+    found: dict[str, Hearing] = {}
+    for name in sorted(wanted & set(HEARING_REGISTRY.names())):
+        hearing: Hearing = HEARING_REGISTRY.load(name)(project, _settings(project, name), keys, live=True)
+        found.update(dict.fromkeys(hearing.paths, hearing))
     return found
 
 

@@ -34,6 +34,7 @@ class Store:
     def __init__(self, path: Path | None, writer: sa.Engine, reader: sa.Engine, *, live: bool = False) -> None:
         self.path = path
         self.live = live
+        self.rehearsed = False  # a copy that is thrown away
         self.writer = writer
         self.reader = reader
         self._thread = threading.Lock()

@@ -36,6 +36,7 @@ def rehearsal(store: Store) -> Iterator[Store]:
         if (beside / "keys").exists():
             (folder / "keys").symlink_to(beside / "keys")
         copy = Store.sqlite(path, live=store.live)
+        copy.rehearsed = True
         _hurry(copy)
         try:
             yield copy

@@ -1,0 +1,140 @@
+"""How far a live store has come, said beside it: so that a database taken back to an older day is known before it sends.
+
+`<env>.serial` holds the instance, its epoch and its serial in one line. It is written and synced after each T2 and before the
+calls of it; a file that is ahead of its database means that calls were made which the database does not know (docs/delivery 14).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from omnicli.store import setting, tables
+from omnicli.texts import t
+
+if TYPE_CHECKING:
+    from omnicli.store.connection import Store
+
+#: One line of this many bytes: written in one piece, well within a sector.
+LENGTH = 128
+#: The setting that a backup carries inside: when it was made, in milliseconds.
+COPIED_AT = "copied_at"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mark:
+    """A place in the life of a store. `epoch` rises with each recovery, `serial` with each T2."""
+
+    epoch: int
+    serial: int
+    instance: str
+
+
+def side_file(store: Store) -> Path | None:
+    """Where the mark of this store stands; None where there is none: the sandbox, a rehearsal's copy, a store in memory."""
+    return None if store.path is None or not store.live or store.rehearsed else store.path.with_suffix(".serial")
+
+
+def here(connection: sa.Connection) -> Mark | None:
+    """The mark of the database itself."""
+    row = connection.execute(sa.select(tables.instance.c.epoch, tables.instance.c.serial, tables.instance.c.id)).first()
+    return None if row is None else Mark(*row)
+
+
+def serial_of(connection: sa.Connection) -> int:
+    """The serial, inside the transaction of a T2: what `mark` is to be given after its commit."""
+    return int(connection.scalar(sa.select(tables.instance.c.serial)) or 0)
+
+
+def mark(store: Store, serial: int) -> None:
+    """Write and sync that this store has come to `serial`; the file never falls within one epoch. Nothing in the sandbox."""
+    path = side_file(store)
+    if path is None:
+        return
+    with store.read() as connection:
+        found = here(connection)
+    if found is not None:
+        _write(path, Mark(found.epoch, serial, found.instance))
+
+
+def read(path: Path) -> Mark | None:
+    """The mark that the file holds; None without a file; a file that cannot be read is a ValueError."""
+    try:
+        said = json.loads(path.read_bytes())
+        return Mark(int(said["epoch"]), int(said["serial"]), str(said["instance"]))
+    except FileNotFoundError:
+        return None
+    except (KeyError, TypeError) as error:
+        raise ValueError(str(error)) from None
+
+
+def behind(store: Store) -> str | None:
+    """Why this database may not know of everything that was sent, in words; None when it does."""
+    path = side_file(store)
+    if path is None:
+        return None
+    with store.read() as connection:
+        copied, own = setting.get(connection, COPIED_AT), here(connection)
+    if copied is not None:
+        return t("it was restored from a backup", "elle vient d'une sauvegarde")
+    if own is None:
+        return None
+    try:
+        beside = read(path)
+    except ValueError:
+        return t("{file} cannot be read", "{file} est illisible", file=path.name)
+    if beside is None:
+        return (
+            t("no {file} stands beside it: it was copied here", "pas de {file} à côté : elle a été copiée ici", file=path.name)
+            if own.serial
+            else None
+        )
+    if beside.instance != own.instance:
+        return t("another database stood here before", "une autre base était ici avant")
+    if (beside.epoch, beside.serial) > (own.epoch, own.serial):
+        return t(
+            "more was sent than it knows: an older copy was put back",
+            "il est parti plus qu'elle n'en sait : une copie ancienne a été remise",
+        )
+    return None
+
+
+def _write(path: Path, new: Mark) -> None:
+    """In one piece and synced, under a lock; a first file appears whole."""
+    line = json.dumps({"instance": new.instance, "epoch": new.epoch, "serial": new.serial}).encode().ljust(LENGTH - 1) + b"\n"
+    if not path.exists():
+        _first(path, line)
+        return
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with suppress(ValueError):
+            old = read(path)
+            if old is not None and old.instance == new.instance and old >= new:
+                return
+        os.pwrite(descriptor, line, 0)
+        os.ftruncate(descriptor, len(line))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _first(path: Path, line: bytes) -> None:
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
