@@ -84,7 +84,24 @@ def open_store(loaded: Loaded, *, live: bool, create: bool = True) -> Store:
     store = Store.sqlite(path, live=live)
     assert loaded.project is not None
     prepare(store, loaded.project, upgrade=not live)
+    if live:
+        _greet(store, loaded.project.project)
     return store
+
+
+def _greet(store: Store, project: str) -> None:
+    """A live store that may not know of everything that was sent goes on HOLD; one that does remembers its keys."""
+    from omnicli.store import holding, keys, serial
+
+    why = serial.behind(store)
+    with store.read() as connection:
+        held, own = holding.held(connection), serial.here(connection)
+    if why is not None and held is None:
+        with store.write() as connection:
+            holding.hold(connection, why)
+    if why is None and own is not None:
+        serial.mark(store, own.serial)
+    keys.witness(store, project)
 
 
 def _local(instant: datetime, loaded: Loaded) -> str:

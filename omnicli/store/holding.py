@@ -8,9 +8,24 @@ from omnicli.errors import Exit, OmniError
 from omnicli.store.tables import instance
 from omnicli.texts import t
 
+#: Why a store may be on HOLD: word → (English, French). Other reasons are kept as they were written.
+WHY: dict[str, tuple[str, str]] = {
+    "restored": ("it was restored from a backup", "elle vient d'une sauvegarde"),
+    "older": ("more was sent than it knows of: an older copy was put back", "il est parti plus qu'elle n'en sait : une copie ancienne a été remise"),
+    "another": ("another database stood here before", "une autre base était ici avant"),
+    "copied": ("no mark stands beside it: it was copied here", "aucune marque à côté : elle a été copiée ici"),
+    "unreadable": ("the mark beside it cannot be read", "la marque à côté est illisible"),
+    "contradiction": ("a provider speaks of a message that this database never sent", "un prestataire parle d'un message que cette base n'a jamais envoyé"),
+}  # fmt: skip
+
+
+def said(why: str) -> str:
+    """The reason in the language in use."""
+    return t(*WHY[why]) if why in WHY else why
+
 
 def hold(connection: sa.Connection, why: str) -> None:
-    """Put the store on HOLD; the first reason stays."""
+    """Put the store on HOLD: `why` is a word of WHY, or a text; the first reason stays."""
     connection.execute(sa.update(instance).where(instance.c.hold.is_(None)).values(hold=why))
 
 
@@ -28,6 +43,6 @@ def held(connection: sa.Connection) -> str | None:
 def refusal(why: str, *, live: bool) -> OmniError:
     """What whoever wants to send is told: exit 4."""
     return OmniError(
-        t("the store is on hold: {why}", "la base est retenue : {why}", why=why), hint="omni db recover" + (" --live" if live else ""),
+        t("the store is on hold: {why}", "la base est retenue : {why}", why=said(why)), hint="omni db recover" + (" --live" if live else ""),
         code="hold", exit=Exit.REFUSED,
     )  # fmt: skip

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnicli.errors import Exit, OmniError
+from omnicli.store import setting
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -39,9 +40,56 @@ class Keys:
         return self.signing[self.current]
 
 
+#: The setting that names the keys a live store has used: number (or `pepper`) → the beginning of its hash.
+USED = "keys"
+
+
 def of_store(store: Store, project: str) -> Keys:
-    """The keys of this store; OmniError (exit 4) when the live store's are unusable."""
+    """The keys of this store; OmniError (exit 4) when the live store's are unusable, or others than it has used."""
+    if (gone := lost(store, project)) is not None:
+        raise OmniError(
+            t("the keys that this store has used are not there: {gone}", "les clés dont cette base s'est servie ne sont plus là : {gone}", gone=gone),
+            hint=t("put .omni/keys (or OMNI_KEYS) back from where you keep it: links, unsubscribes and bars depend on it",
+                   "remettez .omni/keys (ou OMNI_KEYS) depuis votre sauvegarde : liens, désinscriptions et blocages en dépendent"),
+            code="keys_lost", exit=Exit.REFUSED,
+        )  # fmt: skip
     return keys_of(project, store.path, live=store.live)
+
+
+def lost(store: Store, project: str) -> str | None:
+    """The keys that a live store has used and that are not there any more, or None. Makes nothing."""
+    used = _used(store)
+    if not used:
+        return None
+    assert store.path is not None
+    if not os.environ.get("OMNI_KEYS") and not store.path.with_name("keys").exists():
+        return ", ".join(sorted(used))
+    held = _prints(keys_of(project, store.path, live=True))
+    return ", ".join(sorted(name for name, mark in used.items() if held.get(name) != mark)) or None
+
+
+def witness(store: Store, project: str) -> None:
+    """Let a live store remember the keys that it uses from now on; does nothing while some that it used are lost."""
+    if not store.live or store.rehearsed or store.path is None or lost(store, project) is not None:
+        return
+    used, held = _used(store), _prints(keys_of(project, store.path, live=True))
+    if {**used, **held} != used:
+        with store.write() as connection:
+            setting.put(connection, USED, json.dumps({**used, **held}))
+
+
+def _used(store: Store) -> dict[str, str]:
+    if not store.live or store.path is None:
+        return {}
+    with store.read() as connection:
+        found: dict[str, str] = json.loads(setting.get(connection, USED) or "{}")
+    return found
+
+
+def _prints(keys: Keys) -> dict[str, str]:
+    """What can be shown of keys: enough to know them again, too little to guess them."""
+    named = {"pepper": keys.pepper, **{str(number): key for number, key in keys.signing.items()}}
+    return {name: hashlib.sha256(b"omni key print" + key).hexdigest()[:16] for name, key in named.items()}
 
 
 @lru_cache(maxsize=16)

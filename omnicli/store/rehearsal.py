@@ -19,6 +19,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from omnicli.store import holding
 from omnicli.store.connection import Store
 
 _PREFIX = "rehearsal-"
@@ -38,6 +39,7 @@ def rehearsal(store: Store) -> Iterator[Store]:
         copy = Store.sqlite(path, live=store.live)
         copy.rehearsed = True
         _hurry(copy)
+        _free(copy)
         try:
             yield copy
         finally:
@@ -55,6 +57,15 @@ def _copy(store: Store, path: Path) -> None:
     finally:
         target.close()
     path.chmod(0o600)
+
+
+def _free(copy: Store) -> None:
+    """What sends nothing need not be held: a plan may be made while the store is on HOLD."""
+    with copy.read() as connection:
+        why = holding.held(connection)
+    if why is not None:
+        with copy.write() as connection:
+            holding.release(connection)
 
 
 def _hurry(copy: Store) -> None:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from omnicli import guards
 from omnicli.store import setting, tables
-from omnicli.texts import t
 
 if TYPE_CHECKING:
     from omnicli.store.connection import Store
@@ -76,34 +76,25 @@ def read(path: Path) -> Mark | None:
 
 
 def behind(store: Store) -> str | None:
-    """Why this database may not know of everything that was sent, in words; None when it does."""
+    """Why this database may not know of everything that was sent (a word of `holding.WHY`); None when it does."""
     path = side_file(store)
-    if path is None:
+    if path is None or not guards.on("hold"):
         return None
     with store.read() as connection:
         copied, own = setting.get(connection, COPIED_AT), here(connection)
     if copied is not None:
-        return t("it was restored from a backup", "elle vient d'une sauvegarde")
+        return "restored"
     if own is None:
         return None
     try:
         beside = read(path)
     except ValueError:
-        return t("{file} cannot be read", "{file} est illisible", file=path.name)
+        return "unreadable"
     if beside is None:
-        return (
-            t("no {file} stands beside it: it was copied here", "pas de {file} à côté : elle a été copiée ici", file=path.name)
-            if own.serial
-            else None
-        )
+        return "copied" if own.serial else None
     if beside.instance != own.instance:
-        return t("another database stood here before", "une autre base était ici avant")
-    if (beside.epoch, beside.serial) > (own.epoch, own.serial):
-        return t(
-            "more was sent than it knows: an older copy was put back",
-            "il est parti plus qu'elle n'en sait : une copie ancienne a été remise",
-        )
-    return None
+        return "another"
+    return "older" if (beside.epoch, beside.serial) > (own.epoch, own.serial) else None
 
 
 def _write(path: Path, new: Mark) -> None:
