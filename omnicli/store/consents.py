@@ -24,7 +24,7 @@ address, consent, suppression = tables.address, tables.consent, tables.suppressi
 contact = tables.contact
 FINGERPRINT = 16
 #: Which reason a bar keeps when several stand (rules.md 5): the first of these, else the one that came first.
-STRENGTH = ("erased", "objection", "complained", "stop", "unsubscribed", "refused", "bounced")
+STRENGTH = ("erased", "objection", "complained", "stop", "unsubscribed", "refused", "bounced", "doubt")
 #: The scope of a bar on one topic is this and the topic's name.
 TOPIC = "topic:"
 ROWS = 900
@@ -73,29 +73,32 @@ def _gathered(connection: sa.Connection, ids: Sequence[int], now: int) -> dict[i
         query.where(consent.c.contact_id.in_(ids), consent.c.purpose == "marketing")
     ):
         found[number].setdefault(channel, {}).update(granted=granted, until=until)
-    bars = sa.select(
-        address.c.contact_id, address.c.channel, suppression.c.scope, suppression.c.reason, suppression.c.until, suppression.c.at
-    )
+    s = suppression.c
+    bars = sa.select(address.c.contact_id, address.c.channel, s.scope, s.reason, s.until, s.at, s.source)
     joined = sa.join(
         address, suppression, sa.and_(suppression.c.channel == address.c.channel, suppression.c.norm_hmac == address.c.hmac)
     )
-    standing = bars.select_from(joined).where(address.c.contact_id.in_(ids)).order_by(suppression.c.at)
-    for number, channel, scope, reason, until, _ in connection.execute(standing):
+    standing = connection.execute(bars.select_from(joined).where(address.c.contact_id.in_(ids))).all()
+    for number, channel, scope, reason, until, _, _ in sorted(standing, key=lambda row: _standing(*row[3:])):
         if until is None or until > now:
             _bar(found[number].setdefault(channel, {}), scope, reason, until)
     return found
 
 
 def _bar(entry: dict[str, Any], scope: str, reason: str, until: int | None) -> None:
+    """Of several bars of one scope the strongest is shown; it is asked first."""
     if scope == "all":
         entry.setdefault("bad", reason)
     elif scope.startswith(TOPIC):
-        entry.setdefault("left", {})[scope.removeprefix(TOPIC)] = until
-    else:
+        entry.setdefault("left", {}).setdefault(scope.removeprefix(TOPIC), until)
+    elif "bar" not in entry:
         entry.update(bar=reason, bar_until=until)
 
 
-def _standing(reason: str, until: int | None, at: int, source: str | None) -> tuple[float, int, int, str, str]:
+_Standing = tuple[float, int, int, str, str]
+
+
+def _standing(reason: str, until: int | None, at: int, source: str | None) -> _Standing:
     """The lower one stands: a bar without an end before one with an end, a later end before an earlier one; then the order of
     reasons, then what came first."""
     rank = STRENGTH.index(reason) if reason in STRENGTH else len(STRENGTH)
@@ -203,35 +206,81 @@ class Bar:
 
 
 def suppress(connection: sa.Connection, bars: Sequence[Bar], *, now: datetime) -> set[int]:
-    """Raise bars; contacts whose address they hit (their reach is folded again here). Bars never get weaker, and the same ones
-    in any order leave the same: of equal ones the earliest stands."""
-    ms = clock.to_ms(now)
+    """Raise bars; contacts whose address they hit (their reach is folded again here). Bars of different reasons stand side by
+    side and never get weaker, and the same ones in any order leave the same: of equal ones the earliest stands."""
+    stands = _rows_of(connection, bars)
+    raised: dict[_Key, Bar] = {}
     for bar in bars:
-        at, until = clock.to_ms(bar.at), clock.to_ms(bar.until) if bar.until else None
-        key = {"c": bar.channel, "h": bar.norm_hmac, "s": bar.scope}
-        row = connection.execute(sa.text(
-            "SELECT reason, until, at, source FROM suppression WHERE channel = :c AND norm_hmac = :h AND scope = :s"), key).first()  # fmt: skip
-        if row is not None and _standing(bar.reason, until, at, bar.source) >= _standing(*row):
-            continue
-        values = {"reason": bar.reason, "at": at, "until": until, "source": bar.source}
-        if row is None:
-            connection.execute(
-                sa.insert(suppression).values(channel=bar.channel, norm_hmac=bar.norm_hmac, scope=bar.scope, **values)
-            )
-        else:
-            connection.execute(sa.update(suppression).where(*_is(bar)).values(**values))
-        _log(connection, bar, "barred", at, ms)
+        before = stands.get(_key(bar))
+        mine = _standing(bar.reason, _ms(bar.until), clock.to_ms(bar.at), bar.source)
+        if before is None or mine < before:
+            stands[_key(bar)] = mine
+            raised[_key(bar)] = bar
+    if raised:
+        connection.execute(_RAISE, [_row(bar) for bar in raised.values()])
+        _log(connection, raised.values(), "barred", clock.to_ms(now))
     return _touched(connection, bars, now)
 
 
 def lift(connection: sa.Connection, bars: Sequence[Bar], *, now: datetime) -> set[int]:
-    """Take away bars that stand for exactly this reason (START undoes STOP, never a complaint); contacts they hit."""
-    ms = clock.to_ms(now)
-    for bar in bars:
-        gone = connection.execute(sa.delete(suppression).where(*_is(bar), suppression.c.reason == bar.reason)).rowcount
-        if gone:
-            _log(connection, bar, "lifted", clock.to_ms(bar.at), ms)
-    return _touched(connection, bars, now)
+    """Take away bars that stand for exactly this reason (START undoes STOP, never a complaint, nor what was asked by hand);
+    contacts they hit."""
+    stands = _rows_of(connection, bars)
+    gone = {_key(bar): bar for bar in bars if _key(bar) in stands}
+    if not gone:
+        return set()
+    connection.execute(_LIFT, [_row(bar) for bar in gone.values()])
+    _log(connection, gone.values(), "lifted", clock.to_ms(now))
+    return _touched(connection, list(gone.values()), now)
+
+
+_Key = tuple[str, bytes, str, str]
+_RAISE = sa.text(
+    "INSERT INTO suppression (channel, norm_hmac, scope, reason, at, until, source)"
+    " VALUES (:channel, :norm_hmac, :scope, :reason, :at, :until, :source)"
+    " ON CONFLICT (channel, norm_hmac, scope, reason) DO UPDATE SET at = excluded.at, until = excluded.until, source = excluded.source"
+)
+_LIFT = sa.text(
+    "DELETE FROM suppression WHERE channel = :channel AND norm_hmac = :norm_hmac AND scope = :scope AND reason = :reason"
+)
+
+
+def _key(bar: Bar) -> _Key:
+    return bar.channel, bar.norm_hmac, bar.scope, bar.reason
+
+
+def _ms(instant: datetime | None) -> int | None:
+    return None if instant is None else clock.to_ms(instant)
+
+
+def _row(bar: Bar) -> dict[str, Any]:
+    return {"channel": bar.channel, "norm_hmac": bar.norm_hmac, "scope": bar.scope, "reason": bar.reason, "at": clock.to_ms(bar.at),
+            "until": _ms(bar.until), "source": bar.source}  # fmt: skip
+
+
+def _rows_of(connection: sa.Connection, bars: Sequence[Bar]) -> dict[_Key, _Standing]:
+    """What stands on these addresses already, by key."""
+    s, found = suppression.c, {}
+    marks = sorted({(bar.channel, bar.norm_hmac) for bar in bars})
+    for start in range(0, len(marks), ROWS):
+        some = marks[start : start + ROWS]
+        query = sa.select(s.channel, s.norm_hmac, s.scope, s.reason, s.until, s.at, s.source)
+        query = query.where(s.channel.in_({c for c, _ in some}), s.norm_hmac.in_({h for _, h in some}))
+        for channel, mark, scope, reason, until, at, source in connection.execute(query):
+            found[channel, bytes(mark), scope, reason] = _standing(reason, until, at, source)
+    return found
+
+
+def bars_at(connection: sa.Connection, places: Iterable[tuple[int, str]]) -> dict[tuple[int, str], tuple[bytes, str]]:
+    """(contact, channel) → (fingerprint, normalised address) of what they have as address there now."""
+    wanted = sorted(set(places))
+    found: dict[tuple[int, str], tuple[bytes, str]] = {}
+    for start in range(0, len(wanted), ROWS):
+        ids = {i for i, _ in wanted[start : start + ROWS]}
+        query = sa.select(address.c.contact_id, address.c.channel, address.c.hmac, address.c.norm)
+        for i, channel, mark, norm in connection.execute(query.where(address.c.contact_id.in_(ids), address.c.hmac.is_not(None))):
+            found[i, channel] = bytes(mark), norm
+    return found
 
 
 def bars_of(connection: sa.Connection, contact_id: int, channel: str, reason: str, *, at: datetime, scope: str = "marketing",
@@ -252,20 +301,27 @@ def mark_bad(connection: sa.Connection, contact_id: int, channel: str, reason: s
     )
 
 
-def _is(bar: Bar) -> tuple[sa.ColumnElement[bool], ...]:
-    return (suppression.c.channel == bar.channel, suppression.c.norm_hmac == bar.norm_hmac, suppression.c.scope == bar.scope)
-
-
-def _log(connection: sa.Connection, bar: Bar, state: str, at: int, recorded: int) -> None:
-    connection.execute(sa.insert(tables.suppression_log).values(
-        channel=bar.channel, norm_hmac=bar.norm_hmac, scope=bar.scope, reason=bar.reason, state=state, at=at, recorded_at=recorded,
-        source=bar.source))  # fmt: skip
+def _log(connection: sa.Connection, bars: Iterable[Bar], state: str, recorded: int) -> None:
+    rows = [{**_row(bar), "state": state, "recorded_at": recorded} for bar in bars]
+    connection.execute(sa.text(
+        "INSERT INTO suppression_log (channel, norm_hmac, scope, reason, state, at, recorded_at, source)"
+        " VALUES (:channel, :norm_hmac, :scope, :reason, :state, :at, :recorded_at, :source)"), rows)  # fmt: skip
 
 
 def _touched(connection: sa.Connection, bars: Sequence[Bar], now: datetime) -> set[int]:
+    """Everybody who has one of these addresses; found by the address where it is known, else by a look at all of them."""
+    a = address.c
     ids: set[int] = set()
-    for bar in {(b.channel, b.norm_hmac): b for b in bars}.values():
-        query = sa.select(address.c.contact_id).where(address.c.channel == bar.channel, address.c.hmac == bar.norm_hmac)
-        ids.update(connection.execute(query if bar.norm is None else query.where(address.c.norm == bar.norm)).scalars())
+    named = sorted({(bar.channel, bar.norm, bar.norm_hmac) for bar in bars if bar.norm is not None})
+    blind = sorted({bar.norm_hmac for bar in bars if bar.norm is None} - {mark for _, _, mark in named})
+    for start in range(0, len(named), ROWS):
+        some = named[start : start + ROWS]
+        wanted = {(channel, mark) for channel, _, mark in some}
+        query = sa.select(a.contact_id, a.channel, a.hmac).where(
+            a.channel.in_({c for c, _, _ in some}), a.norm.in_({n for _, n, _ in some})
+        )
+        ids.update(i for i, channel, mark in connection.execute(query) if mark is not None and (channel, bytes(mark)) in wanted)
+    for start in range(0, len(blind), ROWS):
+        ids.update(connection.execute(sa.select(a.contact_id).where(a.hmac.in_(blind[start : start + ROWS]))).scalars())
     refold_reach(connection, ids, now=now)
     return ids

@@ -34,6 +34,10 @@ def reach(store, number=1):
         return read_reach(connection.exec_driver_sql(f"SELECT reach FROM contact WHERE id = {number}").scalar())
 
 
+def reach_of(connection, number=1):
+    return read_reach(connection.exec_driver_sql(f"SELECT reach FROM contact WHERE id = {number}").scalar())
+
+
 def test_the_newest_statement_stands_and_of_two_at_once_the_refusal(store):
     said = [
         Permission(1, "email", True, NOW),
@@ -71,8 +75,9 @@ def test_the_same_bars_in_any_order_leave_the_same(store):
             connection.exec_driver_sql("DELETE FROM suppression")
             for n in (*order, *order):
                 consents.suppress(connection, [bars[n]], now=NOW)
-            kept = connection.exec_driver_sql("SELECT scope, reason, at, until FROM suppression ORDER BY 1").all()
-        assert kept == [("marketing", "unsubscribed", first, None), ("topic:soldes", "unsubscribed", second, None)]
+            kept = connection.exec_driver_sql("SELECT scope, reason, at, until FROM suppression ORDER BY 1, 2").all()
+        asked = ("topic:soldes", "asked", clock.to_ms(NOW - 3 * day), clock.to_ms(NOW + day))
+        assert kept == [("marketing", "unsubscribed", first, None), asked, ("topic:soldes", "unsubscribed", second, None)]
         assert (reach(store)["email"].bar, reach(store, 2)["email"].left) == ("unsubscribed", (("soldes", None),))
 
 
@@ -101,6 +106,31 @@ def test_start_undoes_stop_and_nothing_else(store):
         assert consents.lift(connection, [Bar("email", b"m", "stop", NOW)], now=NOW) == {1, 2}
         assert connection.exec_driver_sql("SELECT state FROM suppression_log ORDER BY id").scalars().all() == ["barred", "lifted"]
     assert reach(store)["email"].bar is None
+
+
+def test_bars_of_several_reasons_stand_side_by_side_and_one_is_lifted_alone(store):
+    with store.write() as connection:
+        asked = Bar("email", b"m", "asked", NOW, norm="a@b.fr")
+        stop = Bar("email", b"m", "stop", NOW, norm="a@b.fr")
+        assert consents.suppress(connection, [asked, stop], now=NOW) == {1, 2}
+        assert reach_of(connection)["email"].bar == "stop"
+        assert consents.lift(connection, [stop], now=NOW) == {1, 2}
+        assert reach_of(connection)["email"].bar == "asked"
+        assert consents.lift(connection, [stop], now=NOW) == set()
+        assert consents.stale(connection, [1, 2], now=NOW) == []
+
+
+def test_what_is_shown_is_the_bar_that_lasts_longest_then_the_strongest_word(store):
+    day = timedelta(days=1)
+    with store.write() as connection:
+        bars = [
+            Bar("email", b"m", "complained", NOW, until=NOW + day),
+            Bar("email", b"m", "soft_bounces", NOW, until=NOW + 90 * day),
+            Bar("email", b"m", "doubt", NOW),
+        ]
+        for n, shown in ((1, "complained"), (2, "soft_bounces"), (3, "doubt")):
+            consents.suppress(connection, bars[:n], now=NOW)
+            assert reach_of(connection)["email"].bar == shown
 
 
 def test_a_dead_address_is_barred_for_every_purpose(store):
