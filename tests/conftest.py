@@ -1,12 +1,18 @@
-"""Every test begins in English, whatever the one before it spoke."""
+"""Every test begins in English, whatever the one before it spoke, and finds the fakes (`from fake_sendgrid import FakeSendGrid`)."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from omnicli import texts
+
+FAKES = str(Path(__file__).parent / "fakes")
+if FAKES not in sys.path:
+    sys.path.insert(0, FAKES)
 
 
 @pytest.fixture(autouse=True)

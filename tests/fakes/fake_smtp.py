@@ -1,0 +1,250 @@
+"""A mail server on loopback that does as it is told at each phase: any reply, silence, nonsense, or the line cut.
+
+`fake.behave(phase, reply, times=…, match=…)`: phase is `connect ehlo auth mail rcpt data body dot rset quit`; the reply is what it
+says (`"550 5.1.1 no such user"`), or CUT (hang up), SILENT (nothing until the peer goes), NONSENSE. At `dot`, ACCEPT_CUT and
+ACCEPT_SILENT take the message first; at `body`, CUT hangs up in the middle of the message. `match` is a text of the command, at
+`dot` of the message. PIPELINING is offered unless `pipelining=False`; a client that pipelines uninvited is kept in `.violations`.
+As a process: `python fake_smtp.py --port 0 --log FILE` prints its port and its control port (HTTP, `POST /_control`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import select
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from email import message_from_bytes, policy
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from fake_http import HttpFake
+from fake_log import Do, Log, Told, touch_of
+
+CUT, SILENT, NONSENSE = "<cut>", "<silent>", "<nonsense>"
+ACCEPT_CUT, ACCEPT_SILENT = "<accept and cut>", "<accept and be silent>"
+
+
+class FakeSmtp:
+    """`with FakeSmtp() as fake:` gives `.host`, `.port`, `.log`, `.accepted` (bytes of each message), `.commands`, `.behave`."""
+
+    name = "smtp"
+    host = "127.0.0.1"
+
+    def __init__(
+        self,
+        *,
+        log: Path | str | None = None,
+        port: int = 0,
+        pipelining: bool = True,
+        extensions: Sequence[str] = ("SIZE 10000000",),
+    ) -> None:
+        self.log = Log(log)
+        self.told = Told()
+        self.extensions = (*extensions, *(("PIPELINING",) if pipelining else ()))
+        self.pipelining = pipelining
+        self.accepted: list[bytes] = []
+        self.commands: list[str] = []
+        self.violations: list[str] = []
+        self.connections = 0
+        self.remember = True
+        self._asked_port = port
+        self._lock = threading.Lock()
+        self._number = 0
+        self._open: set[socket.socket] = set()
+        self._over = threading.Event()
+
+    def behave(self, phase: str, reply: str, *, times: int | None = None, match: str | None = None) -> None:
+        """See above; the latest told wins, `times` None holds until `reset()`."""
+        self.told.add(Do(reply, times, match, phase))
+
+    def reset(self) -> None:
+        """Answer well again."""
+        self.told.clear()
+
+    def clear(self) -> None:
+        """Answer well, and forget what was said and accepted (the log's file keeps it)."""
+        self.told.clear()
+        self.accepted.clear()
+        self.commands.clear()
+        self.log.clear()
+
+    def __enter__(self) -> Self:
+        self._listener = socket.create_server((self.host, self._asked_port), backlog=256)
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, name="fake smtp", daemon=True).start()
+        return self
+
+    def __exit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._over.set()
+        for one in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.log.close()
+
+    def _accept(self) -> None:
+        while not self._over.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.add(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            with connection.makefile("rb") as lines:
+                self._converse(connection, lines)
+        except (_Cut, OSError):
+            pass
+        finally:
+            self._open.discard(connection)
+            connection.close()
+
+    def _say(self, connection: socket.socket, phase: str, otherwise: str, text: str = "") -> str:
+        do = self.told.next(text, on=(phase,))
+        reply = do.what if do is not None else otherwise
+        if reply == CUT:
+            raise _Cut
+        if reply == SILENT:
+            self._until_gone(connection)
+        connection.sendall(("?!\x00 what\r\n" if reply == NONSENSE else reply + "\r\n").encode("utf-8", "replace"))
+        return reply
+
+    def _until_gone(self, connection: socket.socket) -> None:
+        while not self._over.is_set():
+            readable, _, _ = select.select([connection], [], [], 0.2)
+            if readable and not connection.recv(65536):
+                break
+        raise _Cut
+
+    def _converse(self, connection: socket.socket, lines: BinaryIO) -> None:
+        self._say(connection, "connect", "220 here")
+        sender, recipients = "", list[str]()
+        while line := lines.readline():
+            text = line.decode("utf-8", "replace").strip()
+            if self.remember:
+                self.commands.append(text)
+            verb = text.upper().partition(" ")[0]
+            if not self.pipelining and verb != "DATA" and select.select([connection], [], [], 0)[0]:
+                self.violations.append(f"more came before the answer to {text}")
+            match verb:
+                case "EHLO" | "HELO":
+                    offered = ["here", *self.extensions] if verb == "EHLO" else ["here"]
+                    good = "\r\n".join(f"250{'-' if n < len(offered) - 1 else ' '}{word}" for n, word in enumerate(offered))
+                    self._say(connection, "ehlo", good, text)
+                case "AUTH":
+                    self._say(connection, "auth", "235 welcome", text)
+                case "MAIL":
+                    if self._say(connection, "mail", "250 fine", text).startswith("2"):
+                        sender, recipients = _address(text), []
+                case "RCPT":
+                    if self._say(connection, "rcpt", "250 fine", text).startswith("2"):
+                        recipients.append(_address(text))
+                case "RSET":
+                    sender, recipients = "", []
+                    self._say(connection, "rset", "250 fine", text)
+                case "NOOP":
+                    self._say(connection, "noop", "250 fine", text)
+                case "DATA":
+                    if not recipients:
+                        self._say(connection, "data", "503 no recipient", text)
+                    elif self._say(connection, "data", "354 go on", text).startswith("354"):
+                        self._take(connection, lines, sender, recipients)
+                        sender, recipients = "", []
+                case "QUIT":
+                    self._say(connection, "quit", "221 bye", text)
+                    return
+                case _:
+                    connection.sendall(b"502 unknown\r\n")
+
+    def _take(self, connection: socket.socket, lines: BinaryIO, sender: str, recipients: Sequence[str]) -> None:
+        if self.told.next("", on=("body",)) is not None:
+            lines.readline()
+            raise _Cut
+        taken: list[bytes] = []
+        while (line := lines.readline()) != b".\r\n":
+            if not line:
+                raise _Cut
+            taken.append(line[1:] if line.startswith(b".") else line)
+        message = b"".join(taken)
+        do = self.told.next(message.decode("utf-8", "replace"), on=("dot",))
+        reply = do.what if do is not None else ""
+        if (reply and reply[0] not in "2<") or reply in (CUT, SILENT, NONSENSE):
+            self.told.add(Do(reply, 1, None, "dot"))
+            self._say(connection, "dot", "")
+            return
+        number = self._keep(message, sender, recipients)
+        if reply == ACCEPT_CUT:
+            raise _Cut
+        if reply == ACCEPT_SILENT:
+            self._until_gone(connection)
+        connection.sendall((reply or f"250 queued as Q{number}").encode() + b"\r\n")
+
+    def _keep(self, message: bytes, sender: str, recipients: Sequence[str]) -> int:
+        with self._lock:
+            self._number += 1
+            number = self._number
+            if self.remember:
+                self.accepted.append(message)
+        found = message_from_bytes(message, policy=policy.compat32)
+        touch, attempt = touch_of(found.get("X-Omni-Id") or found.get("Message-ID"))
+        body = message.partition(b"\r\n\r\n")[2]
+        line = {
+            "fake": self.name, "request": number, "touch": touch, "attempt": attempt, "from": sender, "subject": str(found.get("Subject", "")),
+            "message_id": str(found.get("Message-ID", "")), "hash": hashlib.sha256(body).hexdigest(),
+        }  # fmt: skip
+        self.log.write({**line, "to": to} for to in recipients)
+        return number
+
+
+class _Cut(Exception):
+    """The server hangs up."""
+
+
+def _address(command: str) -> str:
+    return command.partition("<")[2].partition(">")[0]
+
+
+class Control(HttpFake):
+    """The control port of a mail server that runs as a process."""
+
+    name = "smtp control"
+
+    def __init__(self, server: FakeSmtp) -> None:
+        super().__init__()
+        self.server = server
+
+    def behave(self, what: str, **asked: Any) -> None:  # type: ignore[override]
+        """`what` is the phase, `reply` what is said."""
+        self.server.behave(what, **asked)
+
+    def reset(self) -> None:
+        self.server.reset()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--log")
+    parser.add_argument("--no-pipelining", action="store_true")
+    parser.add_argument("--stay", action="store_true")
+    said = parser.parse_args(arguments)
+    with FakeSmtp(log=said.log, port=said.port, pipelining=not said.no_pipelining) as fake, Control(fake) as control:
+        fake.remember = False
+        print(fake.port, control.port, flush=True)
+        while said.stay:
+            time.sleep(3600)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
