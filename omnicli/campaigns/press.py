@@ -24,7 +24,7 @@ from omnicli.model.campaign import Fact, Message
 from omnicli.model.signed import mark
 from omnicli.model.touch import Handed, Rendered
 from omnicli.providers import channels_of
-from omnicli.store import columns, consents, keys, outbox
+from omnicli.store import columns, consents, keys, outbox, readers
 from omnicli.store.outbox import Claimed
 from omnicli.text import printable
 from omnicli.texts import t
@@ -196,6 +196,7 @@ class Presses:
         self.houses: Houses
         self.events: dict[int, outbox.Entering] = {}
         self.phones: dict[int, str] = {}
+        self.watched: set[int] = set()  # who agreed that openings are noted
         self._presses: dict[int, Press] = {}
         self._archived: dict[str, int] = {}
         self._fresh: dict[str, int] = {}
@@ -218,6 +219,8 @@ class Presses:
         wanted = {c.entered_event for c in claimed if self.press(c.version_id).needs_event and c.entered_event is not None}
         self.events = outbox.entering(connection, wanted)
         self.phones = outbox.phones(connection, {c.contact_id for c in claimed if c.channel == "task"})
+        if self.project.tracking.opens == "consented":
+            self.watched = readers.agreed(connection, {c.contact_id for c in claimed if c.channel == "email"})
 
     def contact(self, touch: Claimed) -> dict[str, Any]:
         """The person as templates see one: columns by attribute name."""
@@ -258,6 +261,7 @@ class Presses:
                     touch=touch.key.hex(), at=self.now, zone=press.zone(touch), contact=contact, facts=facts, persona=touch.persona,
                     step=touch.step, purpose=touch.purpose, country=touch.country, entered_at=_instant(touch.entered_at),
                     extra=_words(touch, contact, self.phones.get(touch.contact_id)) if touch.channel in WORDED else _NO_WORDS,
+                    opens=touch.contact_id in self.watched,
                 )
             )  # fmt: skip
             whose.append((n, press, new))

@@ -18,10 +18,15 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-#: What a token opens, and the path it stands behind on the own host.
-PATHS = {"click": "c", "unsubscribe": "u", "preferences": "p", "web_version": "w", "open": "o"}
+#: What a token opens, and the path it stands behind on the own host. `opens` is an opening that is counted and nobody's:
+#: its ten bytes name the message instead of a touch.
+PATHS = {
+    "click": "c", "unsubscribe": "u", "preferences": "p", "web_version": "w", "open": "o", "opens": "o", "scan": "q",
+}  # fmt: skip
 _PREFIX, _TAG = 10, 7
-MAX_LINKS = 32
+MAX_LINKS = 31
+#: The link number of a scan that leads to no address but to omni's own landing page.
+LANDING = 31
 _OWN_WORDS = re.compile(r"[^a-z0-9_-]+")
 
 
@@ -77,6 +82,11 @@ def open_token(text: str, purpose: str, keys: Mapping[int, bytes]) -> Opened | N
     tag = _keyed(key, purpose).copy()
     tag.update(body)
     return Opened(body[:_PREFIX], body[_PREFIX] & 31) if hmac.compare_digest(tag.digest(), raw[_PREFIX + 1 :]) else None
+
+
+def sum_key(campaign: str, message: str, step: str) -> bytes:
+    """What stands for the touch in an `opens` token: the same for everybody who gets this message at this step."""
+    return hashlib.blake2b(f"{campaign}\x1f{message}\x1f{step}".encode(), digest_size=_PREFIX, person=b"omni opens").digest()
 
 
 def safe_word(text: str) -> str:

@@ -126,7 +126,7 @@ class Reader:
             case ("link", number):
                 return lambda html: links.token(self.signing, "click", self.touch, number)
             case ("address", purpose):
-                return lambda html: links.token(self.signing, purpose, self.touch)
+                return lambda html: links.token(self.signing, purpose, self.touch, _number(purpose))
             case ("today", *form):
                 return lambda html: self.today_as(form[0] if form else "", html=html)
         return None
@@ -283,8 +283,9 @@ class Reader:
         return forms.plain_spaces(text) if self.medium.plain_spaces else text
 
     # -- addresses ---------------------------------------------------------------------------------------------------
-    def link(self, target: str | FactView) -> tuple[str, str, tuple[Any, ...]]:
-        """What stands before the person's own part of an address, that part, and where it comes from."""
+    def link(self, target: str | FactView, purpose: str = "click") -> tuple[str, str, tuple[Any, ...]]:
+        """What stands before the person's own part of an address, that part, and where it comes from; `purpose` is `scan` where
+        the address is printed as a code."""
         if isinstance(target, FactView):
             kind, url = self.facts.get(target.name, ("", None))
             if url is None:
@@ -300,7 +301,7 @@ class Reader:
         if not self.tracked or self.own is None:
             return ("", url, ("url", target.name)) if isinstance(target, FactView) else (url, "", ())
         number = self._number_of(url, target)
-        return self._head("click"), links.token(self.signing, "click", self.touch, number), ("link", number)
+        return self._head(purpose), links.token(self.signing, purpose, self.touch, number), ("link", number)
 
     def _number_of(self, url: str, target: str | FactView) -> int:
         """The number of a target among the links of this message; a personal one is kept with the values."""
@@ -329,7 +330,7 @@ class Reader:
         """The constant head of a touch's own address and its token; without a host, the address that mail goes to."""
         if self.own is None:
             return self.mailto, ""
-        return self._head(purpose), links.token(self.signing, purpose, self.touch)
+        return self._head(purpose), links.token(self.signing, purpose, self.touch, _number(purpose))
 
     def join(self, head: str, mark: str) -> str:
         """Head and mark as one prebuilt text."""
@@ -343,12 +344,17 @@ class Reader:
         from omnicli.render.codes import qr_svg
 
         if isinstance(target, (FactView, str)):
-            head, own, _ = self.link(target)
+            head, own, _ = self.link(target, "scan")
             return qr_svg(head + own, print_quality=self.medium.name in ("qr", "letter"))
         return qr_svg(
             target.address() if hasattr(target, "address") else str(target.plain()),
             print_quality=self.medium.name in ("qr", "letter"),
         )
+
+
+def _number(purpose: str) -> int:
+    """The link number of an address that leads to omni itself."""
+    return links.LANDING if purpose == "scan" else 0
 
 
 def _unknown_fact(fact: str, message: str) -> str:

@@ -56,7 +56,8 @@ _SOME, _MANY = 8, 50
 class RenderJob:
     """One touch to render. `contact` maps attribute names to columns of the store or typed values; `touch` is its key in
     hexadecimal; `persona` the name, of the campaign's or the project's personas; `zone` the contact's working zone; `extra` what
-    templates of work and print see as `touch.<name>` (texts, or lines such as an address)."""
+    templates of work and print see as `touch.<name>` (texts, or lines such as an address). `opens`: this person agreed that
+    openings are noted (asked only where `tracking.opens: consented`)."""
 
     campaign: Campaign
     message: str
@@ -74,6 +75,7 @@ class RenderJob:
     entered_at: datetime | None = None
     event: Mapping[str, Any] = field(default_factory=dict, repr=False)
     extra: Mapping[str, str | Sequence[str]] = field(default_factory=dict, repr=False)
+    opens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -502,7 +504,7 @@ class Renderer:
 
     # -- sheets ------------------------------------------------------------------------------------------------------
     def _sheet(self, job: RenderJob) -> _Sheet:
-        key = (id(job.campaign), job.message, job.channel, job.language, job.persona, job.step, job.purpose)
+        key = (id(job.campaign), job.message, job.channel, job.language, job.persona, job.step, job.purpose, job.opens)
         found = self._sheets.get(key)
         if found is None:
             self._keep[id(job.campaign)] = job.campaign
@@ -629,8 +631,21 @@ class Renderer:
             offered = self.own is not None or (purpose == "unsubscribe" and bool(reader.mailto))
             wanted = marketing or purpose == "web_version"
             variables[purpose] = Own(purpose, recorder) if offered and wanted else Lacking(_no_address(purpose), name=purpose)
+        variables["landing"] = Own("scan", recorder) if self.own is not None else Lacking(_no_address("landing"), name="landing")
+        variables["pixel"] = self._pixel(job)
         variables["link"], variables["qr"] = _link_function(recorder), _qr_function(recorder)
         return variables, extra
+
+    def _pixel(self, job: RenderJob) -> Any:
+        """The address of the picture that tells of an opening (rules CO-07): where openings are only counted it is the same for
+        everybody and names nobody, where they are noted by person only whoever agreed has one."""
+        how = self.project.tracking.opens
+        if self.own is None or job.channel != "email" or how == "off" or (how == "consented" and not job.opens):
+            return Lacking(_no_address("pixel"), name="pixel")
+        if how == "consented":
+            return Own("open", self.recorder)
+        counted = links.token(self.signing, "opens", links.sum_key(job.campaign.campaign, job.message, job.step))
+        return Constant(f"{self.own}/{links.PATHS['opens']}/{counted}")
 
     def _say(self, job: RenderJob, reader: Reader, words: Mapping[str, str]) -> SayView:
         slots: dict[str, Slot] = {}

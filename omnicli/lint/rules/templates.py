@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: What a template sees (docs/language 5.6), and the fields of each.
 SEEN = (
     "say", "facts", "link", "contact", "brand", "persona", "message", "language", "unsubscribe", "preferences", "stop",
-    "web_version", "qr", "now", "touch", "direction", "channel", "campaign",
+    "web_version", "qr", "landing", "pixel", "now", "touch", "direction", "channel", "campaign",
 )  # fmt: skip
 BRAND = ("name", "legal_name", "address", "privacy", "logo", "colours", "font")
 PERSONA = ("name", "title", "needs", "problems", "interests", "levers", "channels")
