@@ -1,0 +1,86 @@
+"""What the gate asks of the store inside T2, set-based."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from omnicli.store.outbox.statements import fetch, listed
+from omnicli.store.outbox.values import Guarded
+
+
+def mark(connection: sa.Connection) -> object:
+    """A value that stays the same as long as nobody else writes: neither another connection nor this one. None where the
+    store cannot tell (then everything is read again)."""
+    if connection.dialect.name != "sqlite":
+        return None
+    raw: Any = connection.connection.driver_connection
+    return (id(raw), raw.total_changes, raw.execute("PRAGMA data_version").fetchone()[0])
+
+
+def guards(connection: sa.Connection, ids: Sequence[int], *, worker: str) -> dict[int, Guarded]:
+    """What the gate asks, by touch id, of those that are still ours; contact rows locked in id order where there are row locks."""
+    if connection.dialect.name == "postgresql":
+        fetch(
+            connection,
+            f"SELECT id FROM contact WHERE id IN (SELECT contact_id FROM touch WHERE id IN ({listed(ids)})) ORDER BY id FOR UPDATE",
+        )
+    rows = fetch(
+        connection,
+        "SELECT t.id, e.state, e.touch_id, c.erased_at, c.reach, c.complaint_until"
+        " FROM touch t JOIN enrollment e ON e.id = t.enrollment_id JOIN contact c ON c.id = t.contact_id"
+        f" WHERE t.id IN ({listed(ids)}) AND t.send_state = 'claimed' AND t.lease_by = ?",
+        worker,
+    )
+    return {row[0]: Guarded(*row) for row in rows}
+
+
+def standings(connection: sa.Connection) -> dict[int, tuple[str, str | None]]:
+    """State and `pause_people` of each version's campaign, by version id."""
+    rows = fetch(
+        connection, "SELECT v.id, k.state, k.pause_people FROM campaign_version v JOIN campaign k ON k.id = v.campaign_id"
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def slots(connection: sa.Connection, contacts: Collection[int], *, since: str) -> list[tuple[Any, ...]]:
+    """Counted touches of these contacts from that local date on: (contact, local date, channel, number, instant)."""
+    if not contacts:
+        return []
+    return fetch(
+        connection,
+        f"SELECT contact_id, local_date, rule, slot, at FROM cap_slot WHERE contact_id IN ({listed(contacts)}) AND local_date >= ? AND rule <> 'all'",
+        since,
+    )
+
+
+def bodies(connection: sa.Connection, contacts: Collection[int], *, since: int) -> set[tuple[str, bytes, bytes]]:
+    """(channel, address hash, body hash) of what left, or may have left, for these contacts since that instant."""
+    if not contacts:
+        return set()
+    rows = fetch(
+        connection,
+        "SELECT t.channel, a.address_hash, a.body_sha256 FROM touch t JOIN attempt a ON a.touch_id = t.id"
+        f" WHERE t.contact_id IN ({listed(contacts)}) AND a.started_at > ? AND a.outcome IN ('intent','unknown','accepted')",
+        since,
+    )
+    return {(row[0], bytes(row[1]), bytes(row[2])) for row in rows}
+
+
+def hold_of(connection: sa.Connection) -> str | None:
+    """Why this store is on HOLD, or None (docs/delivery 14)."""
+    rows = fetch(connection, "SELECT hold FROM instance WHERE hold IS NOT NULL LIMIT 1")
+    return rows[0][0] if rows else None
+
+
+def spent(connection: sa.Connection, campaign: str) -> int:
+    """Millionths that the touches of a campaign cost or may yet cost, but for those still planned or claimed."""
+    rows = fetch(
+        connection,
+        "SELECT coalesce(sum(t.cost), 0) FROM campaign k JOIN enrollment e ON e.campaign_id = k.id JOIN touch t ON t.enrollment_id = e.id"
+        " WHERE k.name = ? AND t.send_state IN ('sending','accepted','unknown','parked','retry')",
+        campaign,
+    )
+    return int(rows[0][0])

@@ -1,0 +1,194 @@
+"""T1: who is due, claimed under a lease, loaded with what rendering and the gate need; and leases that are over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from omnicli import faults
+from omnicli.store.outbox.statements import fetch, listed, many, run
+from omnicli.store.outbox.values import Claimed
+
+_LOAD = (
+    "t.id, t.touch_key, t.fence, t.attempts, t.contact_id, t.enrollment_id, t.version_id, t.step, t.message, t.channel, t.purpose,"
+    " t.priority, t.due_at, t.expires_at, t.created_at, t.cost, t.team, t.task_kind, t.task_due, t.place, t.facts,"
+    " e.pass, e.entered_at, e.entered_event, e.language, e.persona, e.told, e.state, e.touch_id, e.due_at,"
+    " c.source_id, c.uid, c.country, c.region, c.time_zone, c.place, c.changed_at, c.erased_at, c.reach, c.complaint_until, a.value, a.hmac"
+)
+
+
+#: What templates know of everybody, in the order in which `Claimed.attributes` ends.
+BUILT_IN = ("id", "language", "country", "region", "time_zone", "place")
+_BUILT_IN = ", c.source_id, e.language, c.country, c.region, c.time_zone, c.place"
+_FIXED = len(Claimed._fields) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where the last claim of this dispatch ended, so that no touch is looked at twice."""
+
+    priority: int
+    due_at: int
+    key: bytes
+
+
+def due(connection: sa.Connection, *, now: int, versions: Collection[int] | None, channels: Collection[str] | None,
+        limit: int, after: Cursor | None = None, stopped: bool = False) -> list[tuple[int, int, int, bytes]]:  # fmt: skip
+    """Due touches as (id, priority, due_at, key), most urgent priority first, then by due instant and key.
+
+    Only of campaigns that run (or are paused with `--people finish`, or have stopped: those are skipped by the gate).
+    """
+    clauses = ["t.send_state IN ('planned','retry')", "t.due_at <= ?"]
+    if versions is not None:
+        clauses.append(f"t.version_id IN ({listed(versions)})")
+    values: list[Any] = [now]
+    if channels is not None:
+        clauses.append(f"t.channel IN ({','.join('?' * len(channels))})")
+        values += sorted(channels)
+    found: list[tuple[int, int, int, bytes]] = []
+    priority = _next_priority(connection, after.priority if after else None, inclusive=True)
+    while priority is not None and len(found) < limit:
+        here, more = list(clauses), list(values)
+        if after is not None and after.priority == priority:
+            here.append("(t.due_at, t.touch_key) > (?, ?)")
+            more += [after.due_at, after.key]
+        found += fetch(
+            connection,
+            f"SELECT t.id, t.priority, t.due_at, t.touch_key FROM touch t WHERE t.priority = {priority} AND {' AND '.join(here)}"
+            f" ORDER BY t.due_at, t.touch_key LIMIT {limit - len(found)}",
+            *more,
+        )
+        priority = _next_priority(connection, priority)
+    return found
+
+
+def _next_priority(connection: sa.Connection, above: int | None, *, inclusive: bool = False) -> int | None:
+    bound = "" if above is None else f" AND priority {'>=' if inclusive else '>'} {above}"
+    rows = fetch(connection, f"SELECT min(priority) FROM touch WHERE send_state IN ('planned','retry'){bound}")
+    found: int | None = rows[0][0]
+    return found
+
+
+def claim(connection: sa.Connection, ids: Sequence[int], *, worker: str, until: int) -> int:
+    """Take these touches under a lease: a higher fence, state `claimed`."""
+    taken = run(
+        connection,
+        "UPDATE touch SET send_state = 'claimed', fence = fence + 1, lease_by = ?, lease_until = ?"
+        f" WHERE id IN ({listed(ids)}) AND send_state IN ('planned','retry')",
+        worker, until,
+    )  # fmt: skip
+    faults.point("F04")
+    return taken
+
+
+def load(connection: sa.Connection, ids: Sequence[int], *, attributes: Sequence[str] = ()) -> list[Claimed]:
+    """The claimed touches with what their rendering needs, in the order of `ids`; `attributes` are columns of contact, and
+    behind them come those of `BUILT_IN`."""
+    wanted = "".join(f', c."{column}"' for column in attributes) + _BUILT_IN
+    rows = fetch(
+        connection,
+        f"SELECT {_LOAD}{wanted} FROM touch t JOIN enrollment e ON e.id = t.enrollment_id JOIN contact c ON c.id = t.contact_id"
+        " LEFT JOIN address a ON a.contact_id = t.contact_id AND a.channel = t.channel AND a.bad IS NULL"
+        f" WHERE t.id IN ({listed(ids)}) AND t.send_state = 'claimed'",
+    )
+    found = {row[0]: Claimed._make((*row[:_FIXED], row[_FIXED:])) for row in rows}
+    return [found[i] for i in ids if i in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Entering:
+    """The event by which a pass began."""
+
+    at: int
+    payload: Mapping[str, Any] = field(repr=False)
+
+
+def entering(connection: sa.Connection, events: Collection[int]) -> dict[int, Entering]:
+    """The entering events, by id."""
+    rows = fetch(connection, f"SELECT id, at, payload FROM event WHERE id IN ({listed(events)})") if events else []
+    return {row[0]: Entering(row[1], json.loads(row[2]) if row[2] else {}) for row in rows}
+
+
+def phones(connection: sa.Connection, contacts: Collection[int]) -> dict[int, str]:
+    """Where somebody can call these people: their number for calls, else their mobile."""
+    if not contacts:
+        return {}
+    rows = fetch(
+        connection,
+        f"SELECT contact_id, value FROM address WHERE contact_id IN ({listed(contacts)}) AND channel IN ('voice','sms') AND bad IS NULL"
+        " ORDER BY contact_id, channel",  # sms before voice: the number for calls wins
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def first_attempt(connection: sa.Connection, touch: int) -> int | None:
+    """When the first attempt of this touch began."""
+    found: int | None = fetch(connection, "SELECT min(started_at) FROM attempt WHERE touch_id = ?", touch)[0][0]
+    return found
+
+
+def put_back(connection: sa.Connection, touches: Sequence[tuple[int, int, str | None]]) -> None:
+    """Claimed touches wait again: (id, due instant, what holds them)."""
+    many(
+        connection,
+        "UPDATE touch SET send_state = 'planned', due_at = ?, held_by = ?, lease_by = NULL, lease_until = NULL"
+        " WHERE id = ? AND send_state = 'claimed'",
+        [(due_at, held, i) for i, due_at, held in touches],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A touch whose worker is gone. `sending` ones carry the provider of their open attempt."""
+
+    id: int
+    key: bytes
+    state: str
+    lease_by: str
+    lease_until: int
+    attempts: int
+    channel: str
+    purpose: str
+    provider: str | None
+
+
+def leased(connection: sa.Connection) -> list[Stray]:
+    """Every touch under a lease."""
+    rows = fetch(
+        connection,
+        "SELECT t.id, t.touch_key, t.send_state, t.lease_by, t.lease_until, t.attempts, t.channel, t.purpose, h.provider"
+        " FROM touch t LEFT JOIN attempt a ON a.touch_id = t.id AND a.outcome = 'intent' LEFT JOIN handover h ON h.id = a.handover_id"
+        " WHERE t.send_state IN ('claimed','sending')",
+    )
+    return [Stray(*row) for row in rows]
+
+
+def release(connection: sa.Connection, strays: Sequence[Stray]) -> None:
+    """Claimed without an intent: planned again, at the same due instant."""
+    run(connection, "UPDATE touch SET send_state = 'planned', lease_by = NULL, lease_until = NULL"
+                     f" WHERE id IN ({listed(s.id for s in strays)}) AND send_state = 'claimed'")  # fmt: skip
+
+
+def renew(connection: sa.Connection, *, worker: str, until: int) -> None:
+    """Keep what this worker has claimed."""
+    run(connection, "UPDATE touch SET lease_until = ? WHERE send_state IN ('claimed','sending') AND lease_by = ?", until, worker)
+
+
+def versions_of(connection: sa.Connection, campaigns: Collection[str] | None = None, *, running: bool = False) -> tuple[int, ...]:
+    """Ids of the applied versions of these campaigns (None: all); `running` leaves out those whose people hold still."""
+    clauses: list[str] = []
+    values: list[str] = []
+    if campaigns is not None:
+        clauses.append(f"k.name IN ({','.join('?' * len(campaigns)) or 'NULL'})")
+        values += sorted(campaigns)
+    if running:
+        clauses.append("(k.state IN ('running','stopped','finished') OR (k.state = 'paused' AND k.pause_people = 'finish'))")
+    where = f" WHERE {' AND '.join(clauses)}" if clauses else ""
+    rows = fetch(
+        connection, f"SELECT v.id FROM campaign_version v JOIN campaign k ON k.id = v.campaign_id{where} ORDER BY v.id", *values
+    )
+    return tuple(row[0] for row in rows)

@@ -1,0 +1,65 @@
+"""T2: the intents of calls about to start; committed before any of them begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from omnicli import faults
+from omnicli.store.outbox.statements import fetch, for_all, grouped, listed, many, run
+from omnicli.store.outbox.values import Intent
+
+
+def keep_skeletons(connection: sa.Connection, wanted: Mapping[str, tuple[str, bytes, str | None]], *, now: int) -> dict[str, int]:
+    """Archive skeletons once each: hash → (channel, packed parts, template); gives hash → row id."""
+    if not wanted:
+        return {}
+    names = list(wanted)
+    many(
+        connection,
+        "INSERT INTO skeleton (hash, channel, parts, template, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [(name, wanted[name][0], wanted[name][1], wanted[name][2], now) for name in names],
+    )
+    marks = ",".join("?" * len(names))
+    return {row[0]: row[1] for row in fetch(connection, f"SELECT hash, id FROM skeleton WHERE hash IN ({marks})", *names)}
+
+
+def intend(
+    connection: sa.Connection, intents: Sequence[Intent], *, provider: str, account: str, now: int, until: int | None
+) -> int:
+    """Write the intents of one handover: attempts, archive, cap slots, state `sending`. Gives the handover's id. `until` None
+    leaves the lease of the claim as it is."""
+    handover: int = connection.execute(
+        sa.text(
+            "INSERT INTO handover (provider, account, size, started_at, outcome) VALUES (:p, :a, :s, :n, 'intent') RETURNING id"
+        ),
+        {"p": provider, "a": account, "s": len(intents), "n": now},
+    ).scalar_one()
+    many(
+        connection,
+        "INSERT INTO attempt (touch_id, n, handover_id, fence, outcome, address_hash, body_sha256, started_at)"
+        " VALUES (?, ?, ?, ?, 'intent', ?, ?, ?)",
+        [(i[0].id, i[0].attempts + 1, handover, i[0].fence, i[1], i[2], now) for i in intents],
+    )
+    faults.point("F06")
+    many(
+        connection,
+        'INSERT INTO rendering (touch_id, skeleton_id, "values") VALUES (?, ?, ?)'
+        ' ON CONFLICT (touch_id) DO UPDATE SET skeleton_id = excluded.skeleton_id, "values" = excluded."values"',
+        [(i[0].id, i[3], i[4]) for i in intents],
+    )
+    lease = "" if until is None else f", lease_until = {until}"
+    changed = [i for i in intents if i[5] is not None or i[6] != i[0].cost]
+    for_all(connection, "UPDATE touch SET facts = ?, cost = ? WHERE id", grouped(((i[5], i[6]), i[0].id) for i in changed))
+    run(
+        connection,
+        f"UPDATE touch SET send_state = 'sending', attempts = attempts + 1, held_by = NULL{lease} WHERE id IN ({listed(i[0].id for i in intents)})",
+    )
+    many(
+        connection,
+        "INSERT INTO cap_slot (contact_id, local_date, rule, slot, touch_id, at) VALUES (?, ?, ?, ?, ?, ?)",
+        [(i[0].contact_id, *i[7], i[0].id, now) for i in intents if i[7] is not None],
+    )
+    connection.exec_driver_sql("UPDATE instance SET serial = serial + 1")
+    return handover

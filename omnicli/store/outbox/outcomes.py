@@ -1,0 +1,143 @@
+"""T3: an outcome a touch, under its fence; what a late worker says is evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+
+from omnicli import faults
+from omnicli.store.outbox.doubts import settle_unknown
+from omnicli.store.outbox.statements import fetch, for_all, grouped, listed, many, run
+from omnicli.store.outbox.values import Claimed, Result
+
+
+def record(
+    connection: sa.Connection, results: Sequence[Result], *, handover: int, worker: str, now: int, sure: bool = False
+) -> list[tuple[int, str, int, str | None]]:
+    """Write the outcomes of one handover; gives the settled touches (id, state, instant, reason). `sure`: nobody wrote
+    since the intents, so fence and lease stand.
+
+    A touch whose fence has moved on is not ours any more: its outcome is kept as evidence, and settles an unknown one.
+    """
+    mine: Sequence[Result] = results
+    late: Sequence[Result] = ()
+    if not sure:
+        ours = _held(connection, results, worker)
+        mine, late = [r for r in results if r.touch.id in ours], [r for r in results if r.touch.id not in ours]
+    for_all(
+        connection,
+        "UPDATE attempt SET outcome = ?, provider_ref = ?, code = ?, detail = ? WHERE n = ? AND touch_id",
+        grouped(((r.outcome, r.ref, r.code, r.detail, r.n), r.touch.id) for r in mine),
+    )
+    settled = _touches(connection, mine, now=now)
+    for_all(
+        connection,
+        f"UPDATE enrollment SET told = ?, due_at = CASE WHEN state = 'open' THEN {now} ELSE due_at END WHERE id",
+        grouped(((r.told,), r.touch.enrollment_id) for r in mine if r.told is not None and r.outcome == "accepted"),
+    )
+    settled += _late(connection, late, now=now)
+    outcomes = {r.outcome for r in results}
+    run(
+        connection,
+        "UPDATE handover SET ended_at = ?, outcome = ? WHERE id = ?",
+        now,
+        outcomes.pop() if len(outcomes) == 1 else "mixed",
+        handover,
+    )
+    faults.point("F11")
+    return settled
+
+
+def _held(connection: sa.Connection, results: Sequence[Result], worker: str) -> set[int]:
+    fences = {r.touch.id: r.touch.fence for r in results}
+    rows = fetch(
+        connection,
+        f"SELECT id, fence FROM touch WHERE id IN ({listed(fences)}) AND send_state = 'sending' AND lease_by = ?",
+        worker,
+    )
+    return {row[0] for row in rows if row[1] == fences[row[0]]}
+
+
+def _touches(connection: sa.Connection, results: Sequence[Result], *, now: int) -> list[tuple[int, str, int, str | None]]:
+    by: dict[str, list[Result]] = {}
+    for r in results:
+        by.setdefault(r.outcome, []).append(r)
+    settled: list[tuple[int, str, int, str | None]] = []
+    gone = "lease_by = NULL, lease_until = NULL"
+    if accepted := by.get("accepted"):
+        run(
+            connection,
+            f"UPDATE touch SET send_state = 'accepted', settled_at = ?, facts = NULL, {gone} WHERE id IN ({listed(r.touch.id for r in accepted)})",
+            now,
+        )
+        settled += [(r.touch.id, "accepted", now, None) for r in accepted]
+    if rejected := by.get("rejected"):
+        many(connection, f"UPDATE touch SET send_state = 'rejected', reason = ?, settled_at = ?, facts = NULL, {gone} WHERE id = ?",
+              [(r.reason, now, r.touch.id) for r in rejected])  # fmt: skip
+        settled += [(r.touch.id, "rejected", now, r.reason) for r in rejected]
+    if unknown := by.get("unknown"):
+        run(connection, f"UPDATE touch SET send_state = 'unknown', {gone} WHERE id IN ({listed(r.touch.id for r in unknown)})")
+    if again := by.get("not_sent"):
+        many(connection, f"UPDATE touch SET send_state = 'retry', due_at = ?, {gone} WHERE id = ?",
+              [(r.retry_at if r.retry_at is not None else now, r.touch.id) for r in again])  # fmt: skip
+        over = [r.touch.id for r in again if r.retry_at is None]
+        skip(connection, [(i, "exhausted", None) for i in over], now=now)
+        settled += [(i, "skipped", now, "exhausted") for i in over]
+    free_slots(connection, [r.touch.id for r in (*by.get("rejected", ()), *by.get("not_sent", ()))])
+    return settled
+
+
+def _late(connection: sa.Connection, results: Sequence[Result], *, now: int) -> list[tuple[int, str, int, str | None]]:
+    """A worker that lost its lease says what it knows: evidence, and the end of `unknown` when it was accepted."""
+    if not results:
+        return []
+    remember(connection, [(r.touch.id, r.n, "worker", r.outcome, now, r.ref or r.detail) for r in results])
+    arrived = [
+        r
+        for r in results
+        if r.outcome == "accepted" and settle_unknown(connection, r.touch.id, r.n, ref=r.ref or "late", now=now)
+    ]
+    return [(r.touch.id, "accepted", now, None) for r in arrived]
+
+
+def free_slots(connection: sa.Connection, touches: Sequence[int]) -> None:
+    """Give back the slots of touches that did not leave."""
+    if touches:
+        run(connection, f"DELETE FROM cap_slot WHERE touch_id IN ({listed(touches)})")
+
+
+def skip(connection: sa.Connection, touches: Sequence[tuple[int, str, str | None]], *, now: int) -> None:
+    """Touches end unsent: (id, reason, detail or None); the detail is kept as evidence."""
+    many(
+        connection,
+        "UPDATE touch SET send_state = 'skipped', reason = ?, settled_at = ?, lease_by = NULL, lease_until = NULL, facts = NULL"
+        " WHERE id = ? AND send_state IN ('planned','claimed','retry','unknown','parked')",
+        [(reason, now, i) for i, reason, _ in touches],
+    )
+    remember(connection, [(i, 0, "omni", reason, now, detail) for i, reason, detail in touches if detail])
+
+
+def first_outcomes(connection: sa.Connection, version_id: int, *, limit: int) -> tuple[int, int]:
+    """Of a version's oldest touches that a provider answered or that could not be rendered: (how many, how many failed)."""
+    query = (
+        "SELECT count(*), coalesce(sum(bad), 0) FROM (SELECT CASE WHEN send_state = 'accepted' THEN 0 ELSE 1 END AS bad FROM touch"
+        " WHERE version_id = :version AND (send_state IN ('accepted','rejected') OR (send_state = 'skipped' AND"
+        " reason = 'render_failed')) ORDER BY id LIMIT :most) AS first"
+    )
+    tried, bad = connection.execute(sa.text(query), {"version": version_id, "most": limit}).one()
+    return int(tried), int(bad)
+
+
+def remember(connection: sa.Connection, rows: Sequence[tuple[int, int, str, str, int, str | None]]) -> None:
+    """Append evidence: (touch, attempt, source, kind, instant, detail)."""
+    many(connection, "INSERT INTO evidence (touch_id, n, source, kind, at, detail) VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def open_tasks(connection: sa.Connection, touches: Iterable[Claimed]) -> None:
+    """A row of work for each of these touches, once."""
+    many(
+        connection,
+        "INSERT INTO task (touch_id, team, kind, due_at, state) VALUES (?, ?, ?, ?, 'open') ON CONFLICT DO NOTHING",
+        [(t.id, t.team, t.task_kind, t.task_due) for t in touches],
+    )
