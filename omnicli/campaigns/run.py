@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import sqlalchemy as sa
 
 from omnicli import clock
-from omnicli.campaigns import life, versions
+from omnicli.campaigns import life, startup, versions
 from omnicli.errors import Exit, OmniError
 from omnicli.model.touch import Handed, Outcome, Provider
 from omnicli.store import campaigns, setting
@@ -209,6 +209,8 @@ def run(
     The caller holds the project's lock. Providers that are not given are built here and closed here. `rehearsed` is for a
     copy of the store: what may run was prepared before, and nothing leaves.
     """
+    if live and not rehearsed:
+        startup.refuse(store, loaded)
     ready = () if tick or rehearsed else prepare(store, loaded, names, now=now, live=live, apply=apply)
     report = RunReport(now, tuple(names), ready)
     late_after = _late_after(store, loaded, now) if tick else None
@@ -273,7 +275,7 @@ class _Tools:
     @property
     def renderer(self) -> Renderer:
         if self.shown is None:
-            self.shown = _build_renderer(self.loaded, self.store, live=self.live)
+            self.shown = build_renderer(self.loaded, self.store, live=self.live)
         return self.shown
 
     @property
@@ -435,7 +437,7 @@ def _close(providers: Mapping[str, Provider]) -> None:
     close(providers)
 
 
-def _build_renderer(loaded: Loaded, store: Store, *, live: bool) -> Renderer:
+def build_renderer(loaded: Loaded, store: Store, *, live: bool) -> Renderer:
     """The renderer, with the keys of this store: the sandbox's can be guessed and open nothing in live."""
     from omnicli.render.links import Signing
     from omnicli.render.renderer import Renderer

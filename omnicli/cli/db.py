@@ -1,4 +1,4 @@
-"""omni db: the store brought up to date, looked through, copied, begun again."""
+"""omni db: the store brought up to date, looked through, copied, recovered after a restore, begun again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from omnicli.errors import Exit, OmniError
 from omnicli.texts import t
 
 if TYPE_CHECKING:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
     from rich.console import Console
+
+    from omnicli.campaignfile import Loaded
+    from omnicli.campaigns.restored import Recovered
 
 app = typer.Typer(
     help=page("omni db check", "Is the store whole? Its upkeep.", "Les données sont-elles saines ? Leur entretien."),
@@ -34,7 +40,7 @@ Output = Annotated[
 )
 def upgrade(dry_run: DryRun = False) -> None:
     from omnicli.app import database
-    from omnicli.store import keeping
+    from omnicli.store import backups
     from omnicli.store.connection import Store
     from omnicli.store.preparing import pending_sql, prepare, version_of
 
@@ -56,7 +62,7 @@ def upgrade(dry_run: DryRun = False) -> None:
         if dry_run:
             shown = script or t("nothing to do", "rien à faire")
             s.finish({"sql": script, "backup": None, "done": []}, show=lambda console: console.print(shown, soft_wrap=True))
-        backup = keeping.backup(store, now=s.now()) if script and standing is not None else None
+        backup = backups.backup(store, now=s.now()) if script and standing is not None else None
         done = prepare(store, loaded.project, upgrade=True)
     finally:
         store.close()
@@ -97,12 +103,91 @@ def check() -> None:
     )
 )
 def backup(output: Output = None) -> None:
-    from omnicli.store import keeping
+    from omnicli.store import backups
 
     s = session()
     s.loaded()
-    made = keeping.backup(s.store(create=False), now=s.now(), to=output)
-    s.finish({"file": str(made), "manifest": f"{made}.json"}, show=lambda console: console.print(f"{made}"))
+    made = backups.backup(s.store(create=False), now=s.now(), to=output)
+    rows = sum(backups.manifest_of(made)["rows"].values())
+    said = t("{file}: whole, {n} rows, {size} MB. Keys are left out: keep .omni/keys elsewhere.",
+             "{file} : intacte, {n} lignes, {size} Mo. Sans les clés : gardez .omni/keys ailleurs.",
+             file=made, n=rows, size=f"{made.stat().st_size / 1e6:.1f}")  # fmt: skip
+    s.finish(
+        {"file": str(made), "manifest": f"{made}.json", "rows": rows}, show=lambda console: console.print(said, soft_wrap=True)
+    )
+
+
+@app.command(
+    help=page(
+        "omni db recover --live --yes",
+        "After any restore: what may have been sent meanwhile becomes unknown, then the store is released.",
+        "Après toute restauration : ce qui a pu partir entre-temps devient inconnu, puis la base est libérée.",
+    )
+)
+def recover(yes: Yes = False) -> None:
+    from omnicli.campaigns import restored
+    from omnicli.campaigns.lock import project_lock
+    from omnicli.campaigns.run import build_renderer
+    from omnicli.providers import build, close
+    from omnicli.store import holding
+
+    s = session()
+    loaded, store = s.loaded(), s.store(create=False)
+    now = s.now()
+    with store.read() as connection:
+        why, since = holding.held(connection), restored.newest(connection)
+        about = restored.doubtful(connection, now=now)
+    s.talk(
+        t("The store is on hold: {why}.", "La base est retenue : {why}.", why=holding.said(why))
+        if why
+        else t("The store is not on hold.", "La base n'est pas retenue.")
+    )
+    s.confirm_yes(_question(about, since, _zone(loaded)), yes=yes)
+    providers = build(loaded, live=s.live, root=loaded.root)
+    try:
+        with project_lock(loaded.root, live=s.live), s.progress(t("recovering", "rétablissement")):
+            done = restored.recovered(store, loaded, providers, build_renderer(loaded, store, live=s.live), now=now)
+    finally:
+        close(providers)
+    result = {"why": done.why, "since": done.since, "doubted": done.doubted, "settled": done.settled, "unknown": done.unknown,
+              "parked": done.parked, "dropped": done.dropped}  # fmt: skip
+    s.finish(
+        result,
+        exit=Exit.SOME_FAILED if done.unknown + done.parked else Exit.FINE,
+        show=lambda console: _recovered(console, done, live=s.live),
+    )
+
+
+def _zone(loaded: Loaded) -> ZoneInfo:
+    from zoneinfo import ZoneInfo
+
+    assert loaded.project is not None
+    return ZoneInfo(loaded.project.time_zone)
+
+
+def _question(about: int, since: datetime | None, zone: ZoneInfo) -> str:
+    from omnicli.cli.rows import moment
+
+    when = t("it was copied", "la copie") if since is None else moment(since, zone)
+    return t(
+        "It knows nothing after {when}: {n} touches due by now, and those of people due meanwhile, may have been sent."
+        " They become unknown and are not sent again by themselves. Go on?",
+        "Elle ne sait rien après {when} : {n} envois dus à ce jour, et ceux des personnes dues entre-temps, sont peut-être partis."
+        " Ils deviennent inconnus et ne repartent pas d'eux-mêmes. Continuer ?", when=when, n=about,
+    )  # fmt: skip
+
+
+def _recovered(console: Console, done: Recovered, *, live: bool) -> None:
+    flag = " --live" if live else ""
+    facts = [
+        (done.doubted, t("may have been sent", "sont peut-être partis")), (done.settled, t("settled by evidence", "tranchés par une preuve")),
+        (done.dropped, t("given up by policy", "abandonnés par règle")), (done.unknown, t("unknown", "inconnus")), (done.parked, t("parked", "garés")),
+    ]  # fmt: skip
+    said = " · ".join(f"{n} {word}" for n, word in facts if n) or t("Nothing was in doubt.", "Rien n'était douteux.")
+    console.print(said, soft_wrap=True)
+    console.print(t("The store is released.", "La base est libérée."))
+    if done.unknown + done.parked:
+        console.print(t("Decide about them:  omni touch unknown{f}", "Tranchez :  omni touch unknown{f}", f=flag), soft_wrap=True)
 
 
 @app.command(

@@ -1,27 +1,22 @@
-"""The upkeep of a store: is it whole, a copy of it while it runs, beginning again.
+"""The upkeep of a store: is it whole, and beginning again.
 
 What `check` asks are the invariants that docs/delivery promises; a healthy store answers none of them with a row.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import shutil
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from omnicli import clock
 from omnicli.errors import Exit, OmniError
 from omnicli.model.project import Project
-from omnicli.store import migrations, tables, triggers
+from omnicli.model.touch import TOUCH_MOVES
+from omnicli.store import holding, keys, serial, tables, triggers
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -53,6 +48,32 @@ INVARIANTS: dict[str, tuple[str, str, str]] = {
         "whatever was accepted has its attempt", "tout envoi accepté a sa tentative",
         "SELECT id FROM touch WHERE send_state = 'accepted' AND NOT EXISTS "
         "(SELECT 1 FROM attempt WHERE attempt.touch_id = touch.id AND attempt.outcome = 'accepted')",
+    ),
+    "unknown_has_attempt": (
+        "whatever nobody knows has the attempt that nobody knows", "tout envoi au sort inconnu a sa tentative inconnue",
+        "SELECT id FROM touch WHERE send_state IN ('unknown','parked') AND NOT EXISTS "
+        "(SELECT 1 FROM attempt WHERE attempt.touch_id = touch.id AND attempt.outcome = 'unknown')",
+    ),
+    "waiting_is_free": (
+        "whatever waits has no open attempt", "ce qui attend n'a aucune tentative ouverte",
+        "SELECT touch.id FROM touch JOIN attempt ON attempt.touch_id = touch.id AND attempt.outcome IN ('intent','unknown','accepted') "
+        "WHERE touch.send_state IN ('planned','claimed','retry','held_out')",
+    ),
+    "not_sent_was_not": (
+        "nothing that was accepted is called unsent", "rien d'accepté n'est dit non envoyé",
+        "SELECT touch.id FROM touch JOIN attempt ON attempt.touch_id = touch.id AND attempt.outcome = 'accepted' "
+        "WHERE touch.send_state IN ('skipped','rejected')",
+    ),
+    "intent_in_hand": (
+        "an intent is open only while it is being sent", "une intention n'est ouverte que pendant l'envoi",
+        "SELECT touch_id FROM attempt JOIN touch ON touch.id = attempt.touch_id WHERE attempt.outcome = 'intent' AND touch.send_state <> 'sending'",
+    ),
+    "ended_when": (
+        "whatever was accepted or refused says when", "tout envoi accepté ou refusé dit quand",
+        "SELECT id FROM touch WHERE send_state IN ('accepted','rejected') AND settled_at IS NULL",
+    ),
+    "one_instance": (
+        "the store is one", "la base est une", "SELECT 1 FROM (SELECT count(*) AS n FROM instance) AS found WHERE found.n <> 1",
     ),
     "end_has_reason": (
         "whatever was not sent has its reason", "tout ce qui n'est pas parti a son motif",
@@ -114,12 +135,37 @@ def check(store: Store, project: Project, *, now: datetime) -> list[Check]:
             found.append(
                 Check("triggers", t("every trigger stands", "tous les déclencheurs sont là"), len(missing), ", ".join(missing))
             )
+        found.append(_moves(connection))
         for name, (english, french, query) in INVARIANTS.items():
             rows = connection.execute(sa.text(f"SELECT count(*) FROM ({query}) AS broken")).scalar_one()
             found.append(Check(name, t(english, french), int(rows)))
         stale = _stale_reach(connection, now)
         found.append(Check("reach", t("everybody's reach is folded", "la joignabilité de chacun est à jour"), stale))
-    return found
+    return found + _beside(store, project)
+
+
+def _moves(connection: sa.Connection) -> Check:
+    """The moves that the trigger allows are those of the program."""
+    stand = {(row.old, row.new) for row in connection.execute(sa.select(tables.touch_move))}
+    odd = sorted(f"{old} → {new}" for old, new in stand ^ set(TOUCH_MOVES))
+    return Check(
+        "moves",
+        t("the allowed moves are those of this omni", "les passages permis sont ceux de cet omni"),
+        len(odd),
+        ", ".join(odd[:3]),
+    )
+
+
+def _beside(store: Store, project: Project) -> list[Check]:
+    """What a live store's neighbours say of it: the mark of how far it came, and its keys."""
+    if not store.live:
+        return []
+    why, gone = serial.behind(store), keys.lost(store, project.project)
+    return [
+        Check("serial", t("it knows of everything that was sent", "elle sait tout ce qui est parti"), int(why is not None),
+              holding.said(why) if why else ""),
+        Check("keys", t("its keys are there", "ses clés sont là"), int(gone is not None), gone or ""),
+    ]  # fmt: skip
 
 
 def _stale_reach(connection: sa.Connection, now: datetime) -> int:
@@ -131,53 +177,6 @@ def _stale_reach(connection: sa.Connection, now: datetime) -> int:
         len(consents.stale(connection, ids[start : start + consents.ROWS], now=now))
         for start in range(0, len(ids), consents.ROWS)
     )
-
-
-# --- backup ---------------------------------------------------------------------------------------------------------
-def _free(folder: Path, stem: str) -> Path:
-    """A name that nothing has yet: the sandbox's clock may stand still between two backups."""
-    names = (folder / f"{stem}{f'-{n}' if n else ''}.db" for n in count())
-    return next(path for path in names if not path.exists())
-
-
-def backup(store: Store, *, now: datetime, to: Path | None = None) -> Path:
-    """A consistent copy (SQLite's backup interface), looked through, then its manifest: a copy without one is no backup."""
-    assert store.path is not None
-    stamp = f"{now:%Y%m%dT%H%M%SZ}"
-    target = to or _free(store.path.parent / "backups", f"{store.path.stem}-{stamp}")
-    if target.exists():
-        raise OmniError(t("{path} stands there already", "{path} existe déjà", path=target), code="file")
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = target.with_name(target.name + ".part")
-    part.unlink(missing_ok=True)
-    os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    source, copy = sqlite3.connect(f"file:{store.path}?mode=ro", uri=True), sqlite3.connect(part)
-    try:
-        source.backup(copy)
-        copy.execute("PRAGMA journal_mode=DELETE")
-        rows = _look_through(copy, target)
-    finally:
-        source.close()
-        copy.close()
-    digest = hashlib.sha256(part.read_bytes()).hexdigest()
-    os.replace(part, target)
-    manifest = {"made_at": clock.iso(now), "of": str(store.path), "schema": migrations.HEAD, "sha256": digest, "rows": rows}
-    side = Path(f"{target}.json")
-    with os.fdopen(os.open(side, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(manifest, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    return target
-
-
-def _look_through(copy: sqlite3.Connection, target: Path) -> dict[str, int]:
-    if (
-        copy.execute("PRAGMA integrity_check").fetchone() != ("ok",)
-        or copy.execute("PRAGMA foreign_key_check").fetchone() is not None
-    ):
-        raise OmniError(t("the copy is not whole: {path}", "la copie n'est pas intacte : {path}", path=target), hint="omni db check", code="backup",
-                        exit=Exit.REFUSED)  # fmt: skip
-    return {name: int(copy.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]) for name in tables.metadata.tables}
 
 
 # --- beginning again ------------------------------------------------------------------------------------------------

@@ -64,6 +64,13 @@ def mark(store: Store, serial: int) -> None:
         _write(path, Mark(found.epoch, serial, found.instance))
 
 
+def adopt(store: Store, own: Mark) -> None:
+    """Write this mark whatever stood there before: a person has looked (`omni db recover`)."""
+    path = side_file(store)
+    if path is not None:
+        _first(path, _line(own))
+
+
 def read(path: Path) -> Mark | None:
     """The mark that the file holds; None without a file; a file that cannot be read is a ValueError."""
     try:
@@ -99,7 +106,7 @@ def behind(store: Store) -> str | None:
 
 def _write(path: Path, new: Mark) -> None:
     """In one piece and synced, under a lock; a first file appears whole."""
-    line = json.dumps({"instance": new.instance, "epoch": new.epoch, "serial": new.serial}).encode().ljust(LENGTH - 1) + b"\n"
+    line = _line(new)
     if not path.exists():
         _first(path, line)
         return
@@ -115,6 +122,10 @@ def _write(path: Path, new: Mark) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _line(mark: Mark) -> bytes:
+    return json.dumps({"instance": mark.instance, "epoch": mark.epoch, "serial": mark.serial}).encode().ljust(LENGTH - 1) + b"\n"
 
 
 def _first(path: Path, line: bytes) -> None:

@@ -186,20 +186,6 @@ def test_a_whole_store_passes_every_check_and_a_stale_reach_fails_one(store, tmp
     assert {c.name: c.wrong for c in keeping.check(store, project, now=NOW) if c.wrong} == {"reach": 1, "triggers": 1}
 
 
-def test_a_backup_is_whole_has_its_manifest_and_overwrites_nothing(store, tmp_path):
-    import hashlib
-    import json
-
-    made = keeping.backup(store, now=NOW)
-    manifest = json.loads((made.parent / f"{made.name}.json").read_text())
-    assert manifest["rows"]["contact"] == 2
-    assert manifest["sha256"] == hashlib.sha256(made.read_bytes()).hexdigest()
-    assert oct(made.stat().st_mode)[-3:] == "600"
-    with pytest.raises(OmniError, match="already"):
-        keeping.backup(store, now=NOW, to=made)
-    assert keeping.backup(store, now=NOW) != made  # the sandbox's clock may stand still
-
-
 def test_the_live_store_is_never_reset(tmp_path):
     (tmp_path / "live.db").write_bytes(b"")
     with pytest.raises(OmniError, match="never reset"):
