@@ -11,6 +11,8 @@ GUARDS = frozenset(
     {
         "suppression", "consent", "erasure", "complaint_open", "pack", "cap", "min_gap", "quiet_hours", "budget",
         "approval", "exit_rules", "stop_flag", "expiry", "fence", "header_values", "content_repeat", "stale_data",
+        "fence_in_t3", "wake_check", "one_open_attempt", "one_address", "bisect", "slow_start", "own_event_settles", "path_alive",
+        "waived_before_resend", "park_marketing", "breaker", "retry_budget", "canary", "jump_guard",
         "writer_lock", "full_sync", "foreign_keys", "hold", "append_only", "touch_move", "disk_floor",
     }
 )  # fmt: skip

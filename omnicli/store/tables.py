@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from omnicli import guards
 from omnicli.model.touch import SEND_STATES, TOUCH_MOVES
 
 metadata = sa.MetaData(
@@ -233,10 +234,11 @@ attempt = _table(
     C("handover_id", INT, _fk("handover.id"), nullable=False), C("fence", INT, nullable=False), C("outcome", TEXT, nullable=False),
     C("provider_ref", TEXT), C("address_hash", BLOB, nullable=False), C("body_sha256", BLOB, nullable=False), C("started_at", INT, nullable=False),
     C("code", TEXT), C("detail", TEXT), C("waived_by", TEXT),
+    C("free", INT, nullable=False, server_default="0"),  # 1: it used up none of the touch's tries (docs/delivery 5)
     sa.CheckConstraint("outcome IN ('intent','accepted','rejected','not_sent','unknown','waived')", name="outcome"),
     sa.CheckConstraint("outcome <> 'accepted' OR provider_ref IS NOT NULL", name="accepted_ref"),
     sa.CheckConstraint("outcome <> 'waived' OR waived_by IS NOT NULL", name="waived_by"),
-    sa.Index("one_open_attempt", "touch_id", unique=True, sqlite_where=sa.text("outcome IN ('intent','unknown','accepted')"),
+    sa.Index("one_open_attempt", "touch_id", unique=guards.on("one_open_attempt"), sqlite_where=sa.text("outcome IN ('intent','unknown','accepted')"),
              postgresql_where=sa.text("outcome IN ('intent','unknown','accepted')")),
     sa.Index("ix_attempt_handover_id", "handover_id"),
     without_rowid=True,

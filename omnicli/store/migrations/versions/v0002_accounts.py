@@ -36,6 +36,7 @@ def upgrade() -> None:
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
+    op.add_column("attempt", sa.Column("free", INT, server_default="0", nullable=False))
     op.add_column("inbox", sa.Column("body", sa.LargeBinary(), nullable=True))
     _several_reasons()
 
