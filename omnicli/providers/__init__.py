@@ -35,16 +35,18 @@ CARRIES: Mapping[str, tuple[str, ...]] = {
 BUILT_IN = {
     "sandbox": "omnicli.providers.sandbox:open_sandbox", "smtp": "omnicli.providers.smtp:open_smtp",
     "file": "omnicli.providers.file:open_files", "task": "omnicli.providers.task:open_tasks",
-    "webhook": "omnicli.providers.webhook:open_webhooks",
+    "webhook": "omnicli.providers.webhook:open_webhooks", "twilio": "omnicli.providers.twilio:open_twilio",
 }  # fmt: skip
 REGISTRY = Registry("providers", BUILT_IN)
 
 #: The ways back: name → `module:function`, called with (project, settings, keys, live=…), giving a `model.response.Hearing`.
-HEARINGS: dict[str, str] = {}
+HEARINGS: dict[str, str] = {
+    "twilio": "omnicli.providers.twilio:open_hearing",
+}
 HEARING_REGISTRY = Registry("hearings", HEARINGS)
 
 #: Known, but not built yet: the sandbox carries their channels, a live run says so.
-LATER = ("sendgrid", "twilio", "push")
+LATER = ("sendgrid", "push")
 
 __all__ = ["BUILT_IN", "CARRIES", "HEARINGS", "LATER", "build", "channels_of", "close", "hearings", "overrides"]
 

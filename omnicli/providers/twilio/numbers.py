@@ -1,0 +1,35 @@
+"""Keeps messages and calls out of countries that nobody declared and of numbers that cost whoever calls them (docs/delivery 19, S19)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from omnicli.texts import t
+
+
+@lru_cache(maxsize=65_536)
+def refused(number: str, countries: tuple[str, ...]) -> tuple[str, str] | None:
+    """Why this number (E.164) is not called or written to, as (code, words); None when it may be. No countries: every one.
+
+    A number whose country cannot be told apart from others with its prefix (+1, +44) passes when one of them is declared.
+    """
+    import phonenumbers
+    from phonenumbers import PhoneNumberType as Kind
+
+    try:
+        parsed = phonenumbers.parse(number, None)
+    except phonenumbers.NumberParseException:
+        return "address", t("not a telephone number", "pas un numéro de téléphone")
+    if phonenumbers.number_type(parsed) in (Kind.PREMIUM_RATE, Kind.SHARED_COST):
+        return "premium", t("a premium number is never written to or called", "un numéro surtaxé n'est jamais contacté")
+    if not countries or "ALL" in countries:
+        return None
+    region = phonenumbers.region_code_for_number(parsed)
+    here: Sequence[str] = (region,) if region else phonenumbers.region_codes_for_country_code(parsed.country_code or 0)
+    if any(one in countries for one in here):
+        return None
+    seen = region or f"+{parsed.country_code}"
+    return "country", t(
+        "{country} is not among the project's countries", "{country} n'est pas dans les pays du projet", country=seen
+    )
