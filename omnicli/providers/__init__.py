@@ -8,7 +8,6 @@ it wants handed; of the others it is only told how many there are).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from omnicli import settings
 from omnicli.errors import Exit, OmniError
 from omnicli.model.response import Hearing
-from omnicli.model.touch import Provider
+from omnicli.model.touch import Provider, Ready
 from omnicli.plugins import Registry
+from omnicli.providers.moved import moved
 from omnicli.text import did_you_mean
 from omnicli.texts import t
 
@@ -35,20 +35,22 @@ CARRIES: Mapping[str, tuple[str, ...]] = {
 BUILT_IN = {
     "sandbox": "omnicli.providers.sandbox:open_sandbox", "smtp": "omnicli.providers.smtp:open_smtp",
     "file": "omnicli.providers.file:open_files", "task": "omnicli.providers.task:open_tasks",
-    "webhook": "omnicli.providers.webhook:open_webhooks", "twilio": "omnicli.providers.twilio:open_twilio",
+    "webhook": "omnicli.providers.webhook:open_webhooks", "sendgrid": "omnicli.providers.sendgrid:open_sendgrid", "twilio": "omnicli.providers.twilio:open_twilio",
+    "push": "omnicli.providers.push:open_push",
 }  # fmt: skip
 REGISTRY = Registry("providers", BUILT_IN)
 
 #: The ways back: name → `module:function`, called with (project, settings, keys, live=…), giving a `model.response.Hearing`.
 HEARINGS: dict[str, str] = {
+    "sendgrid": "omnicli.providers.sendgrid:open_hearing",
     "twilio": "omnicli.providers.twilio:open_hearing",
 }
 HEARING_REGISTRY = Registry("hearings", HEARINGS)
 
 #: Known, but not built yet: the sandbox carries their channels, a live run says so.
-LATER = ("sendgrid", "push")
+LATER = ("push",)
 
-__all__ = ["BUILT_IN", "CARRIES", "HEARINGS", "LATER", "build", "channels_of", "close", "hearings", "overrides"]
+__all__ = ["BUILT_IN", "CARRIES", "HEARINGS", "LATER", "build", "channels_of", "close", "hearings", "overrides", "ready"]
 
 
 class Files(Protocol):
@@ -72,6 +74,7 @@ def build(loaded: Files, *, live: bool, root: Path | None = None) -> dict[str, P
     if not live:
         sandbox: Provider = REGISTRY.load("sandbox")(project, {}, folder, live=False)
         return dict.fromkeys((*project.channels, "webhook"), sandbox)
+    _sections(project)
     wanted = {channel: declared.provider for channel, declared in channels_of(project, live=True).items()}
     opened: dict[str, Provider] = {}
     found: dict[str, Provider] = {}
@@ -110,14 +113,24 @@ def close(providers: Mapping[str, Provider]) -> None:
 
 
 def overrides(loaded: Files, *, live: bool) -> tuple[str, ...]:
-    """One line for each address that the environment overrides (docs/providers 1); loopback relays are no override."""
+    """One line for each address that the environment or the settings move (docs/providers 1); loopback relays are no override."""
     assert loaded.project is not None
-    if not live or not any(declared.provider == "smtp" for declared in channels_of(loaded.project, live=True).values()):
+    if not live:
         return ()
-    host = os.environ.get("OMNI_SMTP_HOST")
-    if not host or host in ("localhost", "::1") or host.startswith("127."):
-        return ()
-    return (t("smtp goes to {host} (OMNI_SMTP_HOST)", "smtp passe par {host} (OMNI_SMTP_HOST)", host=host),)
+    used = {declared.provider for declared in channels_of(loaded.project, live=True).values()}
+    return tuple(line for name in sorted(used) for line in moved(name, loaded.project.providers.get(name, {})))
+
+
+def ready(providers: Mapping[str, Provider], *, online: bool, only: str | None = None) -> list[tuple[str, Ready]]:
+    """(provider, what it says of itself) for each that can be asked: credentials, senders, templates, webhook settings.
+
+    Without `online` nothing leaves the machine. `only` names one provider."""
+    found: list[tuple[str, Ready]] = []
+    for provider in {id(p): p for p in providers.values()}.values():
+        check = getattr(provider, "check", None)
+        if check is not None and only in (None, provider.name):
+            found += [(provider.name, one) for one in check(online=online)]
+    return found
 
 
 def channels_of(project: Project, *, live: bool) -> dict[str, Channel]:
@@ -158,13 +171,29 @@ def _names() -> Iterable[str]:
 
 
 def _settings(project: Project, name: str) -> dict[str, Any]:
-    """The provider's section of `omni.yaml`, `${NAME}` resolved; an unset name says whose it is."""
-    found: dict[str, Any] = {}
-    for key, value in project.providers.get(name, {}).items():
-        try:
-            found[key] = settings.resolve(value) if isinstance(value, str) else value
-        except OmniError as error:
+    """The provider's section of `omni.yaml`, every `${NAME}` resolved; an unset name says whose it is. Each provider refuses the
+    settings that it does not know."""
+    return {key: _resolved(value, f"providers.{name}.{key}") for key, value in project.providers.get(name, {}).items()}
+
+
+def _resolved(value: Any, where: str) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _resolved(inner, f"{where}.{key}") for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_resolved(inner, where) for inner in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        return settings.resolve(value)
+    except OmniError as error:
+        raise OmniError(f"{where}: {error.message}", hint=error.hint, code=error.code, exit=Exit.REFUSED) from None
+
+
+def _sections(project: Project) -> None:
+    """A section that no provider has is a slip of the pen."""
+    for name in project.providers:
+        if name not in _names():
             raise OmniError(
-                f"providers.{name}.{key}: {error.message}", hint=error.hint, code=error.code, exit=Exit.REFUSED
-            ) from None
-    return found
+                t("providers.{name}: no such provider.", "providers.{name} : ce prestataire n'existe pas.", name=name) + did_you_mean(name, _names()),
+                code="S004", exit=Exit.REFUSED,
+            )  # fmt: skip

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from omnicli.errors import Exit, OmniError
+from omnicli.settings import Secret
+from omnicli.settings import text as revealed
 from omnicli.texts import t
 
 
@@ -21,10 +23,10 @@ class Base:
     overridden: bool = False
 
 
-def base_url(setting: str | None, variable: str, default: str, *, where: str) -> Base:
+def base_url(setting: str | Secret | None, variable: str, default: str, *, where: str) -> Base:
     """The address to use. `where` names the setting in messages; OmniError (exit 4) for anything but https or loopback."""
     given = os.environ.get(variable)
-    source, text = (variable, given) if given else (where, setting) if setting else ("", default)
+    source, text = (variable, given) if given else (where, revealed(setting)) if setting else ("", default)
     url = text.strip().rstrip("/")
     if source and (why := wrong(url)):
         raise OmniError(
