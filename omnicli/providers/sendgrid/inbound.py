@@ -1,0 +1,297 @@
+"""E-mail that people write back, as SendGrid's Inbound Parse posts it: a form of parts, each in a charset of its own.
+
+What comes out is one Receipt a mail: an answer with the words of the writer alone (quotes and signature taken off), an unsubscribe
+by its signed address, or nothing to act on (auto-replies by RFC 3834, reports of mail servers), which is kept with its reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from email import message_from_bytes, message_from_string
+from email.header import decode_header, make_header
+from email.message import Message
+from email.utils import parseaddr
+from html.parser import HTMLParser
+from typing import Any
+
+from omnicli.model.response import Heard, Incoming, Receipt, Response
+from omnicli.model.signed import Marked, read_mark
+from omnicli.providers.sendgrid import events
+
+#: Characters of an answer that are kept, and parts a form may have.
+LONGEST, PARTS = 20_000, 200
+_MARKED = re.compile(r"(?i)\b(unsubscribe|reply|bounce)\+([0-9a-f]{32}\.[0-9]{1,2}\.[0-9a-f]{14})@")
+_UNSUBSCRIBE = re.compile(r"(?i)\bunsubscribe\+[^@\s]*@")
+_WROTE = re.compile(
+    r"(?im)^[ \t]*(?:"
+    r"(?:On|Le|Am|El|Il) .{5,300}(?:\n.{0,200})?(?:wrote|a écrit|schrieb|escribió|ha scritto)\s*:\s*$"
+    r"|-{2,}\s*(?:Original Message|Message d'origine|Forwarded message|Message transféré)\s*-{2,}.*$"
+    r"|_{10,}\s*$"
+    r"|(?:From|De)\s*: .+\n(?:\s*.*\n)?(?:Sent|Date|Envoyé|To|À)\s*:.*$)"
+)
+_SIGNATURE = re.compile(r"(?m)^-- ?$")
+_QUOTED = re.compile(r"(?m)^[ \t]*>.*$\n?")
+_BLANK = re.compile(r"\n{3,}")
+
+
+def read(incoming: Incoming, *, keys: Mapping[int, bytes], now: datetime) -> Heard:
+    """What a verified post says. Never raises for what may stand in it."""
+    fields = form(incoming.headers.get("content-type", ""), incoming.body)
+    if fields is None:
+        return Heard(200, [events.unreadable(incoming.body[:100_000], "not a form of parts")], why="not a form of parts")
+    mail = Mail.of(fields)
+    found = _receipt(mail, incoming.body, keys, now)
+    return Heard(200, [found], why=found.note or "")
+
+
+class Mail:
+    """One mail, whether it came as fields or raw (`email`)."""
+
+    def __init__(self, head: Message, text: str, sender: str, envelope: Mapping[str, Any]) -> None:
+        self.head, self.text, self.sender = head, text, sender
+        self.to = (
+            " ".join(str(one) for one in _list(envelope.get("to")))
+            + " "
+            + str(head.get("To") or "")
+            + " "
+            + str(head.get("Delivered-To") or "")
+        )
+        self.returns_to = str(envelope.get("from") or "")
+
+    @classmethod
+    def of(cls, fields: Mapping[str, bytes]) -> Mail:
+        charsets = _object(fields.get("charsets", b""))
+        said = {name: decode(value, charsets.get(name)) for name, value in fields.items() if name != "email"}
+        envelope = _object(fields.get("envelope", b""))
+        if "email" in fields:
+            head: Message = message_from_bytes(fields["email"])
+            text = body_of(head)
+        else:
+            head = message_from_string(said.get("headers", "").strip("\n") + "\n\n")
+            text = said.get("text", "").strip() or words_of(said.get("html", ""))
+        sender = (
+            parseaddr(said.get("from", ""))[1] or parseaddr(str(head.get("From") or ""))[1] or str(envelope.get("from") or "")
+        )
+        return cls(head, text, sender, envelope)
+
+    @property
+    def id(self) -> str | None:
+        written = str(self.head.get("Message-ID") or "").strip()
+        return written[:200] or None
+
+    def automatic(self) -> str | None:
+        """Why nobody wrote this, or None (RFC 3834, and what was common before it)."""
+        head = self.head
+        if str(head.get("Auto-Submitted") or "no").strip().lower().partition(";")[0].strip() != "no":
+            return "auto-submitted"
+        if str(head.get("Precedence") or "").strip().lower() in ("bulk", "junk", "auto_reply", "list"):
+            return "bulk"
+        if any(
+            head.get(name) is not None
+            for name in ("X-Autoreply", "X-Autorespond", "X-Auto-Response-Suppress", "X-Autorespond-Subject")
+        ):
+            return "auto-reply"
+        if head.get_content_type() in ("multipart/report", "message/delivery-status"):
+            return "a report"
+        if (
+            self.sender.lower().startswith(("mailer-daemon@", "postmaster@", "no-reply@", "noreply@"))
+            or self.returns_to.strip() == "<>"
+        ):
+            return "a mail server's own"
+        return None
+
+
+def _receipt(mail: Mail, body: bytes, keys: Mapping[int, bytes], now: datetime) -> Receipt:
+    marked, leaves = _whose(mail, keys)
+    words = own_words(mail.text)[:LONGEST]
+    raw = json.dumps({"from": mail.sender, "to": mail.to.strip(), "id": mail.id, "text": words}).encode()
+    key = _key(mail, body)
+    if marked is None and leaves:
+        return Receipt(events.NAME, key, raw, event_id=mail.id, note="an unsubscribe address that omni did not sign")
+    if leaves:
+        return _said("unsubscribed", {}, mail, marked, key, raw, now)
+    if (why := mail.automatic()) is not None:
+        return Receipt(events.NAME, key, raw, event_id=mail.id, note=f"nobody wrote this: {why}")
+    if not mail.sender and marked is None:
+        return Receipt(events.NAME, key, raw, event_id=mail.id, note="a mail without a sender")
+    return _said("replied", {"text": words or _subject(mail)}, mail, marked, key, raw, now)
+
+
+def _said(
+    name: str, payload: dict[str, Any], mail: Mail, marked: Marked | None, key: bytes, raw: bytes, now: datetime
+) -> Receipt:
+    response = Response(
+        mail.id or key.hex(), "", name, now, events.NAME, events.CHANNEL, payload=payload, address=mail.sender or None,
+        touch=marked.touch if marked else None, attempt=marked.attempt if marked else None,
+    )  # fmt: skip
+    return Receipt(events.NAME, key, raw, response, mail.id)
+
+
+def _whose(mail: Mail, keys: Mapping[int, bytes]) -> tuple[Marked | None, bool]:
+    """The touch that an address of ours in To names, and whether it is the address that unsubscribes."""
+    for kind, mark in _MARKED.findall(mail.to):
+        if (marked := read_mark(keys, mark)) is not None:
+            return marked, kind.lower() == "unsubscribe"
+    return None, _UNSUBSCRIBE.search(mail.to) is not None
+
+
+def _key(mail: Mail, body: bytes) -> bytes:
+    said = mail.id.encode("utf-8", "replace") + b"\x1f" + mail.sender.encode("utf-8", "replace") if mail.id else body
+    return hashlib.blake2b(said, digest_size=16, person=b"sendgrid mail").digest()
+
+
+# --- the words ----------------------------------------------------------------------------------------------------------
+def own_words(text: str) -> str:
+    """The answer without what it answers: from the first "… wrote:" on, quoted lines and the signature are gone. When nothing would
+    remain, the whole text stays."""
+    whole = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
+    found = _WROTE.search(whole)
+    rest = whole[: found.start()] if found else whole
+    rest = _QUOTED.sub("", rest)
+    signature = _SIGNATURE.search(rest)
+    rest = rest[: signature.start()] if signature else rest
+    return _BLANK.sub("\n\n", rest).strip() or ("" if found and not found.start() else whole.strip() if not found else "")
+
+
+def words_of(html: str) -> str:
+    """The text of an HTML mail, quotes left out."""
+    reader = _Words()
+    try:
+        reader.feed(html[: 10 * LONGEST])
+        reader.close()
+    except (AssertionError, ValueError):  # CPython's parser on broken declarations
+        return ""
+    return re.sub(r"[ \t]+", " ", "".join(reader.found)).strip()
+
+
+class _Words(HTMLParser):
+    _SKIPPED, _LINES = frozenset({"style", "script", "head", "title", "blockquote"}), frozenset({"p", "div", "br", "tr", "li"})
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[str] = []
+        self.skipping = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.skipping += tag in self._SKIPPED
+        if tag in self._LINES:
+            self.found.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.skipping = max(0, self.skipping - (tag in self._SKIPPED))
+
+    def handle_data(self, data: str) -> None:
+        if not self.skipping:
+            self.found.append(data)
+
+
+def _subject(mail: Mail) -> str:
+    try:
+        return str(make_header(decode_header(str(mail.head.get("Subject") or ""))))[:300]
+    except (LookupError, UnicodeError, ValueError):
+        return ""
+
+
+def body_of(message: Message) -> str:
+    """The plain text of a raw mail, else the words of its HTML."""
+    for kind in ("text/plain", "text/html"):
+        for part in message.walk():
+            if part.get_content_type() == kind and part.get_content_disposition() != "attachment":
+                payload = part.get_payload(decode=True)
+                text = decode(payload if isinstance(payload, bytes) else b"", part.get_content_charset())
+                if text.strip():
+                    return text if kind == "text/plain" else words_of(text)
+    return ""
+
+
+def decode(value: bytes, charset: Any = None) -> str:
+    """Text in the charset that was named; UTF-8 where none or an unknown one was, and what fits nothing is replaced."""
+    for name in (charset, "utf-8"):
+        if isinstance(name, str) and 0 < len(name) < 40:
+            try:
+                return value.decode(name)
+            except (LookupError, UnicodeError, ValueError):
+                continue
+    return value.decode("utf-8", "replace")
+
+
+# --- the form -----------------------------------------------------------------------------------------------------------
+def form(content_type: str, body: bytes) -> dict[str, bytes] | None:
+    """Field → bytes of the form; files are left out, of a repeated field the first counts. None when it is no form."""
+    from python_multipart.exceptions import FormParserError
+    from python_multipart.multipart import MultipartParser, parse_options_header
+
+    try:
+        kind, options = parse_options_header(content_type)
+        boundary = options.get(b"boundary", b"")
+        if kind != b"multipart/form-data" or not boundary:
+            return None
+        parts = _Parts()
+        parser = MultipartParser(boundary, parts.callbacks(), max_size=max(len(body), 1))  # type: ignore[arg-type]
+        parser.write(body)
+        parser.finalize()
+    except (FormParserError, ValueError, LookupError):
+        return None
+    return parts.fields if parts.ended else None
+
+
+class _Parts:
+    """Gathers the fields of a form as its parser reads it."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, bytes] = {}
+        self.ended = False
+        self._name, self._value, self._disposition = b"", bytearray(), b""
+        self._data = bytearray()
+        self._count = 0
+
+    def callbacks(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("on_part_begin", "on_part_data", "on_part_end", "on_header_field", "on_header_value",
+                                                       "on_header_end", "on_end")}  # fmt: skip
+
+    def on_part_begin(self) -> None:
+        self._count += 1
+        if self._count > PARTS:
+            raise ValueError("too many parts")
+        self._disposition, self._data = b"", bytearray()
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def on_header_end(self) -> None:
+        if self._name.lower() == b"content-disposition":
+            self._disposition = bytes(self._value)
+        self._name, self._value = b"", bytearray()
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        self._data += data[start:end]
+
+    def on_part_end(self) -> None:
+        from python_multipart.multipart import parse_options_header
+
+        _, options = parse_options_header(self._disposition)
+        name = options.get(b"name", b"").decode("utf-8", "replace")
+        if name and b"filename" not in options:
+            self.fields.setdefault(name, bytes(self._data))
+
+    def on_end(self) -> None:
+        self.ended = True
+
+
+def _object(value: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value] if isinstance(value, str) else []
