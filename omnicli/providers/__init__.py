@@ -48,7 +48,7 @@ HEARINGS: dict[str, str] = {
 HEARING_REGISTRY = Registry("hearings", HEARINGS)
 
 #: Known, but not built yet: the sandbox carries their channels, a live run says so.
-LATER = ("push",)
+LATER: tuple[str, ...] = ()
 
 __all__ = ["BUILT_IN", "CARRIES", "HEARINGS", "LATER", "build", "channels_of", "close", "hearings", "overrides", "ready"]
 

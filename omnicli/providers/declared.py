@@ -32,7 +32,8 @@ class Declared:
 
     def words(self, key: str) -> tuple[str, ...]:
         found = self.values.get(key) or ()
-        return tuple(map(str, found)) if isinstance(found, list | tuple) else (str(found),)
+        many = found if isinstance(found, list | tuple) else (found,)
+        return tuple(one.reveal() if isinstance(one, Secret) else str(one) for one in many)
 
     def yes(self, key: str) -> bool:
         return str(self.values.get(key, "no")).lower() in ("yes", "true")
