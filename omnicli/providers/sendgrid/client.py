@@ -73,7 +73,6 @@ class _Whole(http.client.HTTPResponse):
 class _Noting:
     """What the connections do besides: they note that they stand, and where a test may kill the process."""
 
-    response_class = _Whole
     witness: Witness
     read_timeout: float
     sock: Any
@@ -100,11 +99,11 @@ class _Noting:
 
 
 class _Plain(_Noting, http.client.HTTPConnection):
-    pass
+    response_class = _Whole
 
 
 class _Secure(_Noting, http.client.HTTPSConnection):
-    pass
+    response_class = _Whole
 
 
 class _Wire(urllib.request.AbstractHTTPHandler):
