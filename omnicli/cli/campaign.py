@@ -200,9 +200,8 @@ def start(name: Name, since: Since = None, yes: Yes = False, as_of: AsOf = None)
     life.authored(loaded, name)
     fit(s, loaded, [name], now)
     if s.live:
-        _can_send(loaded)
-        ahead = view.start_question(store, loaded, name)
-        s.talk(ahead)
+        _ready_to_start(s, store, loaded)
+        s.talk(view.start_question(store, loaded, name))
         s.confirm_yes(t("Start?", "Lancer ?"), yes=yes)
     started = life.start(store, loaded, name, now=now, since=begins)
     _advance(s, store, now)
@@ -213,14 +212,14 @@ def start(name: Name, since: Since = None, yes: Yes = False, as_of: AsOf = None)
     s.finish(result, show=lambda console: view.show_started(console, started, missed, live=s.live, since=here, hints=hints))
 
 
-def _can_send(loaded: Loaded) -> None:
-    """Refuse a live start without the credentials of its channels (exit 4)."""
-    from omnicli.providers import build, close
+def _ready_to_start(s: Session, store: Store, loaded: Loaded) -> None:
+    """Refuse a live start that could not send (exit 4); say who carries what, and what is reached elsewhere than at home."""
+    from omnicli.campaigns.launch import launch
 
-    try:
-        close(build(loaded, live=True, root=loaded.root))
-    except OmniError as error:
-        raise OmniError(error.message, hint=error.hint, code=error.code, exit=Exit.REFUSED) from None
+    found = launch(store, loaded)
+    s.talk(t("provider {said}", "prestataire {said}", said=" ".join(f"{channel} ✔" for channel in found.carried)))
+    for line in (*found.moved, *found.warnings):
+        s.warn(line)
 
 
 @app.command(
@@ -254,6 +253,8 @@ def run(
             report = running.rehearse(store, loaded, names=names, now=now, live=s.live, apply=True, max=max, only=cut,
                                       progress=step, stopping=stopping)  # fmt: skip
     else:
+        if s.live:
+            _heed(s, store, loaded)
         apply = _agree(s, store, loaded, names, now=now, yes=yes, confirm=confirm or [], max=max, only=cut) if s.live else True
         with project_lock(loaded.root, live=s.live), interruptible(s) as stopping, s.progress(t("sending", "envoi")) as step:
             report = running.run(store, loaded, names=names, now=now, live=s.live, apply=apply, max=max, only=cut,
@@ -267,6 +268,16 @@ def run(
     hints = [] if report.accepted or report.entered or s.json else _hints(s, store, loaded, names, now)
     s.finish(result, exit=report.exit, show=lambda console: view.show(
         console, report, loaded, ahead=ahead, dry_run=dry_run, live=s.live, seconds=seconds, hints=hints))  # fmt: skip
+
+
+def _heed(s: Session, store: Store, loaded: Loaded) -> None:
+    """Before the question: refuse what is not fit to send, and name every address that is not the provider's own."""
+    from omnicli.campaigns import startup
+    from omnicli.providers import overrides
+
+    startup.refuse(store, loaded)
+    for line in overrides(loaded, live=True):
+        s.warn(line)
 
 
 def _agree(
