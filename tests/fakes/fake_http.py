@@ -130,6 +130,13 @@ class HttpFake:
         """Answer well again."""
         self.told.clear()
 
+    def idle(self, seconds: float = 5.0) -> bool:
+        """Wait until nobody is connected any more: what was on its way has been taken or lost. False when somebody stays."""
+        end = time.monotonic() + seconds
+        while self._open and time.monotonic() < end:
+            self._over.wait(0.005)
+        return not self._open
+
     def clear(self) -> None:
         """Answer well, and forget what was asked and accepted (the log's file keeps it)."""
         self.told.clear()
@@ -254,9 +261,9 @@ class HttpFake:
                 connection.sendall(answer.raw())
 
     def _until_gone(self, connection: socket.socket) -> None:
-        """Say nothing until the peer closes."""
+        """Say nothing until the peer closes; its half is enough."""
         while not self._over.is_set():
-            readable, _, _ = select.select([connection], [], [], 0.2)
+            readable, _, _ = select.select([connection], [], [], 0.05)
             if readable and not connection.recv(65536):
                 break
         raise _Gone

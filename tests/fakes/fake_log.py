@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,8 +30,9 @@ class Log:
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if self.path is not None else None
 
     def write(self, lines: Iterable[Line]) -> None:
-        """Keep these lines; returns when they are on disk."""
-        lines = list(lines)
+        """Keep these lines (and when they came, in seconds); returns when they are on disk."""
+        at = time.time()
+        lines = [{**line, "at": at} for line in lines]
         if not lines:
             return
         with self._lock:

@@ -67,6 +67,13 @@ class FakeSmtp:
         """Answer well again."""
         self.told.clear()
 
+    def idle(self, seconds: float = 5.0) -> bool:
+        """Wait until nobody is connected any more: what was on its way has been taken or lost. False when somebody stays."""
+        end = time.monotonic() + seconds
+        while self._open and time.monotonic() < end:
+            self._over.wait(0.005)
+        return not self._open
+
     def clear(self) -> None:
         """Answer well, and forget what was said and accepted (the log's file keeps it)."""
         self.told.clear()
@@ -121,7 +128,7 @@ class FakeSmtp:
 
     def _until_gone(self, connection: socket.socket) -> None:
         while not self._over.is_set():
-            readable, _, _ = select.select([connection], [], [], 0.2)
+            readable, _, _ = select.select([connection], [], [], 0.05)
             if readable and not connection.recv(65536):
                 break
         raise _Cut
