@@ -313,6 +313,7 @@ class _Work:
         from omnicli.model.decision import Tally
 
         report, tally = self.report, Tally()
+        self._listen()
         if _something_came(self.store):
             self.look()
         report.folded += fold(self.store, self.loaded, now=report.now).events
@@ -326,6 +327,14 @@ class _Work:
                 return
         raise OmniError(t("the run does not come to rest", "l'exécution ne s'achève pas"), hint="omni status", code="restless",
                         exit=Exit.SOME_FAILED)  # fmt: skip
+
+    def _listen(self) -> None:
+        """Bounces that lie in a mailbox are heard before anything is decided; a box that cannot be read is said, and stops nothing."""
+        if self.sends_live:
+            from omnicli.campaigns.listen import listen
+
+            if problem := listen(self.store, self.loaded, now=self.report.now).problem:
+                self.report.problems = (*self.report.problems, problem)
 
     def _decide(self, tally: Tally) -> None:
         """Let people in and take every decision that is due."""
