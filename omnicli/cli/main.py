@@ -56,6 +56,9 @@ NOUNS: dict[str, Noun] = {
         "touch", LIFE, "Each message to each person, as it was sent", "Chaque message à chaque personne, tel qu'envoyé"
     ),
     "schedule": Noun("schedule", HOUSE, "Ticks by cron, systemd or a daemon", "Les tops par cron, systemd ou un démon"),
+    "serve": Noun(
+        "serve", HOUSE, "Webhooks, clicks, scans and unsubscribes, received", "Recevoir webhooks, clics, scans et désabonnements"
+    ),
     "db": Noun(
         "db", HOUSE, "The store: upgrade, check, back up, reset", "Le magasin de données : mettre à niveau, vérifier, sauver"
     ),

@@ -1,0 +1,105 @@
+"""Listens until told to stop; a slow or silent client costs one connection and no more than ten seconds.
+
+SIGTERM and Ctrl-C: no new request is taken, those in hand are stored and answered, then it leaves. A second signal leaves at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from uvicorn import Config, Server
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from omnicli.errors import Exit, OmniError
+from omnicli.texts import t
+
+#: Seconds for the head of a request, between two requests of a connection, and for those in hand when it stops.
+HEAD, IDLE, GRACE = 10, 5, 15
+#: Connections and requests at once; whoever comes above is answered 503 without being heard.
+AT_ONCE = 600
+#: The head of a request in bytes.
+HEAD_BYTES = 16_384
+
+
+class PatientProtocol(H11Protocol):
+    """HTTP with a limit on how long the head of the first request may take."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._deadline: asyncio.TimerHandle | None = self.loop.call_later(HEAD, self._too_slow)
+
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self.scope is not None and self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        if self.scope is None and not self.transport.is_closing():
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        super().connection_lost(exc)
+
+
+class _Server(Server):
+    """A server that keeps its signals to itself: being asked to stop is no failure."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {number: signal.signal(number, self._asked) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _asked(self, number: int, _frame: Any) -> None:
+        if self.should_exit:
+            os._exit(Exit.INTERRUPTED)
+        self.should_exit = True
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that listens there (port 0: any that is free); OmniError when somebody else does, or when it is not allowed."""
+    try:
+        kind, address = (socket.AF_INET6, (host, port)) if ":" in host else (socket.AF_INET, (host, port))
+        found = socket.socket(kind, socket.SOCK_STREAM)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+        found.listen(1024)
+    except (OSError, OverflowError) as error:
+        raise OmniError(
+            t("cannot listen on {host}:{port}: {why}", "impossible d'écouter sur {host}:{port} : {why}", host=host, port=port, why=_why(error)),
+            hint=t("another port: --port 8081", "un autre port : --port 8081"), code="port", exit=Exit.REFUSED,
+        ) from None  # fmt: skip
+    return found
+
+
+def _why(error: Exception) -> str:
+    from omnicli.text import system_said
+
+    return system_said(error) if isinstance(error, OSError) else str(error)
+
+
+def listen(app: Any, listening: socket.socket, *, begun: Callable[[], None] = lambda: None) -> None:
+    """Serve the application on this socket until told to stop. Must be called from the main thread (it takes the signals)."""
+    config = Config(
+        app, http=PatientProtocol, ws="none", lifespan="on", access_log=False, log_config=None, proxy_headers=False, server_header=False,
+        date_header=True, limit_concurrency=AT_ONCE, timeout_keep_alive=IDLE, timeout_graceful_shutdown=GRACE, h11_max_incomplete_event_size=HEAD_BYTES,
+    )  # fmt: skip
+    server = _Server(config)
+
+    async def run() -> None:
+        begun()
+        await server.serve(sockets=[listening])
+
+    asyncio.run(run())
