@@ -107,7 +107,9 @@ def _fields(group: str) -> dict[str, str]:
 # --- abuse reports (RFC 5965) -------------------------------------------------------------------------------------------
 def _complaint(letter: Letter, report: str, keys: Mapping[int, bytes]) -> Told:
     fields = _fields(report)
-    kind = fields.get("feedback-type", "abuse").lower()
+    kind = fields.get("feedback-type", "").lower()
+    if not kind:
+        return Told("unclear", reason="a report that does not say of what")
     if kind in NO_COMPLAINT:
         return NOTHING
     who = taken.marked(letter, keys, fields.get("original-mail-from", ""), fields.get("original-envelope-id", ""))
@@ -134,7 +136,7 @@ def _odd(letter: Letter, keys: Mapping[int, bytes]) -> Told:
 
 def _automatic(letter: Letter) -> bool:
     submitted = letter.said("auto-submitted").lower()
-    if submitted and not submitted.startswith("no") and not _from_a_daemon(letter):
+    if submitted and not submitted.startswith("no") and not _DAEMON.search(letter.said("from")):
         return True
     if any(name in letter.headers for name in _AUTOMATIC):
         return True
