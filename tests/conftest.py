@@ -15,6 +15,10 @@ if FAKES not in sys.path:
     sys.path.insert(0, FAKES)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--require-rig", action="store_true", help="a missing part of the test rig (Prism, descriptions …) is a failure")
+
+
 @pytest.fixture(autouse=True)
 def _english() -> Iterator[None]:
     texts.use("en")
