@@ -14,6 +14,8 @@ GUARDS = frozenset(
         "fence_in_t3", "wake_check", "one_open_attempt", "one_address", "bisect", "slow_start", "own_event_settles", "path_alive",
         "waived_before_resend", "park_marketing", "breaker", "retry_budget", "canary", "jump_guard",
         "writer_lock", "full_sync", "foreign_keys", "hold", "append_only", "touch_move", "disk_floor",
+        "dedup_key", "dedup_event_id", "opt_out_at_once", "sticky_flags", "contradiction", "quality",
+        "whatsapp_window", "whatsapp_limit", "country_list", "twilio_signature", "twilio_fields", "twilio_mark",
     }
 )  # fmt: skip
 

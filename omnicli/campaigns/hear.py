@@ -34,11 +34,15 @@ class Taken:
 def hear(store: Store, loaded: Loaded, receipts: Sequence[Receipt], *, now: datetime, wait: float | None = None) -> Taken:
     """Store these receipts and raise the bars that they carry, in one transaction. `wait`: seconds for the writer's lock, then
     OmniError `busy` (exit 5) and nothing is stored."""
-    if not receipts:
-        return Taken()
+    young = [
+        r for r in receipts if r.response is None or r.response.at > now - inbox.KEYS
+    ]  # an older one is a replay: its keys are gone
+    if not young:
+        return Taken(repeated=len(receipts))
     with store.write(wait=wait) as connection:
-        fresh = inbox.take(connection, receipts, now=now)
-        barred = respond.bar_at_once(connection, loaded, [inbox.arrival(r, now) for r in fresh if r.response is not None], now=now)
+        fresh = inbox.take(connection, young, now=now)
+        arrivals = [inbox.arrival(r, now) for r in fresh if r.response is not None]
+        barred = respond.bar_at_once(store, connection, loaded, arrivals, now=now)
         faults.point("F13")
     faults.point("F14")
     unreadable = sum(1 for r in fresh if r.response is None)

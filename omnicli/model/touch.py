@@ -16,6 +16,7 @@ TOUCH_MOVES = (
     ("sending", "accepted"), ("sending", "rejected"), ("sending", "retry"), ("sending", "unknown"),
     ("retry", "claimed"), ("retry", "skipped"), ("retry", "accepted"), ("unknown", "accepted"), ("unknown", "retry"), ("unknown", "parked"),
     ("unknown", "skipped"), ("parked", "accepted"), ("parked", "retry"), ("parked", "skipped"), ("parked", "rejected"), ("unknown", "rejected"),
+    ("planned", "accepted"), ("claimed", "accepted"),  # proof for an attempt whose repeat has not begun
 )  # fmt: skip
 
 

@@ -188,6 +188,22 @@ def _record(connection: sa.Connection, permissions: Sequence[Permission], now: i
     return {key[0] for key in stands}
 
 
+def note_permissions(connection: sa.Connection, permissions: Sequence[Permission], *, now: datetime) -> None:
+    """Append to the log what is new and change nothing that stands: a word that undoes a bar is no new permission."""
+    log = tables.consent_log
+    columns = (log.c.contact_id, log.c.channel, log.c.purpose, log.c.state, log.c.at, log.c.source)
+    ids = {p.contact_id for p in permissions}
+    known = {tuple(row) for row in connection.execute(sa.select(*columns).where(log.c.contact_id.in_(ids)))} if ids else set()
+    new = {(p.contact_id, p.channel, p.purpose, p.word, clock.to_ms(p.at), p.source): p for p in permissions}
+    lines = [
+        {"contact_id": p.contact_id, "channel": p.channel, "purpose": p.purpose, "state": p.word, "at": clock.to_ms(p.at), "until": None,
+         "source": p.source, "proof": p.proof, "recorded_at": clock.to_ms(now)}
+        for key, p in sorted(new.items(), key=lambda item: item[0][:2]) if key not in known
+    ]  # fmt: skip
+    if lines:
+        connection.execute(sa.insert(log), lines)
+
+
 # --- suppressions ---------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Bar:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import secrets
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
-from omnicli import clock
+from omnicli import clock, guards
 from omnicli.model.ids import digest
 from omnicli.model.response import Receipt, Response
 from omnicli.store import tables
 
 inbox = tables.inbox
 ROWS = 5000
+#: Rows of one statement that says which of them are new.
+TAKEN = 500
+#: What was posted is kept so long, and so long the keys by which a repeat is known (docs/delivery 15).
+BODIES, KEYS = timedelta(days=30), timedelta(days=400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +57,29 @@ def receive(connection: sa.Connection, responses: Iterable[Response], *, now: da
 def take(connection: sa.Connection, receipts: Sequence[Receipt], *, now: datetime) -> list[Receipt]:
     """Store what a provider posted; those that are new. A repeat by either key (what it says, the provider's id) is dropped; an
     unreadable one is kept with its reason and never folded."""
-    at, fresh = clock.to_ms(now), {}
-    mine: dict[bytes, Receipt] = {}
+    at = clock.to_ms(now)
+    mine: dict[tuple[str, bytes], Receipt] = {}
     for receipt in receipts:
-        mine.setdefault(receipt.key, receipt)
-    waiting = iter(mine.values())
-    while chunk := list(islice(waiting, 500)):
-        values: list[Any] = []
-        for r in chunk:
-            raw = write_raw(r.response) if r.response is not None else None
-            folded = None if r.response is not None else at
-            outcome = None if r.response is not None else f"unreadable: {r.note or 'not what was expected'}"
-            values += (r.provider, r.key, r.event_id, raw, at, folded, outcome, r.raw)
+        mine.setdefault((receipt.provider, receipt.key if guards.on("dedup_key") else secrets.token_bytes(16)), receipt)
+    fresh: set[tuple[str, bytes]] = set()
+    waiting = iter(mine.items())
+    while chunk := list(islice(waiting, TAKEN)):
+        values = [value for (_, key), receipt in chunk for value in _row(receipt, key, at)]
         marks = ",".join(["(?,?,?,?,?,?,?,?)"] * len(chunk))
         found = connection.exec_driver_sql(
             "INSERT INTO inbox (provider, dedup_key, provider_event_id, raw, received_at, folded_at, outcome, body)"
             f" VALUES {marks} ON CONFLICT DO NOTHING RETURNING provider, dedup_key",
             tuple(values),
         )
-        fresh.update({(row[0], bytes(row[1])): True for row in found})
-    return [r for key, r in mine.items() if (r.provider, key) in fresh]
+        fresh.update((row[0], bytes(row[1])) for row in found)
+    return [receipt for key, receipt in mine.items() if key in fresh]
+
+
+def _row(receipt: Receipt, key: bytes, at: int) -> tuple[Any, ...]:
+    event_id = receipt.event_id if guards.on("dedup_event_id") else None
+    if receipt.response is None:
+        return receipt.provider, key, event_id, None, at, at, f"unreadable: {receipt.note or '?'}", receipt.raw
+    return receipt.provider, key, event_id, write_raw(receipt.response), at, None, None, receipt.raw
 
 
 def arrival(receipt: Receipt, now: datetime) -> Arrival:
@@ -131,18 +139,55 @@ def fold_done(connection: sa.Connection, arrivals: Sequence[tuple[Arrival, str]]
         connection.execute(sa.text("UPDATE inbox SET folded_at = :at, outcome = :o WHERE provider = :p AND dedup_key = :k"), rows)
 
 
+def retire(connection: sa.Connection, *, now: datetime) -> tuple[int, int]:
+    """Take away bodies older than 30 days, and of what was folded into the ledger the copy too; rows older than 400 days go
+    altogether. (bodies, rows)"""
+    old, oldest = clock.to_ms(now - BODIES), clock.to_ms(now - KEYS)
+    gone = connection.execute(sa.delete(inbox).where(inbox.c.received_at < oldest, inbox.c.folded_at.is_not(None))).rowcount
+    kept = sa.case((inbox.c.outcome.in_(("event", "receipt")), None), else_=inbox.c.raw)
+    bodies = connection.execute(
+        sa.update(inbox)
+        .where(inbox.c.received_at < old, inbox.c.folded_at.is_not(None))
+        .where(sa.or_(inbox.c.body.is_not(None), sa.and_(inbox.c.raw.is_not(None), inbox.c.outcome.in_(("event", "receipt")))))
+        .values(body=None, raw=kept)
+    ).rowcount
+    return int(bodies), int(gone)
+
+
 def unfold_unmatched(connection: sa.Connection, contacts: Sequence[str]) -> int:
-    """Put responses that waited for these contacts (source ids) back among the unfolded; how many."""
+    """Put responses that waited for these contacts (source ids), or for an address that one of them has, back among the
+    unfolded; how many."""
     wanted, back = frozenset(contacts), []
-    query = sa.select(inbox.c.provider, inbox.c.dedup_key, inbox.c.raw).where(inbox.c.outcome == "unmatched")
-    for provider, key, raw in connection.execute(query):
-        if json.loads(raw)["contact"] in wanted:
+    query = sa.select(inbox.c.provider, inbox.c.dedup_key, inbox.c.raw).where(
+        inbox.c.outcome == "unmatched", inbox.c.raw.is_not(None)
+    )
+    waiting = [(provider, key, json.loads(raw)) for provider, key, raw in connection.execute(query)]
+    places = _places(connection, wanted) if any(said.get("address") for _, _, said in waiting) else frozenset()
+    for provider, key, said in waiting:
+        if said["contact"] in wanted or (
+            not said["contact"] and (said.get("channel"), str(said.get("address")).lower()) in places
+        ):
             back.append({"p": provider, "k": key})
     if back:
         connection.execute(
             sa.text("UPDATE inbox SET folded_at = NULL, outcome = NULL WHERE provider = :p AND dedup_key = :k"), back
         )
     return len(back)
+
+
+def _places(connection: sa.Connection, contacts: Collection[str]) -> frozenset[tuple[str, str]]:
+    """(channel, normalised address) of these contacts, letters small."""
+    a, c = tables.address.c, tables.contact.c
+    found: set[tuple[str, str]] = set()
+    names = sorted(contacts)
+    for start in range(0, len(names), 900):
+        query = (
+            sa.select(a.channel, a.norm)
+            .join(tables.contact, c.id == a.contact_id)
+            .where(c.source_id.in_(names[start : start + 900]))
+        )
+        found.update((channel, norm.lower()) for channel, norm in connection.execute(query))
+    return frozenset(found)
 
 
 def unmatched(connection: sa.Connection) -> int:
@@ -156,6 +201,7 @@ def listed(connection: sa.Connection, *, since: datetime | None = None, outcome:
            after: tuple[int, bytes] | None = None) -> Iterator[tuple[Arrival, str | None]]:  # fmt: skip
     """Arrivals with their outcome, newest first."""
     query = sa.select(inbox.c.provider, inbox.c.dedup_key, inbox.c.raw, inbox.c.received_at, inbox.c.outcome)
+    query = query.where(inbox.c.raw.is_not(None))  # unreadable, or so old that only its keys are kept
     if since is not None:
         query = query.where(inbox.c.received_at >= clock.to_ms(since))
     if outcome is not None:

@@ -1,0 +1,129 @@
+"""What came back becomes what is known: inbox rows are folded into the ledger of events, once each, in any order.
+
+The fold is a function of the set of responses: ranks of delivery never fall, the newest answer names the last human channel, a
+bar is never undone by an older word. Whoever answered is brought up at once; passes that ended may still convert (4.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from omnicli import clock, faults, guards
+from omnicli.campaigns.respond import cases, counters, goals, ledger, receipts
+from omnicli.campaigns.respond.keywords import keyword
+from omnicli.campaigns.respond.optout import OptOuts, carries
+from omnicli.campaigns.respond.understand import Understanding
+from omnicli.store import tables as tb
+from omnicli.store import turns
+from omnicli.store.inbox import Arrival, fold_done, read_raw
+
+if TYPE_CHECKING:
+    from omnicli.campaignfile import Loaded
+    from omnicli.store.connection import Store
+
+__all__ = ["BATCH", "SKEW", "Folded", "bar_at_once", "fold", "keyword"]
+
+#: Arrivals a transaction.
+BATCH = 2000
+#: A sender's clock may run ahead by so much; what is later still has not happened yet and stays in the inbox.
+SKEW = timedelta(minutes=5)
+
+
+@dataclass
+class Folded:
+    """What a fold did: `events` new in the ledger, `receipts` that said how far a touch came, `unmatched` responses of people whom
+    the store does not know, `refused` ones whose payload is not what its event declares, contacts `woken`, `opted_out`, `cases`
+    opened, passes `converted`, doubts `settled`, `duplicates` now certain, `contradictions` (HOLD), bars `mirrored` from a provider."""
+
+    events: int = 0
+    receipts: int = 0
+    unmatched: int = 0
+    refused: int = 0
+    woken: int = 0
+    opted_out: int = 0
+    cases: int = 0
+    converted: int = 0
+    settled: int = 0
+    duplicates: int = 0
+    contradictions: int = 0
+    mirrored: int = 0
+
+
+def fold(store: Store, loaded: Loaded, *, now: datetime, batch: int = BATCH) -> Folded:
+    """Fold whatever the inbox holds that has happened by `now`, a batch a transaction; a repeat changes nothing."""
+    done = Folded()
+    after: tuple[int, str, bytes] | None = None
+    while True:
+        with store.read() as connection:
+            arrivals = _waiting(connection, now=now, limit=batch, after=after)
+        if not arrivals:
+            return done
+        last = arrivals[-1]
+        after = clock.to_ms(last.received_at), last.provider, last.dedup_key
+        ripe = [a for a in arrivals if a.response.at <= now + SKEW]
+        if ripe:
+            with store.write() as connection:
+                _fold(store, connection, loaded, ripe, done, now)
+                faults.point("F15")
+
+
+def _waiting(connection: sa.Connection, *, now: datetime, limit: int, after: tuple[int, str, bytes] | None) -> list[Arrival]:
+    """Unfolded arrivals in a fixed order, after that position."""
+    i = tb.inbox.c
+    query = sa.select(i.provider, i.dedup_key, i.raw, i.received_at).where(i.folded_at.is_(None))
+    if after is not None:
+        query = query.where(sa.tuple_(i.received_at, i.provider, i.dedup_key) > sa.tuple_(*after))
+    query = query.order_by(i.received_at, i.provider, i.dedup_key).limit(limit)
+    return [Arrival(p, k, read_raw(raw), clock.from_ms(at)) for p, k, raw, at in connection.execute(query)]
+
+
+def _fold(
+    store: Store, connection: sa.Connection, loaded: Loaded, arrivals: Sequence[Arrival], done: Folded, now: datetime
+) -> None:
+    """One batch: T5."""
+    assert loaded.project is not None
+    understanding = Understanding(connection, loaded, now=now)
+    found = understanding(arrivals)
+    ledger.enter(connection, found.heard, now=now)
+    settled = receipts.follow(connection, sorted([*found.heard, *found.receipts], key=lambda h: h.order), now=now)
+    receipts.strange(connection, found.strange)
+    left = OptOuts(store, connection, loaded.project, now=now).raise_bars(
+        [*found.heard, *found.receipts, *found.nobody], at_once=False
+    )
+    counters.recount(connection, found.heard, now=now)
+    opened = cases.open_cases(connection, loaded.project, found.heard)
+    contacts = sorted({h.contact_id for h in found.heard if h.contact_id is not None and not h.response.machine})
+    turns.wake(connection, contacts, now)
+    converted = goals.late(connection, lambda: understanding.houses, contacts, now=now)
+    outcomes = [(h.arrival, "event") for h in found.heard] + [(h.arrival, "receipt") for h in found.receipts]
+    outcomes += [(h.arrival, "unmatched") for h in found.nobody] + [(a, "contradiction") for a in found.strange]
+    fold_done(connection, [*outcomes, *found.refused], now=now)
+
+    done.events += len(found.heard)
+    done.receipts += len(found.receipts)
+    done.unmatched += len(found.nobody)
+    done.refused += len(found.refused)
+    done.woken += len(contacts)
+    done.opted_out += left.people
+    done.mirrored += left.mirrored
+    done.cases += opened
+    done.converted += converted
+    done.settled += settled.settled
+    done.duplicates += settled.duplicates
+    done.contradictions += settled.contradictions + len(found.strange)
+
+
+def bar_at_once(store: Store, connection: sa.Connection, loaded: Loaded, arrivals: Sequence[Arrival], *, now: datetime) -> int:
+    """The bars that these arrivals carry, before they are folded (T4); people hit. A word that undoes a bar waits for the fold."""
+    assert loaded.project is not None
+    carrying = [a for a in arrivals if carries(a.response.name, a.response.payload)]
+    if not carrying or not guards.on("opt_out_at_once"):
+        return 0
+    found = Understanding(connection, loaded, now=now)(carrying)
+    heard = [*found.heard, *found.receipts, *found.nobody]
+    return OptOuts(store, connection, loaded.project, now=now).raise_bars(heard, at_once=True).people
