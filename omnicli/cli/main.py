@@ -62,6 +62,7 @@ NOUNS: dict[str, Noun] = {
     "db": Noun(
         "db", HOUSE, "The store: upgrade, check, back up, reset", "Le magasin de données : mettre à niveau, vérifier, sauver"
     ),
+    "doctor": Noun("doctor", HOUSE, "What must be in order, and what mends it", "Ce qui doit être en ordre, et ce qui le répare"),
     "schema": Noun("schema", HOUSE, "JSON Schemas for editors", "Les schémas JSON pour les éditeurs"),
 }
 

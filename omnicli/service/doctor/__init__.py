@@ -1,0 +1,68 @@
+"""The doctor: everything that must be in order before campaigns can be left alone, and what mends what is not.
+
+It changes nothing (but for `tighten`, and a mended provider that is taken up again) and never creates a store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from omnicli.service.doctor.mending import tighten
+from omnicli.service.doctor.sign import NOTE, WELL, WRONG, Patient, Sign, Signs
+
+if TYPE_CHECKING:
+    from omnicli.campaignfile import Loaded
+
+__all__ = ["NOTE", "WELL", "WRONG", "Patient", "Sign", "bare", "examine", "tighten"]
+
+
+def bare() -> Signs:
+    """What can be said without a project."""
+    from omnicli.service.doctor.installation import installation
+
+    yield from installation()
+
+
+def examine(
+    loaded: Loaded, *, now: datetime, live: bool, online: bool = False, domains: Sequence[str] = (), provider: str | None = None,
+    resolver: Any = None, progress: Callable[[int], None] = lambda _n: None,
+) -> list[Sign]:  # fmt: skip
+    """Look at everything, in the order in which it would be mended. `provider` looks at that one alone, over the network."""
+    from omnicli.app import database
+    from omnicli.service.doctor import shelf
+
+    path = database(loaded, live=live)
+    store = shelf.opened(path, live=live)
+    patient = Patient(loaded, path, store, now, live)
+    found: list[Sign] = []
+    try:
+        for part in _parts(patient, online=online, domains=domains, provider=provider, resolver=resolver):
+            found += part
+            progress(1)
+    finally:
+        if store is not None:
+            store.close()
+    return found
+
+
+def _parts(
+    patient: Patient, *, online: bool, domains: Sequence[str], provider: str | None, resolver: Any
+) -> Iterator[Sequence[Sign]]:
+    from omnicli.service.doctor import calls, carriers, files, names, shelf
+    from omnicli.store import migrations
+    from omnicli.store.preparing import version_of
+
+    usable = patient.store is not None and version_of(patient.store) == migrations.HEAD
+    seen = patient if usable else Patient(patient.loaded, patient.path, None, patient.now, patient.live)
+    if provider is not None:
+        yield list(carriers.carriers(seen, online=True, only=provider))
+        return
+    yield list(bare())
+    yield list(files.files(patient))
+    yield list(shelf.shelf(patient))
+    yield list(carriers.carriers(seen, online=online, only=None))
+    if usable and patient.store is not None:
+        yield list(calls.calls(patient, patient.store))
+    yield list(names.names(patient, online=online, given=domains, resolver=resolver))

@@ -1,0 +1,153 @@
+"""Is it alive: who calls the tick, what comes back from providers, whose fate nobody knows."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from omnicli import clock
+from omnicli.campaigns.run import last_end
+from omnicli.providers import HEARINGS, channels_of
+from omnicli.service import installing
+from omnicli.service.doctor.sign import NOTE, WELL, WRONG, Patient, Sign, Signs
+from omnicli.store import campaigns
+from omnicli.store import tables as tb
+from omnicli.texts import t
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from omnicli.store.connection import Store
+
+#: A provider that took messages and has told nothing for so long is not heard.
+SILENT = timedelta(days=1)
+
+
+def calls(patient: Patient, store: Store) -> Signs:
+    """The tick (live), the way back (live), and touches in doubt."""
+    if patient.live:
+        yield from _tick(patient, store)
+        yield from _heard(patient, store)
+    yield from _doubts(patient, store)
+    yield from _contradictions(store)
+
+
+def callers(patient: Patient) -> list[str]:
+    """What was installed to call the tick of this project: `cron`, `systemd`, `github`."""
+    assert patient.loaded.project is not None
+    where = installing.place(patient.loaded.project, patient.loaded.root, live=patient.live)
+    found = []
+    if shutil.which("crontab") is not None:
+        lines = installing.read_crontab()
+        if any(line.startswith(f"# omni {where.project} {where.environment} ") for line in lines):
+            found.append("cron")
+    found += ["systemd"] if installing.unit_path(where).exists() else []
+    return found + (["github"] if installing.workflow_path(where).exists() else [])
+
+
+def _tick(patient: Patient, store: Store) -> Signs:
+    assert patient.loaded.project is not None
+    late = patient.loaded.project.schedule.every.about * 4
+    ended, installed = last_end(store), callers(patient)
+    with store.read() as connection:
+        running = len(campaigns.known(connection, states=("running",)))
+    fresh = ended is not None and patient.now - ended <= late
+    when = t("never", "jamais") if ended is None else t("{d} ago", "il y a {d}", d=ago(ended, patient.now))
+    if fresh or (installed and not running):
+        by = ", ".join(installed) or t("a daemon or a person", "un démon ou une personne")
+        yield Sign(
+            "tick",
+            WELL,
+            t("the tick is called by {by}; last one {when}", "le top est donné par {by} ; dernier {when}", by=by, when=when),
+        )
+    elif not installed:
+        said = t(
+            "nothing calls the tick for this project; last one {when}",
+            "rien ne donne les tops de ce projet ; dernier {when}",
+            when=when,
+        )
+        yield Sign("tick", WRONG if running else NOTE, said, "omni schedule install --cron --write --live")
+    else:
+        said = t("installed ({by}), but no tick came: last one {when}", "installé ({by}), mais aucun top n'est venu : dernier {when}",
+                 by=", ".join(installed), when=when)  # fmt: skip
+        yield Sign("tick", WRONG, said, t("look into .omni/tick.log", "regardez .omni/tick.log"))
+
+
+def _heard(patient: Patient, store: Store) -> Signs:
+    """Each provider that tells what became of a message: when it last told, against when it last took one."""
+    assert patient.loaded.project is not None
+    h, i = tb.handover.c, tb.inbox.c
+    by: dict[str, list[str]] = {}
+    for channel, declared in channels_of(patient.loaded.project, live=True).items():
+        if declared.provider in HEARINGS and declared.provider != "smtp":
+            by.setdefault(declared.provider, []).append(channel)
+    for name, channels in sorted(by.items()):
+        with store.read() as connection:
+            taken = connection.scalar(
+                sa.select(sa.func.max(h.started_at)).where(h.provider == name, h.outcome.in_(("accepted", "mixed")))
+            )
+            told = connection.scalar(sa.select(sa.func.max(i.received_at)).where(i.provider == name))
+        which = ", ".join(channels)
+        if taken is not None and clock.to_ms(patient.now) - taken > SILENT // timedelta(milliseconds=1) and (told or 0) < taken:
+            since = (
+                t("never", "jamais")
+                if told is None
+                else t("not for {d}", "plus depuis {d}", d=ago(clock.from_ms(told), patient.now))
+            )
+            said = t(
+                "{which}: webhook seen {since} (receipts missing)",
+                "{which} : webhook {since} (accusés manquants)",
+                which=which,
+                since=since,
+            )
+            yield Sign("webhook", NOTE, said, t("omni serve, or omni response sync", "omni serve, ou omni response sync"))
+        elif told is not None:
+            yield Sign(
+                "webhook",
+                WELL,
+                t(
+                    "{which}: last heard {d} ago",
+                    "{which} : entendu il y a {d}",
+                    which=which,
+                    d=ago(clock.from_ms(told), patient.now),
+                ),
+            )
+
+
+def _doubts(patient: Patient, store: Store) -> Signs:
+    x, a = tb.touch.c, tb.attempt.c
+    query = (
+        sa.select(sa.func.count(sa.distinct(x.id)), sa.func.min(a.started_at))
+        .join(tb.attempt, sa.and_(a.touch_id == x.id, a.outcome == "unknown"))
+        .where(x.send_state.in_(("unknown", "parked")))
+    )
+    with store.read() as connection:
+        count, since = connection.execute(query).one()
+    if count:
+        said = t("{n} touches unknown or parked, the oldest for {d}", "{n} envois inconnus ou garés, le plus ancien depuis {d}",
+                 n=count, d=ago(clock.from_ms(since), patient.now))  # fmt: skip
+        yield Sign("unknown", NOTE, said, "omni touch unknown" + patient.flag)
+
+
+def _contradictions(store: Store) -> Signs:
+    e = tb.evidence.c
+    with store.read() as connection:
+        count = connection.scalar(sa.select(sa.func.count()).select_from(tb.evidence).where(e.kind == "contradiction")) or 0
+    if count:
+        said = t(
+            "{n} reports of providers contradict what this store says it did",
+            "{n} comptes rendus contredisent ce que cette base dit avoir fait",
+            n=count,
+        )
+        yield Sign("contradiction", NOTE, said, "omni touch list")
+
+
+def ago(instant: datetime, now: datetime) -> str:
+    """How long ago, in one unit: `3 d`, `5 h`, `12 min`."""
+    seconds = max(int((now - instant).total_seconds()), 0)
+    if seconds >= 2 * 86400:
+        return t("{n} days", "{n} jours", n=seconds // 86400)
+    return f"{seconds // 3600} h" if seconds >= 7200 else f"{seconds // 60} min"

@@ -1,0 +1,90 @@
+"""Can the providers carry what the project asks of them: settings, credentials, accounts that were left alone, addresses moved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from omnicli.errors import OmniError
+from omnicli.providers import build, close, overrides, ready
+from omnicli.service.doctor.sign import NOTE, WELL, WRONG, Patient, Sign, Signs
+from omnicli.store import accounts
+from omnicli.text import did_you_mean
+from omnicli.texts import t
+
+if TYPE_CHECKING:
+    from omnicli.model.touch import Ready
+    from omnicli.store.connection import Store
+
+
+def carriers(patient: Patient, *, online: bool, only: str | None) -> Signs:
+    """What each provider says of itself (with `online` it is asked over the network) and of the accounts that all workers share.
+
+    With `only` that provider is asked online, and its account is taken up again when nothing is wrong with it."""
+    if not patient.live:
+        if only is not None:
+            raise OmniError(
+                t("--provider looks at the live environment", "--provider regarde l'environnement réel"),
+                hint="--live",
+                code="usage",
+            )
+        yield Sign(
+            "providers",
+            WELL,
+            t(
+                "the sandbox carries every channel, into outbox/sandbox",
+                "le bac à sable porte tous les canaux, dans outbox/sandbox",
+            ),
+        )
+        return
+    try:
+        providers = build(patient.loaded, live=True, root=patient.loaded.root)
+    except OmniError as error:
+        yield Sign("providers", WRONG, error.message, error.hint)
+        return
+    try:
+        _known(only, {p.name for p in providers.values()})
+        said = ready(providers, online=online or only is not None, only=only)
+        names = {p.name: str(getattr(p, "account", p.name)) for p in providers.values()}
+    finally:
+        close(providers)
+    yield from (_sign(name, one) for name, one in said)
+    quiet = sorted(set(names) - {name for name, _ in said} - {"webhook"}) if only is None else []
+    if quiet:
+        yield Sign("providers", WELL, t("set up: {names}", "réglés : {names}", names=", ".join(quiet)))
+    yield from (Sign("moved", NOTE, line) for line in overrides(patient.loaded, live=True))
+    if only is not None and patient.store is not None and all(one.ok is not False for _, one in said):
+        yield from _taken_up(patient.store, only, names[only])
+    if patient.store is not None:
+        yield from _left_alone(patient.store)
+
+
+def _known(only: str | None, names: set[str]) -> None:
+    if only is not None and only not in names:
+        raise OmniError(
+            t("no channel goes through '{name}'.", "aucun canal ne passe par « {name} ».", name=only) + did_you_mean(only, names),
+            hint=", ".join(sorted(names)), code="usage",
+        )  # fmt: skip
+
+
+def _sign(name: str, one: Ready) -> Sign:
+    state = WELL if one.ok else NOTE if one.ok is None else WRONG
+    return Sign(f"{name}.{one.name}", state, f"{name}: {one.seen}", one.fix or "")
+
+
+def _taken_up(store: Store, name: str, account: str) -> Signs:
+    """A person has mended it: its breaker closes."""
+    with store.write() as connection:
+        mended = accounts.close(connection, name, account)
+    if mended:
+        yield Sign("breaker", WELL, t("{name} is taken up again", "{name} reprend du service", name=name))
+
+
+def _left_alone(store: Store) -> Signs:
+    with store.read() as connection:
+        rows = accounts.standing(connection)
+    for name, account, row in rows:
+        if row.state != "closed":
+            where = name if account == name else f"{name} ({account})"
+            why = row.why or t("too many failures", "trop d'échecs")
+            said = t("{where} is left alone: {why}", "{where} est laissé de côté : {why}", where=where, why=why)
+            yield Sign("breaker", WRONG if row.needs_person else NOTE, said, f"omni doctor --live --provider {name}")

@@ -1,0 +1,42 @@
+"""Are the project's files in order: errors that lint finds, rules of countries that nobody checked for a year."""
+
+from __future__ import annotations
+
+from omnicli.packs.read import shipped
+from omnicli.service.doctor.sign import NOTE, WELL, WRONG, Patient, Sign, Signs
+from omnicli.texts import t
+
+
+def files(patient: Patient) -> Signs:
+    """What lint says, in one line, and the age of the packs that this project goes by."""
+    from omnicli.lint.run import lint
+
+    loaded, project = patient.loaded, patient.loaded.project
+    assert project is not None
+    report = lint(loaded, now=patient.now)
+    errors = sum(1 for finding in report.findings if finding.severity == "error")
+    templates = sum(1 for _ in (loaded.root / "templates").glob("*.j2"))
+    said = t(
+        "project {name}: {c} campaigns, {n} files, {e} errors", "projet {name} : {c} campagnes, {n} fichiers, {e} erreurs",
+        name=project.project, c=len(loaded.campaigns), n=1 + len(loaded.campaigns) + templates, e=errors,
+    )  # fmt: skip
+    yield Sign("project", WRONG if errors else WELL, said, "omni lint" if errors else "")
+    yield from _packs(patient)
+
+
+def _packs(patient: Patient) -> Signs:
+    project = patient.loaded.project
+    assert project is not None
+    day = patient.now.date()
+    known = shipped()
+    for code in project.countries:
+        file = known.get(code)
+        if file is None:
+            said = t("no rules for {code}: the strictest hold", "pas de règles pour {code} : les plus strictes valent", code=code)
+            yield Sign("pack", NOTE, said, "omni explain L013")
+            continue
+        old = [rule.id for rule in file.rules if rule.checked_on is not None and rule.stale(day) and rule.holds(day)]
+        if old:
+            said = t("rules of {code} that nobody checked for 12 months: {ids}", "règles {code} que personne n'a vérifiées depuis 12 mois : {ids}",
+                     code=code, ids=", ".join(old[:4]) + (" …" if len(old) > 4 else ""))  # fmt: skip
+            yield Sign("pack", NOTE, said, "pip install --upgrade omni-campaigns")
