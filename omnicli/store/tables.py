@@ -107,6 +107,7 @@ suppression_log = _table(
     C("id", ID, primary_key=True), C("channel", TEXT, nullable=False), C("norm_hmac", BLOB, nullable=False),
     C("scope", TEXT, nullable=False), C("reason", TEXT, nullable=False), C("state", TEXT, nullable=False),
     C("at", INT, nullable=False), C("recorded_at", INT, nullable=False), C("source", TEXT),
+    sa.Index("ix_suppression_log_norm_hmac", "norm_hmac"),
 )  # fmt: skip
 import_job = _table(
     "import_job",
@@ -196,6 +197,8 @@ decision = _table(
 _states = ",".join(f"'{state}'" for state in SEND_STATES)
 #: Touches whose price a budget counts: planned ones reserve it, those that ended without leaving gave it back.
 SPENT = "cost > 0 AND send_state NOT IN ('skipped','rejected','held_out')"
+#: WhatsApp messages that left, or may have.
+WHATSAPP = "channel = 'whatsapp' AND send_state IN ('sending','accepted','unknown','parked')"
 touch = _table(
     "touch",
     C("id", ID, primary_key=True), C("touch_key", BLOB, nullable=False, unique=True),
@@ -219,6 +222,8 @@ touch = _table(
              postgresql_where=sa.text("send_state IN ('claimed','sending')")),
     sa.Index("touch_doubt", "due_at", sqlite_where=sa.text("send_state IN ('unknown','parked')"),
              postgresql_where=sa.text("send_state IN ('unknown','parked')")),
+    # whom WhatsApp messages went to lately (rules.md WA-03): no other channel pays for it
+    sa.Index("touch_whatsapp", "settled_at", sqlite_where=sa.text(WHATSAPP), postgresql_where=sa.text(WHATSAPP)),
     sa.Index("ix_touch_enrollment_id", "enrollment_id", "step"), sa.Index("ix_touch_contact_id", "contact_id", "settled_at"),
     # what a budget counts: summed from the index alone
     sa.Index("ix_touch_spent", "version_id", "cost", sqlite_where=sa.text(SPENT), postgresql_where=sa.text(SPENT)),

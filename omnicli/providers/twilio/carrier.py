@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from omnicli import guards
 from omnicli.model.touch import Doubtful, Evidence, Handed, Outcome, Ready
 from omnicli.providers.twilio import codes, content, messages, numbers, voice
 from omnicli.providers.twilio.account import Account
@@ -59,8 +60,10 @@ class Twilio:
         return [self._one(one, now) for one in handed]
 
     def _one(self, one: Handed, now: datetime) -> Outcome:
-        if one.channel != "messenger" and one.address and (bar := numbers.refused(one.address, self.account_settings.countries)):
-            return Outcome("rejected", code=bar[0], detail=bar[1], bad_address=bar[0] == "address")
+        if one.channel != "messenger" and one.address and guards.on("country_list"):
+            bar = numbers.refused(one.address, self.account_settings.countries)
+            if bar is not None:
+                return Outcome("rejected", code=bar[0], detail=bar[1], bad_address=bar[0] == "address")
         if one.channel == "voice":
             arguments = voice.call(one, self.account_settings, speaker=self.speaker)
             create: Callable[..., Any] = self.client.calls.create

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from omnicli import guards
 from omnicli.channels.sms import count_sms
 from omnicli.model.touch import Handed, Outcome
 from omnicli.providers.twilio.account import Account
@@ -32,7 +33,9 @@ def addressed(channel: str, address: str) -> str:
 
 def open_window(one: Handed, now: datetime) -> bool:
     """Whether free words may go to this person now."""
-    return one.channel not in PREFIX or (one.window_until is not None and now < one.window_until)
+    if one.channel not in PREFIX or not guards.on("whatsapp_window"):
+        return True
+    return one.window_until is not None and now < one.window_until
 
 
 def frame(one: Handed, account: Account, *, now: datetime) -> Arguments | Outcome:

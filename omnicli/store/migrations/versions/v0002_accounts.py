@@ -37,6 +37,9 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.add_column("attempt", sa.Column("free", INT, server_default="0", nullable=False))
+    whatsapp = sa.text("channel = 'whatsapp' AND send_state IN ('sending','accepted','unknown','parked')")
+    op.create_index("touch_whatsapp", "touch", ["settled_at"], sqlite_where=whatsapp, postgresql_where=whatsapp)
+    op.create_index("ix_suppression_log_norm_hmac", "suppression_log", ["norm_hmac"])
     op.add_column("inbox", sa.Column("body", sa.LargeBinary(), nullable=True))
     _several_reasons()
 
