@@ -25,6 +25,8 @@ contact = tables.contact
 FINGERPRINT = 16
 #: Which reason a bar keeps when several stand (rules.md 5): the first of these, else the one that came first.
 STRENGTH = ("erased", "objection", "complained", "stop", "unsubscribed", "refused", "bounced", "doubt")
+#: Bars that a person may take back by saying so; `lifted` in the log says up to which instant.
+TAKEN_BACK = ("unsubscribed", "doubt")
 #: The scope of a bar on one topic is this and the topic's name.
 TOPIC = "topic:"
 ROWS = 900
@@ -223,10 +225,14 @@ class Bar:
 
 def suppress(connection: sa.Connection, bars: Sequence[Bar], *, now: datetime) -> set[int]:
     """Raise bars; contacts whose address they hit (their reach is folded again here). Bars of different reasons stand side by
-    side and never get weaker, and the same ones in any order leave the same: of equal ones the earliest stands."""
+    side and never get weaker, and the same ones in any order leave the same: of equal ones the earliest stands. An own leaving that
+    the person took back later does not rise again when it is heard once more."""
     stands = _rows_of(connection, bars)
+    undone = _undone(connection, bars)
     raised: dict[_Key, Bar] = {}
     for bar in bars:
+        if clock.to_ms(bar.at) <= undone.get(_key(bar), -1):
+            continue
         before = stands.get(_key(bar))
         mine = _standing(bar.reason, _ms(bar.until), clock.to_ms(bar.at), bar.source)
         if before is None or mine < before:
@@ -284,6 +290,20 @@ def _rows_of(connection: sa.Connection, bars: Sequence[Bar]) -> dict[_Key, _Stan
         query = query.where(s.channel.in_({c for c, _ in some}), s.norm_hmac.in_({h for _, h in some}))
         for channel, mark, scope, reason, until, at, source in connection.execute(query):
             found[channel, bytes(mark), scope, reason] = _standing(reason, until, at, source)
+    return found
+
+
+def _undone(connection: sa.Connection, bars: Sequence[Bar]) -> dict[_Key, int]:
+    """The last instant up to which the person, or somebody for them, took these bars back, by key."""
+    g = tables.suppression_log.c
+    marks = sorted({bar.norm_hmac for bar in bars if bar.reason in TAKEN_BACK})
+    found: dict[_Key, int] = {}
+    for start in range(0, len(marks), ROWS):
+        query = sa.select(g.channel, g.norm_hmac, g.scope, g.reason, sa.func.max(g.at)).where(
+            g.norm_hmac.in_(marks[start : start + ROWS]), g.state == "lifted", g.reason.in_(TAKEN_BACK)
+        )
+        for channel, mark, scope, reason, at in connection.execute(query.group_by(g.channel, g.norm_hmac, g.scope, g.reason)):
+            found[channel, bytes(mark), scope, reason] = at
     return found
 
 

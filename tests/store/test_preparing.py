@@ -132,7 +132,7 @@ def refused(store, statement):
 def test_a_touch_moves_only_along_the_table_of_moves(tmp_path):
     store = a_store(tmp_path, a_project(tmp_path))
     a_touch(store)
-    assert "not allowed" in refused(store, "UPDATE touch SET send_state = 'accepted'")
+    assert "not allowed" in refused(store, "UPDATE touch SET send_state = 'unknown'")
     with store.write() as connection:
         connection.exec_driver_sql("UPDATE touch SET send_state = 'claimed', lease_by = 'w', fence = 1")
         connection.exec_driver_sql("UPDATE touch SET send_state = 'sending'")

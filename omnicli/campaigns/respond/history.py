@@ -109,7 +109,8 @@ def refold(connection: sa.Connection, places: Sequence[Place], owned: Owners, *,
             )
             there = standing.get((place.channel, place.mark, reason))
             if there is not None and _gone(there, verdict, since):
-                lift.append(Bar(place.channel, place.mark, reason, now, norm=place.norm))
+                until = clock.from_ms(verdict.started or 0)  # a doubt after it may still come
+                lift.append(Bar(place.channel, place.mark, reason, until, norm=place.norm, source=SOURCE))
             if wanted is not None:
                 raise_.append(wanted)
     consents.lift(connection, lift, now=now)

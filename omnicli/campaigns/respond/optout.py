@@ -32,6 +32,8 @@ DEAD_CODES = frozenset({"30005", "30006", "21211", "21614", "5.1.1", "5.1.2", "5
 STOPPED_CODES = frozenset({"21610"})
 #: What a provider calls the bar that it holds, where that means a dead address.
 DEAD = frozenset({"hard", "bounced", "dead", "invalid"})
+#: Where a bar comes from that a provider held and we did not know: this and the provider's name.
+MIRROR = "mirror:"
 #: Channels whose address is a place where somebody can be reached.
 ADDRESSED = frozenset({"email", "sms", "whatsapp", "messenger", "push", "voice", "letter"})
 #: Names of responses that may carry a bar: the rest is not even looked at when a webhook is stored.
@@ -196,6 +198,13 @@ class OptOuts:
         return len(hit) + history.refold(self.connection, mine, owned, now=self.now)
 
 
+def _held(h: Heard) -> str:
+    """The bar that the provider says it holds, or nothing."""
+    code = str(h.response.payload.get("code") or "")
+    stopped = h.response.name == "failed" and code in STOPPED_CODES
+    return str(h.response.payload.get("suppress") or ("stop" if stopped else "")).lower()
+
+
 def scope_of(leaves: str | None) -> str:
     """The scope of the bar that leaving this raises."""
     return "marketing" if leaves is None or leaves == EVERYTHING else consents.TOPIC + leaves
@@ -205,7 +214,7 @@ def _dead(h: Heard) -> bool:
     """Whether it says that the address is dead (SU-01): a hard bounce, a code, or that the provider holds it for dead. A block is
     the sender's fault (SU-04), a soft bounce may pass (SU-03)."""
     payload, name = h.response.payload, h.response.name
-    if str(payload.get("suppress") or "").lower() in DEAD:
+    if _held(h) in DEAD:
         return True
     if name == "bounced":
         return str(payload.get("kind") or "hard") == "hard"
