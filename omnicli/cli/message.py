@@ -8,6 +8,7 @@ import typer
 
 from omnicli.cli.frame import session
 from omnicli.cli.options import AsOf, opt, page
+from omnicli.cli.send_test import Dry, OneChannel, To
 from omnicli.errors import OmniError
 from omnicli.texts import t
 
@@ -161,6 +162,27 @@ def render(
     s.finish(
         result, show=lambda console: _draw(console, found, trace=trace), exit=1 if any("reason" in one for one in found) else 0
     )
+
+
+@app.command(
+    "send-test",
+    help=page(
+        "omni message send-test offre-bienvenue --to ines@maisonlune.example --live",
+        "One message to a colleague, marked [TEST], by the real provider; without --live into the outbox.",
+        "Un message à un collègue, marqué [TEST], par le vrai prestataire ; sans --live, dans la boîte d'envoi.",
+    ),
+)
+def send_test(
+    name: Name,
+    to: To,
+    channel: OneChannel = "email",
+    contact: Contact = "typical",
+    language: Language = None,
+    dry_run: Dry = False,
+) -> None:
+    from omnicli.cli.send_test import send_test as carry_out
+
+    carry_out(name, to=to, channel=channel, contact=contact, language=language, dry=dry_run)
 
 
 def _project(loaded: Loaded) -> Project:

@@ -50,7 +50,7 @@ HEARING_REGISTRY = Registry("hearings", HEARINGS)
 #: Known, but not built yet: the sandbox carries their channels, a live run says so.
 LATER: tuple[str, ...] = ()
 
-__all__ = ["BUILT_IN", "CARRIES", "HEARINGS", "LATER", "build", "channels_of", "close", "hearings", "overrides", "ready"]
+__all__ = ["BUILT_IN", "CARRIES", "HEARINGS", "LATER", "build", "channels_of", "close", "hearings", "overrides", "ready", "trial"]
 
 
 class Files(Protocol):
@@ -119,6 +119,16 @@ def overrides(loaded: Files, *, live: bool) -> tuple[str, ...]:
         return ()
     used = {declared.provider for declared in channels_of(loaded.project, live=True).values()}
     return tuple(line for name in sorted(used) for line in moved(name, loaded.project.providers.get(name, {})))
+
+
+def trial(loaded: Files, provider: Provider) -> Provider | None:
+    """The same provider so that it looks at a message and sends nothing (SendGrid's sandbox mode); None where there is no such way."""
+    if provider.name != "sendgrid":
+        return None
+    assert loaded.project is not None
+    section = {**_settings(loaded.project, "sendgrid"), "sandbox": "yes"}
+    found: Provider = REGISTRY.load("sendgrid")(loaded.project, section, loaded.root, live=True)
+    return found
 
 
 def ready(providers: Mapping[str, Provider], *, online: bool, only: str | None = None) -> list[tuple[str, Ready]]:
