@@ -70,23 +70,28 @@ def _exchange(connection: http.client.HTTPConnection, path: str, body: bytes, he
 
 
 def _answer(wire: socket.socket, until: float) -> Answer:
-    """The whole answer; what stays incomplete raises."""
-    response = http.client.HTTPResponse(cast(socket.socket, _Patient(wire, until)), method="POST")
+    """The whole answer; what stays incomplete raises: half a head or half a body is none."""
+    patient = _Patient(wire, until)
+    response = http.client.HTTPResponse(cast(socket.socket, patient), method="POST")
     try:
         response.begin()
+        if patient.ended:
+            raise http.client.IncompleteRead(b"")
         found = response.read(MOST)
         while response.read(MOST):
             pass  # whole, but not kept
+        if response.length:
+            raise http.client.IncompleteRead(found, response.length)
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, found)
     finally:
         response.close()
 
 
 class _Patient(io.RawIOBase):
-    """A socket that is read until an instant, and not longer."""
+    """A socket that is read until an instant, and not longer; `ended` once the peer closed."""
 
     def __init__(self, wire: socket.socket, until: float) -> None:
-        self.wire, self.until = wire, until
+        self.wire, self.until, self.ended = wire, until, False
 
     def makefile(self, _mode: str) -> Any:
         return io.BufferedReader(self)
@@ -99,7 +104,9 @@ class _Patient(io.RawIOBase):
         if left <= 0:
             raise TimeoutError("timed out")
         self.wire.settimeout(left)
-        return self.wire.recv_into(room)
+        count = self.wire.recv_into(room)
+        self.ended = count == 0
+        return count
 
 
 def retry_at(header: str | None, now: datetime) -> datetime | None:
