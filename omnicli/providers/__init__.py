@@ -82,6 +82,8 @@ def build(loaded: Files, *, live: bool, root: Path | None = None) -> dict[str, P
         _fits(channel, name)
         if name not in opened:
             opened[name] = REGISTRY.load(name)(project, _settings(project, name), folder, live=True)
+            if (expect := getattr(opened[name], "expect", None)) is not None:  # what campaigns name at the provider: templates
+                expect(getattr(loaded, "campaigns", {}))
         found[channel] = opened[name]
     if "webhook" not in found:
         found["webhook"] = REGISTRY.load("webhook")(project, {}, folder, live=True)

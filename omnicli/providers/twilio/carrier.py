@@ -19,6 +19,9 @@ from omnicli.texts import t
 if TYPE_CHECKING:
     from twilio.rest import Client
 
+    from omnicli.model.campaign import Campaign
+    from omnicli.providers.twilio.readiness import Wanted
+
 CHANNELS = ("sms", "whatsapp", "messenger", "voice")
 
 
@@ -36,6 +39,7 @@ class Twilio:
     batch: int = 1
     repeatable: bool = False
     one_request: bool = False
+    wanted: Sequence[Wanted] = ()
     unlisted: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -156,6 +160,12 @@ class Twilio:
         from omnicli.providers.twilio.readiness import check
 
         return check(self, online=online)
+
+    def expect(self, campaigns: Mapping[str, Campaign]) -> None:
+        """What these campaigns name at Twilio, for `check`."""
+        from omnicli.providers.twilio.readiness import wanted_of
+
+        self.wanted = wanted_of(campaigns)
 
     def close(self) -> None:
         self.wire.close()

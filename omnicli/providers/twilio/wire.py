@@ -7,14 +7,16 @@ sent (`NotConnected`); after it nobody knows (`Lost`). A kept connection that id
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import logging
+import socket
 import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, cast
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from twilio.http import HttpClient
@@ -127,7 +129,8 @@ class Wire(HttpClient):  # type: ignore[misc]
     def _exchange(
         self, connection: http.client.HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: bytes, timeout: float
     ) -> Answer:  # fmt: skip
-        assert connection.sock is not None
+        until = clock.monotonic() + timeout
+        connection.response_class = partial(_Whole, until=until)  # type: ignore[assignment]
         connection.sock.settimeout(timeout)
         connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         for name, value in headers.items():
@@ -138,8 +141,8 @@ class Wire(HttpClient):  # type: ignore[misc]
             connection.send(body[len(body) // 2 :])
         faults.point("F09")
         got = connection.getresponse()
-        raw = got.read()
-        answer = Answer(got.status, {name.lower(): value for name, value in got.getheaders()}, raw.decode("utf-8", "replace"))
+        text = got.read().decode("utf-8", "replace")
+        answer = Answer(got.status, {name.lower(): value for name, value in got.getheaders()}, text)
         self._keep(connection, close=got.will_close)
         return answer
 
@@ -168,8 +171,10 @@ class Wire(HttpClient):  # type: ignore[misc]
         try:
             connection.connect()
         except ssl.SSLCertVerificationError as error:
+            connection.close()
             raise NotConnected(error.verify_message or "certificate", trust=True) from None
         except (OSError, UnicodeError) as error:
+            connection.close()
             raise NotConnected(_name(error)) from None
         return connection
 
@@ -187,6 +192,60 @@ class Wire(HttpClient):  # type: ignore[misc]
         for connections in kept.values():
             for connection, _ in connections:
                 connection.close()
+
+
+class _Whole(http.client.HTTPResponse):
+    """An answer that is read until an instant and not longer, and whose head came to its end: the standard library takes one that
+    was cut off for a whole one."""
+
+    def __init__(self, wire: socket.socket, *args: Any, until: float, **options: Any) -> None:
+        super().__init__(cast(socket.socket, _Patient(wire, until)), *args, **options)
+
+    def begin(self) -> None:
+        stream: Any = self.fp
+        lines = _Lines(stream)
+        self.fp = cast(Any, lines)
+        try:
+            super().begin()
+        finally:
+            if self.fp is not None:
+                self.fp = stream
+        if lines.last not in (b"\r\n", b"\n"):
+            raise http.client.IncompleteRead(lines.last)
+
+
+class _Lines:
+    """Remembers the last line that was read of a head."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self.last = stream, b""
+
+    def readline(self, *size: int) -> bytes:
+        self.last = self._stream.readline(*size)
+        return self.last
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _Patient(io.RawIOBase):
+    """A socket that is read until an instant: a peer that drips is not waited for longer than one that is silent."""
+
+    def __init__(self, wire: socket.socket, until: float) -> None:
+        self._wire, self._until = wire, until
+
+    def makefile(self, _mode: str) -> Any:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: Any) -> int:
+        left = self._until - clock.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._wire.settimeout(left)
+        return self._wire.recv_into(room)
 
 
 @lru_cache(maxsize=1)
