@@ -28,7 +28,7 @@ public_url: https://omni.example.org
 channels:
   CARRIED
 providers:
-  smtp: {host: 127.0.0.1, tls: none, read_timeout: 1 seconds, connect_timeout: 2 seconds, in_flight: 2}
+  smtp: {host: 127.0.0.1, tls: none, read_timeout: 1 seconds, connect_timeout: 2 seconds, in_flight: 2, bounces: mailbox}
   sendgrid:
     api_key: ${SENDGRID_API_KEY}
     batch: 5
@@ -129,6 +129,8 @@ def build(folder: Path, omni: Processes, *, provider: str, people: int, env: Map
     channel = CHANNEL[provider]
     (folder / "campaigns").mkdir(parents=True)
     (folder / "templates").mkdir()
+    for name in ("new", "cur", "tmp"):
+        (folder / "mailbox" / name).mkdir(parents=True)
     (folder / "omni.yaml").write_text(OMNI.replace("CARRIED", DECLARED[provider]))
     text = CAMPAIGN.replace("CHANNEL", channel).replace("ENTER", f"reachable.{channel}").lstrip()
     (folder / "campaigns" / "bienvenue.yaml").write_text(text if flow is None else text[: text.index("flow:")] + flow)

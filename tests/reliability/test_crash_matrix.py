@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from sizes import SIZES
-from trials import BATCH, IN_DOUBT_FROM, IN_FLIGHT, LEASE, SEND_POINTS, Rig, Trial, crash
+from trials import BATCH, IN_DOUBT_FROM, IN_FLIGHT, LEASE, SEND_POINTS, Rig, Trial, crash, freeze
 
 
 def good(trial: Trial) -> None:
@@ -24,3 +24,14 @@ def test_a_killed_sender_sends_nothing_twice_and_loses_nothing(rig: Rig, point: 
     trial = crash(rig, point, provider, behaviour)
     assert trial.killed or behaviour != "answers", trial
     good(trial)
+
+
+@pytest.mark.parametrize("provider", SIZES["frozen_providers"])
+@pytest.mark.parametrize("point", SEND_POINTS)
+def test_a_sender_frozen_for_two_leases_harms_nobody_when_it_goes_on(rig: Rig, point: str, provider: str) -> None:
+    """SIGSTOP: the others reap its leases and go on; it wakes, and remains the only one that could have sent its own."""
+    trial = freeze(rig, point, provider)
+    assert trial.killed, trial
+    assert trial.doubles == 0, trial
+    assert trial.lost == 0, trial
+    assert trial.breaches == [], trial

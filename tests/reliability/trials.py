@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,12 @@ from processes import FROZEN, KILLED, Processes
 from sizes import SIZES
 
 SEND_POINTS = ("F05", "F06", "F07", "F08", "F09", "F10", "F11", "F12")
+#: Inside a write transaction: SQLite has one writer, so who stands still there keeps all others waiting.
+HOLDS_THE_PEN = frozenset({"F06", "F11"})
 #: A touch may be in doubt after a kill only from here on: its intent is on disk.
 IN_DOUBT_FROM = "F07"
+#: A kill before this point came before the fake could misbehave: there it does so at the recovering tick instead.
+FIRST_AT_THE_FAKE = "F08"
 IN_FLIGHT, BATCH = 2, {"sendgrid": 5, "twilio": 1, "smtp": 1}
 #: Instants after the kill at which a tick comes, in seconds: until everything has ended. The last lies behind every wait for evidence.
 TICKS = (2.0, 40.0, 75.0, 220.0, 420.0, 1000.0, 2200.0, 4000.0, 8000.0, 20000.0, 50000.0, 90000.0)
@@ -129,54 +133,72 @@ def misbehave(fake: Any, provider: str, behaviour: str) -> None:
             fake.behave("drop", at="connect", times=1)
 
 
-def crash(rig: Rig, point: str, provider: str, behaviour: str, *, frozen: bool = False) -> Trial:
-    """Kill (or freeze for two leases) a tick at the point while the fake behaves so; then tick until all is settled."""
-    people = int(SIZES["crash_people"])
-    trial = Trial("frozen" if frozen else "crash", point, provider, behaviour, people=people)
+def crash(rig: Rig, point: str, provider: str, behaviour: str) -> Trial:
+    """Kill a tick at the point while the fake behaves so; then tick until all is settled."""
+    trial = Trial("crash", point, provider, behaviour, people=int(SIZES["crash_people"]))
     began = time.monotonic()
-    house, fake = rig.house(provider, people), rig.fakes[provider]
+    house, fake = rig.house(provider, trial.people), rig.fakes[provider]
     misbehave(fake, provider, behaviour)
-    if frozen:
-        pid, out = house.start("schedule", "tick", stop_at=point)
-        trial.killed = rig.omni.wait(pid, out).code == FROZEN
-        fake.reset()
-    else:
-        trial.killed = house.tick(crash_at=point).code == KILLED
-        fake.idle()
+    trial.killed = house.tick(crash_at=point).code == KILLED
+    fake.idle()
+    if trial.killed and point >= FIRST_AT_THE_FAKE:
         fake.reset()
     trial.in_doubt = house.rows("SELECT count(*) FROM attempt WHERE outcome = 'intent'")[0][0]
     before = counts(house.folder / ".omni" / "live.db")
-    first = 2 * LEASE + 5 if frozen else 0.0
-    doubted = recover(rig, house, trial, provider, first)
-    if frozen and trial.killed:
-        rig.omni.signal(pid, 18)
-        ended = rig.omni.wait(pid, out, seconds=20)
-        assert ended.code is not None, ended.said
-        fake.idle()
-        house.tick(later=100_000.0)
+    doubted = recover(rig, house, trial)
     trial.seconds = round(time.monotonic() - began, 2)
     return judge(house, fake, trial, doubted, before)
 
 
-def recover(rig: Rig, house: House, trial: Trial, provider: str, first: float) -> set[str]:
+def freeze(rig: Rig, point: str, provider: str) -> Trial:
+    """Stop a tick at the point (SIGSTOP) for two leases, in which others go on; then let it go on too.
+
+    One that stands still inside a transaction holds the store's only pen: there the others wait, and nothing else can be done."""
+    trial = Trial("frozen", point, provider, "answers", people=int(SIZES["crash_people"]))
+    began = time.monotonic()
+    house, fake = rig.house(provider, trial.people), rig.fakes[provider]
+    pid, out = house.start("schedule", "tick", stop_at=point)
+    trial.killed = rig.omni.wait(pid, out).code == FROZEN
+    trial.in_doubt = house.rows("SELECT count(*) FROM attempt WHERE outcome = 'intent'")[0][0]
+    before = counts(house.folder / ".omni" / "live.db")
+    doubted: set[str] = set()
+    if point in HOLDS_THE_PEN:
+        other, said = house.start("schedule", "tick", later=2 * LEASE + 5)
+        assert rig.omni.wait(other, said, seconds=1.0).code is None, "it wrote while another held the pen"
+    else:
+        doubted = recover(rig, house, trial, first=2 * LEASE + 5, idle=0.01)
+    rig.omni.signal(pid, signal.SIGCONT)
+    ended = rig.omni.wait(pid, out, seconds=20)
+    assert ended.code is not None, ended.said
+    if point in HOLDS_THE_PEN:
+        assert rig.omni.wait(other, said, seconds=20).code is not None
+    fake.idle()
+    doubted |= recover(rig, house, trial, first=100_000.0)
+    trial.seconds = round(time.monotonic() - began, 2)
+    return judge(house, fake, trial, doubted, before)
+
+
+def recover(rig: Rig, house: House, trial: Trial, *, first: float = 0.0, idle: float = 5.0) -> set[str]:
     """Ticks until nothing is open; the touches that were in doubt at any time."""
-    doubted, began = set[str](), time.monotonic()
+    fake, doubted, began = rig.fakes[trial.provider], set[str](), time.monotonic()
     free = None
     for later in TICKS:
         ended = house.tick(later=first + later)
         assert ended.code in (0, 3), ended
         trial.ticks += 1
+        fake.idle(idle)
+        fake.reset()
         states = house.states()
         doubted |= {
             row[0] for row in house.rows("SELECT lower(hex(touch_key)) FROM touch WHERE send_state IN ('unknown', 'parked')")
         }
         if free is None and not states.keys() & {"claimed", "sending"}:
-            free = first + later if first else round(time.monotonic() - began, 2)
+            free = round(later + time.monotonic() - began, 2)
         if not states.keys() - {"accepted", "rejected", "skipped", "parked"}:
             break
-        if provider == "sendgrid" and states.get("unknown") and trial.ticks == 1:
+        if trial.provider == "sendgrid" and states.get("unknown") and trial.ticks == 1:
             hear_events(rig, house, doubted)
-    trial.recovered = free if free is not None else float("inf")
+    trial.recovered = free if free is not None else 1e9
     return doubted
 
 
@@ -212,9 +234,3 @@ def judge(house: House, fake: Any, trial: Trial, doubted: set[str], before: Mapp
     )
     keep(trial)
     return trial
-
-
-@contextmanager
-def a_rig(folder: Path) -> Iterator[Rig]:
-    with Rig(folder) as rig:
-        yield rig
