@@ -13,16 +13,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool, StaticPool
 
+from omnicli import guards
 from omnicli.errors import Exit, OmniError
 from omnicli.texts import t
-
-if TYPE_CHECKING:
-    pass
 
 PASSIVE_ABOVE = 16 * 1024 * 1024
 TRUNCATE_ABOVE = 64 * 1024 * 1024
@@ -125,7 +123,7 @@ class Store:
 
     @contextmanager
     def _file_lock(self, wait: float | None) -> Iterator[None]:
-        if self.path is None:
+        if self.path is None or not guards.on("writer_lock"):
             yield
             return
         if self._lock_file is None:
@@ -178,12 +176,14 @@ def _configure(engine: sa.Engine, *, begin: str, query_only: bool, wal: bool = T
         cursor = raw.cursor()
         if wal and not query_only:
             cursor.execute("PRAGMA journal_mode=WAL")
-        for pragma in ("synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=0", "mmap_size=0", "busy_timeout=5000",
+        full = "FULL" if guards.on("full_sync") else "OFF"
+        keys = "ON" if guards.on("foreign_keys") else "OFF"
+        for pragma in (f"synchronous={full}", f"foreign_keys={keys}", "wal_autocheckpoint=0", "mmap_size=0", "busy_timeout=5000",
                        "fullfsync=ON", "temp_store=MEMORY", "cache_size=-65536"):  # fmt: skip
             cursor.execute(f"PRAGMA {pragma}")
         if query_only:
             cursor.execute("PRAGMA query_only=ON")
-        if cursor.execute("PRAGMA foreign_keys").fetchone() != (1,):
+        if keys == "ON" and cursor.execute("PRAGMA foreign_keys").fetchone() != (1,):
             raise OmniError(t("this SQLite has no foreign keys", "ce SQLite n'a pas de clés étrangères"), code="store")
         cursor.close()
 

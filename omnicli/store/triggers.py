@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from omnicli import guards
 from omnicli.model.touch import TOUCH_MOVES
 from omnicli.store import tables
 
@@ -23,7 +24,9 @@ def triggers() -> dict[str, tuple[str, str, str, str]]:
                         "touch: this move of send_state is not allowed"),
         "touch_fence": ("touch", "UPDATE OF fence", "NEW.fence < OLD.fence", "touch: the fence never falls"),
     }  # fmt: skip
-    for table in APPEND_ONLY:
+    if not guards.on("touch_move"):
+        del found["touch_moves"]
+    for table in APPEND_ONLY if guards.on("append_only") else ():
         message = f"{table}: only grows"
         # new columns of declared fields are filled from the payload of events that stand
         columns = ", ".join(column.name for column in tables.metadata.tables[table].columns)

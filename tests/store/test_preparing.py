@@ -129,6 +129,7 @@ def refused(store, statement):
     return str(error.value.orig)
 
 
+@pytest.mark.guards("touch_move")
 def test_a_touch_moves_only_along_the_table_of_moves(tmp_path):
     store = a_store(tmp_path, a_project(tmp_path))
     a_touch(store)
@@ -157,6 +158,7 @@ def test_one_touch_has_one_open_attempt(tmp_path):
     assert "UNIQUE" in refused(store, one.format(n=2))
 
 
+@pytest.mark.guards("append_only")
 @pytest.mark.parametrize("table", triggers.APPEND_ONLY)
 def test_history_only_grows(tmp_path, table):
     store = a_store(tmp_path, a_project(tmp_path))
@@ -256,6 +258,7 @@ def test_a_write_in_a_write_raises_and_an_exception_rolls_back(tmp_path):
         assert connection.exec_driver_sql("SELECT count(*) FROM setting WHERE key = 'x'").scalar() == 0
 
 
+@pytest.mark.guards("writer_lock")
 def test_another_process_that_writes_is_waited_for_and_then_said(tmp_path):
     store, other = a_store(tmp_path, a_project(tmp_path)), Store.sqlite(tmp_path / "sandbox.db")
     with store.write(), pytest.raises(OmniError, match="busy") as error, other.write(wait=0.05):
@@ -263,6 +266,23 @@ def test_another_process_that_writes_is_waited_for_and_then_said(tmp_path):
     assert error.value.exit == Exit.LOCKED
     with other.write(wait=0.05) as connection:
         connection.exec_driver_sql("INSERT INTO setting (key, value) VALUES ('x', 'y')")
+
+
+@pytest.mark.guards("full_sync", "foreign_keys")
+@pytest.mark.parametrize("engine", ["writer", "reader"])
+def test_each_connection_syncs_every_commit_and_heeds_foreign_keys(tmp_path, engine):
+    store = a_store(tmp_path, a_project(tmp_path))
+    with getattr(store, engine).connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        assert connection.exec_driver_sql("PRAGMA wal_autocheckpoint").scalar() == 0
+
+
+@pytest.mark.guards("foreign_keys")
+def test_nothing_points_at_nobody(tmp_path):
+    store = a_store(tmp_path, a_project(tmp_path))
+    with pytest.raises(sa.exc.IntegrityError), store.write() as connection:
+        connection.exec_driver_sql("INSERT INTO address (contact_id, channel, value, norm) VALUES (99, 'email', 'x', 'x')")
 
 
 def test_a_rebuild_checks_its_orphans_and_leaves_foreign_keys_on(tmp_path):
