@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
+import copy
 import hashlib
 import hmac
 import json
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,8 +20,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "campaigns"))
 
+import httpx
 import sqlalchemy as sa
-from delivering import Delivery
+from delivering import Delivery, Recorder
 from starlette.testclient import TestClient
 
 from omnicli import clock
@@ -25,6 +31,7 @@ from omnicli.render import links
 from omnicli.service.web.app import application
 from omnicli.service.web.site import Site, open_site
 from omnicli.store import tables as tb
+from omnicli.store.connection import Store
 
 SHIPPED = Path(__file__).parent.parent.parent / "templates"
 OWN = "https://go.maisonlune.example"
@@ -134,6 +141,33 @@ class Shop(Delivery):
             raw: Any = connection.connection.driver_connection
             lines = "\n".join(raw.iterdump())
         return hashlib.sha256(lines.encode()).hexdigest()
+
+
+_BUILT: dict[str, Shop] = {}
+
+
+def a_shop(folder: Path, **options: Any) -> Shop:
+    """A shop like every other with these options, in a folder of its own: built once, copied afterwards."""
+    known = json.dumps(options, sort_keys=True)
+    if known not in _BUILT:
+        _BUILT[known] = Shop(Path(tempfile.mkdtemp(prefix="omni-shop-")), **options)
+        _BUILT[known].store.close()
+        atexit.register(shutil.rmtree, _BUILT[known].folder, ignore_errors=True)
+    found = copy.copy(_BUILT[known])
+    shutil.copy(found.folder / "sandbox.db", folder / "sandbox.db")
+    found.store, found.provider = Store.sqlite(folder / "sandbox.db"), Recorder()
+    return found
+
+
+def ask_all(site: Site, asked: Sequence[tuple[str, str, Mapping[str, str]]]) -> list[httpx.Response]:
+    """The answers to many requests (method, path, headers), one after the other on one loop."""
+
+    async def ask() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(application(site), client=("198.51.100.7", 4711))
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+            return [await client.request(method, path, headers=dict(headers)) for method, path, headers in asked]
+
+    return asyncio.run(ask())
 
 
 @dataclass

@@ -9,11 +9,11 @@ from starlette.responses import PlainTextResponse, Response
 #: Title and text of a failure: English, French.
 _SAID = {
     404: (("This page does not exist", "The address is incomplete, or no longer valid. Open it again from your message."),
-          ("Cette page n'existe pas", "L'adresse est incomplète, ou n'est plus valable. Rouvrez-la depuis votre message.")),
+          ("Cette page n’existe pas", "L’adresse est incomplète, ou n’est plus valable. Rouvrez-la depuis votre message.")),
     503: (("One moment, please", "We could not note it just now. Please try again in a few seconds."),
-          ("Un instant, s'il vous plaît", "Nous n'avons pas pu l'enregistrer à l'instant. Réessayez dans quelques secondes.")),
+          ("Un instant, s’il vous plaît", "Nous n’avons pas pu l’enregistrer à l’instant. Réessayez dans quelques secondes.")),
     500: (("Something went wrong", "It is our fault, and it is noted. Please try again later."),
-          ("Quelque chose s'est mal passé", "C'est de notre faute, et c'est noté. Réessayez plus tard.")),
+          ("Quelque chose s’est mal passé", "C’est de notre faute, et c’est noté. Réessayez plus tard.")),
 }  # fmt: skip
 
 
@@ -25,12 +25,18 @@ def missing(request: Request) -> Response:
 def sorry(request: Request, status: int, language: str | None = None) -> Response:
     """A failure as a page."""
     paper = request.app.state.paper
-    spoken = language or paper.language
+    spoken = language or _asked(request) or paper.language
     title, text = _SAID[status][1 if spoken.startswith("fr") else 0]
     page: Response = paper.page("sorry", spoken, status=status, title=title, text=text)
     if status == 503:
         page.headers["Retry-After"] = "5"
     return page
+
+
+def _asked(request: Request) -> str | None:
+    """What the browser would rather read, where it is one of ours."""
+    first = request.headers.get("accept-language", "")[:2].lower()
+    return first if first in ("fr", "en") else None
 
 
 async def told(request: Request, error: Exception) -> Response:

@@ -32,18 +32,18 @@ async def click(request: Request) -> Response:
     found = await run_in_threadpool(_found, site, request.path_params["token"])
     if found is None:
         return missing(request)
-    touch, target = found
+    touch, number, target = found
     with suppress(NotStored, Overloaded):
-        await site.keep([receipt("clicked", touch, request, site, now=site.now(), link=target)])
+        await site.keep([receipt("clicked", touch, request, site, now=site.now(), number=number, link=target)])
     return redirect(target)
 
 
-def _found(site: Site, text: str) -> tuple[Named, str] | None:
+def _found(site: Site, text: str) -> tuple[Named, int, str] | None:
     found = site.opened(text, "click")
     if found is None:
         return None
     target = target_of(site, *found)
-    return (found[0], target) if target is not None else None
+    return (*found, target) if target is not None else None
 
 
 def target_of(site: Site, touch: Named, number: int) -> str | None:

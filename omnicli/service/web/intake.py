@@ -68,7 +68,7 @@ class Intake:
     """`put` gives a promise that is kept when the receipts are on disk, and broken (`NotStored`) when they are not."""
 
     def __init__(self, keep: Keep, *, gather: float = GATHER, most: int = MOST_WAITING) -> None:
-        self._keep, self._gather_for, self._most = keep, gather, most
+        self._keep, self.gather, self._most = keep, gather, most
         self._waiting: deque[_Waiting] = deque()
         self._receipts = 0
         self._serials = itertools.count(1)
@@ -137,7 +137,7 @@ class Intake:
         with self._changed:
             while not self._waiting and not self._stopped:
                 self._changed.wait()
-            end = clock.monotonic() + self._gather_for
+            end = clock.monotonic() + self.gather
             while self._waiting and not self._stopped and self._receipts < LARGEST and (left := end - clock.monotonic()) > 0:
                 self._changed.wait(left)
             return self._take()
@@ -188,7 +188,7 @@ class Intake:
                     if of_the_store(error):
                         raise
                     log.warning("an element of %s is kept unread: %s", receipt.provider, type(error).__name__)
-                    unread = replace(receipt, response=None, note=f"could not be stored: {type(error).__name__}")
+                    unread = replace(receipt, response=None, event_id=None, note=f"could not be stored: {type(error).__name__}")
                     self._count(self._keep([unread]))
         except Exception as error:
             self._break([one], error)

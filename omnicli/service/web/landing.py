@@ -19,7 +19,7 @@ from omnicli.service.web.answers import missing
 from omnicli.service.web.click import is_web, redirect, target_of
 from omnicli.service.web.intake import NotStored, Overloaded
 from omnicli.service.web.paper import Paper, spoken
-from omnicli.service.web.said import SOURCE, receipt
+from omnicli.service.web.said import SOURCE, by_machine, receipt
 from omnicli.service.web.site import Site
 from omnicli.store import readers
 from omnicli.store.inbox import dedup_key
@@ -37,18 +37,30 @@ async def scan(request: Request) -> Response:
     touch, number = found
     target = await run_in_threadpool(target_of, site, touch, number)
     with suppress(NotStored, Overloaded):
-        await _note(request, site, touch, target)
+        await _note(request, site, touch, number, target)
     return redirect(target) if target is not None else await run_in_threadpool(_page, request, site, touch)
 
 
-async def _note(request: Request, site: Site, touch: Named, target: str | None) -> None:
+async def _note(request: Request, site: Site, touch: Named, number: int, target: str | None) -> None:
     """The first scan has an id that no other can have; every later one says that it came later (rules QR-03)."""
     first = f"scanned:{touch.touch}"
     with site.store.read() as connection:
         again = readers.came(connection, SOURCE, dedup_key(SOURCE, first))
-    by = None if again or request.method == "HEAD" else first
+    by = None if again or by_machine(request) else first
     await site.keep(
-        [receipt("scanned", touch, request, site, now=site.now(), id=by, link=target, first="no" if by is None else "yes")]
+        [
+            receipt(
+                "scanned",
+                touch,
+                request,
+                site,
+                now=site.now(),
+                number=number,
+                id=by,
+                link=target,
+                first="no" if by is None else "yes",
+            )
+        ]
     )
 
 

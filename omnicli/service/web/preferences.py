@@ -26,7 +26,7 @@ from omnicli.store.readers import Named
 ALL = "all"
 _UNDONE = {
     "complained": ("You reported a message as unwanted, so nothing more is sent here. Write to us if that was a mistake.",
-                   "Vous avez signalé un message comme indésirable : plus rien n'est envoyé ici. Écrivez-nous si c'était une erreur."),
+                   "Vous avez signalé un message comme indésirable : plus rien n’est envoyé ici. Écrivez-nous si c’était une erreur."),
     "stop": ("You answered STOP. Answer START to the same number to come back.",
              "Vous avez répondu STOP. Répondez START au même numéro pour revenir."),
     "": ("Nothing can be sent to this address at the moment.", "Rien ne peut être envoyé à cette adresse pour le moment."),
@@ -119,7 +119,7 @@ async def _change(site: Site, touch: Named, form: dict[str, list[str]]) -> str:
         await site.act(lambda: rejoin(site.store, touch.contact_id, touch.channel, back=[n for n in back if n != ALL],
                                       away=[n for n in away if n != ALL], now=now, proof=proof, wait=BUSY))  # fmt: skip
     await _opens(site, touch, form, now)
-    return spoken(touch.language, "It takes effect at once.", "C'est immédiat.")
+    return spoken(touch.language, "It takes effect at once.", "C’est immédiat.")
 
 
 async def _opens(site: Site, touch: Named, form: dict[str, list[str]], now: datetime) -> None:

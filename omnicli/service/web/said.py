@@ -26,11 +26,11 @@ _PROGRAMS = re.compile(
 
 
 def receipt(
-    name: str, touch: Named, request: Request, site: Site, *, now: datetime, id: str | None = None, **payload: Any
-) -> Receipt:
-    """A click, scan or opening of this touch. `id` None: the same by one device within a second is one."""
+    name: str, touch: Named, request: Request, site: Site, *, now: datetime, number: int = 0, id: str | None = None, **payload: Any,
+) -> Receipt:  # fmt: skip
+    """A click, scan or opening of this touch's link `number`. `id` None: the same by one device within a second is one."""
     device = _device(request, site)
-    known = id or f"{name}:{touch.touch}:{payload.get('link', '')}:{device}:{clock.to_ms(now) // 1000}"
+    known = id or f"{name}:{touch.touch}:{number}:{device}:{clock.to_ms(now) // 1000}"
     said = {**payload, "agent": _agent(request), "device": device}
     response = Response(known, "", name, now, source=SOURCE, channel=touch.channel, touch=touch.touch, machine=by_machine(request),
                         payload={key: value for key, value in said.items() if value})  # fmt: skip
