@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from omnicli import clock
+from omnicli import clock, faults
 from omnicli.campaigns.turn import Houses
 from omnicli.condition.check import check
 from omnicli.condition.sql import Compiler
@@ -239,6 +239,7 @@ class _Door:
                         at=clock.to_ms(newest.at),
                     )
                 )
+            faults.point("F18")
             at = clock.to_ms(newest.at)
         elif open_ is not None:
             at = open_

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from omnicli import faults
 from omnicli.errors import Exit, OmniError
 from omnicli.model.ids import digest
 from omnicli.model.project import Project
@@ -102,6 +103,7 @@ def _migrate(store: Store) -> None:
         if triggers_stand:
             triggers.drop(connection)
         migrations.upgrade(connection)
+        faults.point("F19")
         triggers.create(connection)
 
 
