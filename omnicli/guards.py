@@ -15,6 +15,7 @@ GUARDS = frozenset(
         "waived_before_resend", "park_marketing", "breaker", "retry_budget", "canary", "jump_guard",
         "writer_lock", "full_sync", "foreign_keys", "hold", "append_only", "touch_move", "disk_floor",
         "dedup_key", "dedup_event_id", "opt_out_at_once", "sticky_flags", "contradiction", "quality",
+        "bounce_mark", "bounce_vouched", "bounce_stored_first", "push_host", "whole_answer",
         "whatsapp_window", "whatsapp_limit", "country_list", "twilio_signature", "twilio_fields", "twilio_mark",
     }
 )  # fmt: skip

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from omnicli import guards
 from omnicli.model.response import Receipt
 from omnicli.texts import t
 
@@ -83,6 +84,8 @@ def _read_all(store: Store, loaded: Loaded, box: Mailbox, now: datetime) -> List
     state = box.state
     while mails := box.take(BATCH):
         receipts = [r for mail in mails if (r := _receipt(store, mail, held, now)) is not None]
+        if not guards.on("bounce_stored_first"):
+            box.done(mails)
         taken = hear(store, loaded, receipts, now=now)
         box.done(mails)
         state = _remember(store, box, state)
@@ -112,7 +115,7 @@ def _receipt(store: Store, mail: Mail, held: Keys, now: datetime) -> Receipt | N
     from omnicli.providers.bounces import believed, read, receipt
 
     told = read(mail.raw, held.signing)
-    if told.marked is None and told.quoted is not None and _vouched(store, told, held):
+    if told.marked is None and told.quoted is not None and (_vouched(store, told, held) or not guards.on("bounce_vouched")):
         told = believed(told, told.quoted)
     return receipt(told, mail.raw, now=now)
 

@@ -19,7 +19,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from omnicli import clock, faults
+from omnicli import clock, faults, guards
 from omnicli.model.touch import Outcome
 
 #: Bytes of an answer's body that are read.
@@ -75,12 +75,12 @@ def _answer(wire: socket.socket, until: float) -> Answer:
     response = http.client.HTTPResponse(cast(socket.socket, patient), method="POST")
     try:
         response.begin()
-        if patient.ended:
+        if patient.ended and guards.on("whole_answer"):
             raise http.client.IncompleteRead(b"")
         found = response.read(MOST)
         while response.read(MOST):
             pass  # whole, but not kept
-        if response.length:
+        if response.length and guards.on("whole_answer"):
             raise http.client.IncompleteRead(found, response.length)
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, found)
     finally:

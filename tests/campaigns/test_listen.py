@@ -154,6 +154,7 @@ def test_a_crash_after_storing_shows_the_mail_again_and_changes_nothing(post: Po
     assert post.listen() == Listened(read=1, repeated=1)
 
 
+@pytest.mark.guards("bounce_stored_first")
 def test_a_crash_while_storing_leaves_the_mail_unread(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     post.maildir()
     post.put(post.mail("postfix_unknown.eml"))
@@ -267,6 +268,7 @@ def test_an_mbox_that_is_being_written_is_left_for_later(post: Post) -> None:
 
 
 # --- who is believed --------------------------------------------------------------------------------------------------
+@pytest.mark.guards("bounce_mark")
 def test_a_forged_notice_is_kept_and_bars_nobody(post: Post) -> None:
     post.maildir()
     raw = (MAILS / "postfix_unknown.eml").read_bytes()
@@ -275,6 +277,7 @@ def test_a_forged_notice_is_kept_and_bars_nobody(post: Post) -> None:
     assert post.stage.row("SELECT count(*) FROM suppression") == (0,)
 
 
+@pytest.mark.guards("bounce_vouched")
 @pytest.mark.parametrize(
     ("address", "attempt", "believed"),
     [("lea@example.org", 1, True), ("max@example.org", 1, False), ("lea@example.org", 2, False)],

@@ -108,6 +108,7 @@ def test_the_same_fact_has_one_key_however_often_it_is_sent() -> None:
     assert first.key == second.key != other.key
 
 
+@pytest.mark.guards("bounce_mark")
 @pytest.mark.parametrize("name", [sample[0] for sample in SAMPLES])
 def test_a_mark_that_we_did_not_sign_is_not_believed(name: str) -> None:
     forged = mark(b"x" * 32, TOUCH, 2)

@@ -136,6 +136,7 @@ def test_a_service_says_when_to_come_again(said: str, seconds: int | None) -> No
     assert found.retry_at == (None if seconds is None else NOW + timedelta(seconds=seconds))
 
 
+@pytest.mark.guards("push_host")
 def test_only_known_services_are_called_and_only_by_https(fake: FakePush, push: Push, monkeypatch: pytest.MonkeyPatch) -> None:
     def nobody(*_args: Any, **_options: Any) -> None:
         raise AssertionError("a connection")

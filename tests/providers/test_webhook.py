@@ -94,6 +94,7 @@ MEANINGS = [
 ]  # fmt: skip
 
 
+@pytest.mark.guards("whole_answer")
 @pytest.mark.parametrize(("does", "outcome", "halt"), MEANINGS)
 def test_what_an_answer_means(fake: FakeReceiver, does: dict[str, Any], outcome: str, halt: bool) -> None:
     fake.behave(**does)
