@@ -18,7 +18,7 @@ from omnicli.model.response import Receipt
 from omnicli.model.touch import Doubtful, Evidence, Handed, Outcome, Ready
 from omnicli.providers.sendgrid import sift
 from omnicli.providers.sendgrid.classify import LONGEST_WAIT, Answer, classify
-from omnicli.providers.sendgrid.request import build
+from omnicli.providers.sendgrid.request import Overfull, build
 from omnicli.providers.sendgrid.wishes import Wishes
 from omnicli.texts import t
 
@@ -70,27 +70,36 @@ class SendGrid:
         return sift.alone(handed)
 
     def send(self, handed: Sequence[Handed], *, now: datetime) -> list[Outcome]:
-        sifted = sift.sift(handed, self.wishes)
-        outcomes = dict(sifted.settled)
-        if sifted.going:
-            answered = self._mail(list(sifted.going.values()), now)
-            outcomes.update(zip(sifted.going, answered, strict=True))
-        return [outcomes[n] for n in range(len(handed))]
-
-    def _mail(self, fits: Sequence[sift.Fit], now: datetime) -> list[Outcome]:
-        """One request, and what its answer, or the lack of one, means for each."""
-        from omnicli.providers.sendgrid.client import TooLarge
-
-        message = build(fits, self.wishes)
-        api = self.api()
-        witness = api.begin()
         try:
-            answer = Answer.of(api.post_mail(message, witness))
+            group, outcomes = sift.sift(handed, self.wishes)
+            group, mail = self._written(group) if group is not None else (None, b"")
+        except Exception as defect:  # nothing was sent yet: who brings it about is found by halving
+            return [_defect(defect, len(handed))] * len(handed)
+        if group is not None:
+            outcomes.update(zip(group.places, self._mail(mail, len(group.ones), now), strict=True))
+        return [outcomes[n] if n in outcomes else sift.later() for n in range(len(handed))]
+
+    def _written(self, group: sift.Group) -> tuple[sift.Group, bytes]:
+        """The request, and who is in it: not those whose values are beyond the limit, unless there is nobody else."""
+        try:
+            return group, build(group, self.wishes)
+        except Overfull as full:
+            others = set(range(len(group.ones))) - full.places
+            rest = group.without(full.places if others else set(range(1, len(group.ones))))
+            return rest, build(rest, self.wishes)
+
+    def _mail(self, mail: bytes, size: int, now: datetime) -> list[Outcome]:
+        """One request, and what its answer, or the lack of one, means for each."""
+        from omnicli.providers.sendgrid.client import TooLarge, Witness
+
+        witness = Witness()
+        try:
+            answer = Answer.of(self.api().post_mail(mail, witness))
         except TooLarge:
-            return self._too_large(len(fits))
+            return self._too_large(size)
         except Exception as error:  # whatever it is, the witness knows how far it came
-            return [_broken(witness, error)] * len(fits)
-        return classify(answer, len(fits), now=now, patience=self._patience(answer.status))
+            return [_broken(witness, error)] * size
+        return classify(answer, size, now=now, patience=self._patience(answer.status))
 
     def _too_large(self, size: int) -> list[Outcome]:
         detail = t("beyond the 30 MB of a request", "au-delà des 30 Mo d'une requête")
@@ -137,6 +146,12 @@ class SendGrid:
 
     def close(self) -> None:
         """Nothing is kept open between calls."""
+
+
+def _defect(error: BaseException, size: int) -> Outcome:
+    if size == 1:
+        return Outcome("rejected", code="defect", detail=_why(error))
+    return Outcome("not_sent", code="defect", detail=_why(error), free=True, halve=True)
 
 
 def _broken(witness: Witness, error: BaseException) -> Outcome:

@@ -1,48 +1,55 @@
 """Who of those handed over may stand in one request, who must wait for the next, and who cannot be sent at all.
 
 What the official description does not check is checked here, before anything is written: one plain address each, no address
-twice, header values that cannot begin another header, values within the provider's limits (docs/providers 2.1).
+twice, header values that cannot begin another header, ids within their limit (docs/providers 2.1). Looked at column by column, so
+that a batch without surprises costs a few microseconds a person; whoever surprises is looked at alone.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.header import Header
 from email.utils import parseaddr
+from itertools import repeat
 
 from omnicli.model.touch import Handed, Outcome
 from omnicli.providers import mime
 from omnicli.providers.sendgrid.wishes import MOST, Wishes
 from omnicli.texts import t
 
-#: Bytes of substitutions (names and values) and of arguments in one personalization.
-SUBSTITUTIONS, ARGUMENTS = 10_000, 10_000
-_TAG = 20  # bytes of the longest tag, rounded up
+#: Bytes of substitutions (names and values) in one personalization; characters of our id (docs/providers 2.1).
+SUBSTITUTIONS, LONGEST_ID = 10_000, 60
+_TAG = 24  # bytes of the longest tag, rounded up
 FORBIDDEN = frozenset({"x-sg-id", "x-sg-eid", "received", "dkim-signature", "content-type", "content-transfer-encoding", "to", "from",
                        "subject", "reply-to", "cc", "bcc"})  # fmt: skip
-_PARTS = ("text", "html")
+PARTS = ("text", "html")
+#: Addresses that nobody doubts, one a line; any other is looked at by `mime.one_address`.
+_USUAL = re.compile(r"(?:[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,60}(?:\.[A-Za-z0-9-]{1,60}){1,3}\n)*")
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
-    """One person of a request. `sender` and `reply_to` are (name, address)."""
+class Group:
+    """Those who leave in one request; the lists run side by side. `places` say where each stood among those handed over;
+    `sender` and `reply_to` are (name, address); `headers` are what all share."""
 
-    one: Handed
-    address: str = field(repr=False)
-    subject: str = field(repr=False)
-    mark: str
+    ones: Sequence[Handed]
+    places: Sequence[int]
+    addresses: Sequence[str] = field(repr=False)
+    subjects: Sequence[str] = field(repr=False)
+    marks: Sequence[str]
+    unsubscribes: Sequence[str] = field(repr=False)
     sender: tuple[str, str]
     reply_to: tuple[str, str] | None
     headers: Mapping[str, str] = field(repr=False)
 
-
-@dataclass(frozen=True, slots=True)
-class Sifted:
-    """`going` leave now, in one request; `settled` maps the place of each other one to what became of it."""
-
-    going: Mapping[int, Fit]
-    settled: Mapping[int, Outcome]
+    def without(self, gone: set[int]) -> Group:
+        """The group without those at these places of its lists."""
+        kept = [n for n in range(len(self.ones)) if n not in gone]
+        ones, places = [self.ones[n] for n in kept], [self.places[n] for n in kept]
+        texts = [[column[n] for n in kept] for column in (self.addresses, self.subjects, self.marks, self.unsubscribes)]
+        return Group(ones, places, *texts, self.sender, self.reply_to, self.headers)  # type: ignore[call-arg,arg-type]
 
 
 def alone(one: Handed) -> bool:
@@ -52,55 +59,121 @@ def alone(one: Handed) -> bool:
     if 8 * sum(map(len, one.fills)) + 2 * _TAG * len(one.fills) <= SUBSTITUTIONS:  # at most 4 bytes each, in two parts
         return False
     weight = 0
-    for part in _PARTS:
+    for part in PARTS:
         for n in {piece for piece in one.pieces.get(part, ()) if isinstance(piece, int)}:
             weight += len(one.fills[n].encode("utf-8", "replace")) + _TAG
     return weight > SUBSTITUTIONS
 
 
-def sift(handed: Sequence[Handed], wishes: Wishes) -> Sifted:
-    """Whoever fits with the first that can be sent goes with it; the others are `not_sent`, free: nothing was wrong with them."""
-    going: dict[int, Fit] = {}
+def sift(handed: Sequence[Handed], wishes: Wishes) -> tuple[Group | None, dict[int, Outcome]]:
+    """The group that leaves now, and what became of each other one, by place. Whoever fits with the first that can be sent goes with
+    it; the others are `not_sent`, free: nothing was wrong with them."""
     settled: dict[int, Outcome] = {}
-    together: tuple[object, ...] | None = None
-    taken: set[str] = set()
-    senders: dict[tuple[str | None, str | None], _Senders | Outcome] = {}
-    for n, one in enumerate(handed):
-        shape = (one.rendered.skeleton if one.rendered else "", one.sender, one.reply_to, one.purpose, one.topic, one.campaign)
-        if together is not None and (shape != together or len(going) >= MOST or alone(one)):
-            settled[n] = _later()
-            continue
-        whose = senders.get((one.sender, one.reply_to))
-        if whose is None:
-            whose = senders[one.sender, one.reply_to] = _senders(one)
-        fit = whose if isinstance(whose, Outcome) else _fit(one, whose, wishes)
-        if isinstance(fit, Outcome):
-            settled[n] = fit
-        elif (folded := fit.address.casefold()) in taken:
-            settled[n] = _later()
-        else:
-            going[n] = fit
-            taken.add(folded)
-            together = (object(),) if alone(one) else shape
-    return Sifted(going, settled)
+    left = list(range(len(handed)))
+    while left:
+        places = _alike(handed, left)
+        group = _group(handed, places, wishes, settled)
+        if group is not None:
+            for n in set(left).difference(group.places, settled):
+                settled[n] = later()
+            return group, settled
+        left = [n for n in left if n not in settled]
+    return None, settled
 
 
-def _later() -> Outcome:
+def later() -> Outcome:
+    """For whom this request had no place."""
     return Outcome("not_sent", code="alone", free=True, detail=t("goes in another request", "part dans une autre requête"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Senders:
-    sender: tuple[str, str]
-    reply_to: tuple[str, str] | None
+def _rejected(code: str, detail: str, *, bad_address: bool = False) -> Outcome:
+    return Outcome("rejected", code=code, detail=detail, bad_address=bad_address)
 
 
-def _senders(one: Handed) -> _Senders | Outcome:
-    """From and Reply-To as (name, address), or that the channel has none that can be used."""
+def _alike(handed: Sequence[Handed], left: Sequence[int]) -> list[int]:
+    """The first of those left, and who shares with it whatever a request has once."""
+    first = handed[left[0]]
+    if first.pieces is None or first.purpose != "marketing":
+        return [left[0]]
+    shape, pieces = _shape(first), first.pieces
+    return [n for n in left if (handed[n].pieces is pieces or handed[n].pieces == pieces) and _shape(handed[n]) == shape][:MOST]
+
+
+def _shape(one: Handed) -> tuple[object, ...]:
+    return one.sender, one.reply_to, one.purpose, one.topic, one.campaign, one.extra.get("list_id"), one.headers
+
+
+def _group(handed: Sequence[Handed], places: Sequence[int], wishes: Wishes, settled: dict[int, Outcome]) -> Group | None:
+    """The group of those at these places; who cannot be in it is settled. None when nobody can."""
+    ones = [handed[n] for n in places]
+    first = ones[0]
     try:
-        return _Senders(mailbox("From", one.sender or ""), mailbox("Reply-To", one.reply_to) if one.reply_to else None)
+        sender = mailbox("From", first.sender or "")
+        reply_to = mailbox("Reply-To", first.reply_to) if first.reply_to else None
+        headers = _headers(first)
+    except mime.HeaderRefused as refused:
+        settled.update(dict.fromkeys(places, _rejected("header", str(refused))))
+        return None
     except ValueError as error:
-        return Outcome("not_sent", code="sender", detail=str(error), halt=True, halts="channel")
+        settled.update(dict.fromkeys(places, Outcome("not_sent", code="sender", detail=str(error), halt=True, halts="channel")))
+        return None
+    marks = [one.mark or f"{one.touch}.{one.attempt}" for one in ones]
+    domain = wishes.mailto or sender[1].rpartition("@")[2]
+    group = Group(
+        ones, places, _addresses(ones), _subjects(ones), marks, _unsubscribes(ones, marks, domain), sender, reply_to, headers
+    )
+    gone = _unfit(group)
+    settled.update({places[n]: outcome for n, outcome in gone.items()})
+    return None if len(gone) == len(ones) else group.without(set(gone)) if gone else group
+
+
+# --- the columns ----------------------------------------------------------------------------------------------------------
+def _addresses(ones: Sequence[Handed]) -> list[str]:
+    """Each address as it is written to; "" where it is not one plain address in ASCII."""
+    given = [one.address or "" for one in ones]
+    if _USUAL.fullmatch("\n".join(given) + "\n") and "" not in given:
+        return given
+    return [found if (found := mime.one_address(address)) is not None and found.isascii() else "" for address in given]
+
+
+def _subjects(ones: Sequence[Handed]) -> list[str]:
+    first = ones[0]
+    if first.pieces is None:
+        return [one.rendered.parts.get("subject", "") if one.rendered else "" for one in ones]
+    pieces = first.pieces.get("subject", ())
+    columns = [[one.fills[piece] for one in ones] if isinstance(piece, int) else repeat(piece, len(ones)) for piece in pieces]
+    return ["".join(row) for row in zip(*columns, strict=True)] or [""] * len(ones)
+
+
+def _unsubscribes(ones: Sequence[Handed], marks: Sequence[str], domain: str) -> list[str]:
+    """RFC 2369: https and mailto, both from this touch's token (rules.md EM-01)."""
+    if ones[0].purpose != "marketing":
+        return [""] * len(ones)
+    mailto = f"@{domain}>"
+    return [
+        f"<{https}>, <mailto:unsubscribe+{mark}{mailto}" if (https := one.extra.get("unsubscribe", "")).startswith("https://")
+        else f"<mailto:unsubscribe+{mark}{mailto}" for one, mark in zip(ones, marks, strict=True)
+    ]  # fmt: skip
+
+
+def _headers(one: Handed) -> dict[str, str]:
+    """What all of a group share: the list, and what the touches brought themselves."""
+    found: dict[str, str] = {}
+    if one.purpose == "marketing" and one.extra.get("list_id"):
+        found["List-Id"] = _ascii(mime.guard_header("List-Id", one.extra["list_id"]))
+    for name, text in one.headers.items():
+        if name.lower() in FORBIDDEN or not name.isascii() or not name.replace("-", "").isalnum():
+            raise mime.HeaderRefused(name)
+        found[name] = _ascii(mime.guard_header(name, text))
+    return found
+
+
+def _ascii(text: str) -> str:
+    """A header value as mail programs read it: the phrase before an address encoded (RFC 2047) where it is not ASCII."""
+    if text.isascii():
+        return text
+    phrase, angle, rest = text.partition(" <") if text.endswith(">") else (text, "", "")
+    return Header(phrase, "utf-8", maxlinelen=10_000).encode() + (f" <{rest}" if angle else "")
 
 
 def mailbox(header: str, written: str) -> tuple[str, str]:
@@ -114,67 +187,66 @@ def mailbox(header: str, written: str) -> tuple[str, str]:
     return name, plain
 
 
-def _fit(one: Handed, whose: _Senders, wishes: Wishes) -> Fit | Outcome:
-    address = mime.one_address(one.address or "")
-    if address is None or not address.isascii():
-        return _rejected("address", t("not one plain address in ASCII", "pas une simple adresse en ASCII"), bad_address=True)
-    subject = _subject(one)
-    mark = one.mark or f"{one.touch}.{one.attempt}"
-    try:
-        mime.guard_header("Subject", subject)
-        headers = _headers(one, mark, whose, wishes)
-    except mime.HeaderRefused as refused:
-        return _rejected("header", str(refused))
-    if not subject.strip():
-        return _rejected("subject", t("a subject without words", "un objet sans mots"))
-    if not _has_words(one):
-        return _rejected("content", t("a message without words", "un message sans mots"))
-    if len(mark.encode("utf-8", "replace")) + 4 > ARGUMENTS:
-        return _rejected("custom_args", t("an id that is too long", "un identifiant trop long"))
-    return Fit(one, address, subject, mark, whose.sender, whose.reply_to, headers)
-
-
-def _rejected(code: str, detail: str, *, bad_address: bool = False) -> Outcome:
-    return Outcome("rejected", code=code, detail=detail, bad_address=bad_address)
-
-
-def _subject(one: Handed) -> str:
-    if one.pieces is not None:
-        fills = one.fills
-        return "".join([fills[piece] if isinstance(piece, int) else piece for piece in one.pieces.get("subject", ())])
-    return one.rendered.parts.get("subject", "") if one.rendered else ""
-
-
-def _has_words(one: Handed) -> bool:
-    if one.pieces is not None:
-        return any(isinstance(piece, str) or one.fills[piece] for part in _PARTS for piece in one.pieces.get(part, ()))
-    return one.rendered is not None and any(one.rendered.parts.get(part) for part in _PARTS)
-
-
-def _headers(one: Handed, mark: str, whose: _Senders, wishes: Wishes) -> dict[str, str]:
-    """RFC 2369 and 8058, both from this touch's token (rules.md EM-01); and what the touch brought itself."""
-    found: dict[str, str] = {}
-    if one.purpose == "marketing":
-        mailto = f"<mailto:unsubscribe+{mark}@{wishes.mailto or whose.sender[1].rpartition('@')[2]}>"
-        https = one.extra.get("unsubscribe", "")
-        if https.startswith("https://"):
-            found["List-Unsubscribe"] = f"<{https}>, {mailto}"
-            found["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+# --- who does not fit -----------------------------------------------------------------------------------------------------
+def _unfit(group: Group) -> dict[int, Outcome]:
+    """Place in the group → why not in this request. Whole columns first; one by one only when something was seen."""
+    if _clean(group):
+        return {}
+    found: dict[int, Outcome] = {}
+    taken: set[str] = set()
+    for n, one in enumerate(group.ones):
+        why = _refusal(group, n, one)
+        address = group.addresses[n].casefold()
+        if why is not None:
+            found[n] = why
+        elif address in taken:
+            found[n] = later()
         else:
-            found["List-Unsubscribe"] = mailto
-        if one.extra.get("list_id"):
-            found["List-Id"] = _ascii(mime.guard_header("List-Id", one.extra["list_id"]))
-        mime.guard_header("List-Unsubscribe", found["List-Unsubscribe"])
-    for name, text in one.headers.items():
-        if name.lower() in FORBIDDEN or not name.isascii():
-            raise mime.HeaderRefused(name)
-        found[name] = _ascii(mime.guard_header(name, text))
+            taken.add(address)
     return found
 
 
-def _ascii(text: str) -> str:
-    """A header value as mail programs read it: the phrase before an address encoded (RFC 2047) where it is not ASCII."""
-    if text.isascii():
-        return text
-    phrase, angle, rest = text.partition(" <") if text.endswith(">") else (text, "", "")
-    return Header(phrase, "utf-8", maxlinelen=10_000).encode() + (f" <{rest}" if angle else "")
+def _clean(group: Group) -> bool:
+    size = len(group.ones)
+    if len(set(map(str.casefold, group.addresses))) < size or "" in group.addresses or max(map(len, group.marks)) > LONGEST_ID:
+        return False
+    if not all(map(str.strip, group.subjects)) or not all(
+        _worded(one) for one in (group.ones if group.ones[0].pieces is None else group.ones[:1])
+    ):
+        return False
+    try:
+        mime.guard_header("Subject", " ".join(group.subjects))
+        if not (text := " ".join(group.unsubscribes)).isprintable() or "=?" in text:  # neither: nothing that the guard refuses
+            mime.guard_header("List-Unsubscribe", text)
+    except mime.HeaderRefused:
+        return False
+    return True
+
+
+def _refusal(group: Group, n: int, one: Handed) -> Outcome | None:
+    if not group.addresses[n]:
+        return _rejected("address", t("not one plain address in ASCII", "pas une simple adresse en ASCII"), bad_address=True)
+    if not group.subjects[n].strip():
+        return _rejected("subject", t("a subject without words", "un objet sans mots"))
+    if not (_worded(one) or _filled(one)):
+        return _rejected("content", t("a message without words", "un message sans mots"))
+    if len(group.marks[n]) > LONGEST_ID:
+        return _rejected("custom_args", t("an id that is too long", "un identifiant trop long"))
+    try:
+        mime.guard_header("Subject", group.subjects[n])
+        mime.guard_header("List-Unsubscribe", group.unsubscribes[n])
+    except mime.HeaderRefused as refused:
+        return _rejected("header", str(refused))
+    return None
+
+
+def _worded(one: Handed) -> bool:
+    """Whether it has words of its own, whoever reads it."""
+    if one.pieces is not None:
+        return any(isinstance(piece, str) for part in PARTS for piece in one.pieces.get(part, ()))
+    return one.rendered is not None and any(one.rendered.parts.get(part) for part in PARTS)
+
+
+def _filled(one: Handed) -> bool:
+    """Whether its values are words."""
+    return one.pieces is not None and any(one.fills[p] for part in PARTS for p in one.pieces.get(part, ()) if isinstance(p, int))
