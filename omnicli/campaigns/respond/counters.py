@@ -78,13 +78,14 @@ def recount(connection: sa.Connection, heard: Iterable[Heard], *, now: datetime)
     if not places:
         return 0
     addresses = consents.bars_at(connection, [(id_, channel) for id_, channel, _ in places])
+    histories = _histories(connection, sorted({id_ for id_, _, _ in places}))
     raise_: list[Bar] = []
     lift: list[Bar] = []
     for id_, channel, rule in sorted(places, key=lambda p: (p[0], p[1], p[2].reason)):
         if (id_, channel) not in addresses:
             continue
         mark, norm = addresses[id_, channel]
-        found = rests(rule, *_history(connection, id_, channel, rule))
+        found = rests(rule, histories.get((id_, channel, rule), ()), histories.get((id_, channel, None), ()))
         lift.append(Bar(channel, mark, rule.reason, now, norm=norm))
         if found is not None:
             since, until = (clock.from_ms(at) for at in found)
@@ -133,17 +134,16 @@ def _resting(connection: sa.Connection, reached: set[tuple[int, str]]) -> list[t
     return found
 
 
-def _history(connection: sa.Connection, contact_id: int, channel: str, rule: Rule) -> tuple[list[int], list[int]]:
-    """Instants of this address's failures by that rule, and of its deliveries."""
+def _histories(connection: sa.Connection, contacts: Sequence[int]) -> dict[tuple[int, str, Rule | None], list[int]]:
+    """(contact, channel, rule) → instants of the failures that it counts; None instead of a rule: of deliveries."""
     e = tb.event.c
-    query = sa.select(e.name, e.at, e.payload).where(
-        e.contact_id == contact_id, e.name.in_(NAMES), e.channel == channel, e.machine == 0
-    )
-    failed: list[int] = []
-    delivered: list[int] = []
-    for name, at, payload in connection.execute(query):
-        if name == "delivered":
-            delivered.append(at)
-        elif _rule(name, json.loads(payload or "{}")) is rule:
-            failed.append(at)
-    return failed, delivered
+    found: dict[tuple[int, str, Rule | None], list[int]] = {}
+    for start in range(0, len(contacts), consents.ROWS):
+        query = sa.select(e.contact_id, e.channel, e.name, e.at, e.payload).where(
+            e.contact_id.in_(contacts[start : start + consents.ROWS]), e.name.in_(NAMES), e.channel.is_not(None), e.machine == 0
+        )
+        for id_, channel, name, at, payload in connection.execute(query):
+            rule = None if name == "delivered" else _rule(name, json.loads(payload or "{}"))
+            if rule is not None or name == "delivered":
+                found.setdefault((id_, channel, rule), []).append(at)
+    return found

@@ -109,7 +109,9 @@ def refold(connection: sa.Connection, places: Sequence[Place], owned: Owners, *,
             )
             there = standing.get((place.channel, place.mark, reason))
             if there is not None and _gone(there, verdict, since):
-                until = clock.from_ms(verdict.started or 0)  # a doubt after it may still come
+                until = clock.from_ms(
+                    max(0, (verdict.started or 0) - 1)
+                )  # a doubt at that instant stands, and one after it may still come
                 lift.append(Bar(place.channel, place.mark, reason, until, norm=place.norm, source=SOURCE))
             if wanted is not None:
                 raise_.append(wanted)
