@@ -203,8 +203,8 @@ def _states(connection: sa.Connection, ids: Sequence[int]) -> None:
 def _counts(store: Store) -> dict[str, int]:
     x = tb.touch.c
     with store.read() as connection:
-        rows = connection.execute(sa.select(x.send_state, sa.func.count()).group_by(x.send_state)).tuples().all()
-    return {**dict.fromkeys(("accepted", "unknown", "parked", "skipped"), 0), **dict(rows)}
+        rows = connection.execute(sa.select(x.send_state, sa.func.count()).group_by(x.send_state)).all()
+    return {**dict.fromkeys(("accepted", "unknown", "parked", "skipped"), 0), **{row[0]: int(row[1]) for row in rows}}
 
 
 def _release(store: Store, now: datetime) -> None:
