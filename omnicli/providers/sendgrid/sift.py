@@ -110,12 +110,13 @@ def _group(handed: Sequence[Handed], places: Sequence[int], wishes: Wishes, sett
     try:
         sender = mailbox("From", first.sender or "")
         reply_to = mailbox("Reply-To", first.reply_to) if first.reply_to else None
+    except ValueError as error:
+        settled.update(dict.fromkeys(places, Outcome("not_sent", code="sender", detail=str(error), halt=True, halts="channel")))
+        return None
+    try:
         headers = _headers(first)
     except mime.HeaderRefused as refused:
         settled.update(dict.fromkeys(places, _rejected("header", str(refused))))
-        return None
-    except ValueError as error:
-        settled.update(dict.fromkeys(places, Outcome("not_sent", code="sender", detail=str(error), halt=True, halts="channel")))
         return None
     marks = [one.mark or f"{one.touch}.{one.attempt}" for one in ones]
     domain = wishes.mailto or sender[1].rpartition("@")[2]
