@@ -61,23 +61,36 @@ class Canary:
 
     def pause(self, connection: sa.Connection, versions: Iterable[int], why: str) -> list[str]:
         """Pause their campaigns; a line for a person each."""
-        said: list[str] = []
+        return [
+            t("{name} is paused: too many of its first messages failed ({why})",
+              "{name} est suspendue : trop de ses premiers messages ont échoué ({why})", name=name, why=why) + _mend(name)
+            for name in self._paused(connection, versions, f"canary: {why}", why)
+        ]  # fmt: skip
+
+    def stop(self, connection: sa.Connection, versions: Iterable[int], why: str) -> list[str]:
+        """Pause campaigns whose content or sender a provider refuses for everybody; a line for a person each."""
+        return [
+            t("{name} is paused: {why}", "{name} est suspendue : {why}", name=name, why=why) + _mend(name)
+            for name in self._paused(connection, versions, why, why)
+        ]
+
+    def _paused(self, connection: sa.Connection, versions: Iterable[int], noted: str, why: str) -> list[str]:
+        names: list[str] = []
         for version in sorted(versions):
             row = connection.execute(
                 sa.select(tb.campaign.c.id, tb.campaign.c.name, tb.campaign.c.state)
                 .join(tb.campaign_version, tb.campaign_version.c.campaign_id == tb.campaign.c.id)
                 .where(tb.campaign_version.c.id == version)
             ).one()
-            if row.state != "running":
-                continue
-            campaigns.change(connection, row.id, state="paused", paused_at=self.now, pause_people="hold", because=why)
-            life.note(connection, "pause", row.name, self.now, f"canary: {why}")
-            said.append(
-                t("{name} is paused: too many of its first messages failed ({why})",
-                  "{name} est suspendue : trop de ses premiers messages ont échoué ({why})", name=row.name, why=why)
-                + t(". Mend it, then: omni campaign resume {name}", ". Réparez, puis : omni campaign resume {name}", name=row.name)
-            )  # fmt: skip
-        return said
+            if row.state == "running":
+                campaigns.change(connection, row.id, state="paused", paused_at=self.now, pause_people="hold", because=why)
+                life.note(connection, "pause", row.name, self.now, noted)
+                names.append(row.name)
+        return names
+
+
+def _mend(name: str) -> str:
+    return t(". Mend it, then: omni campaign resume {name}", ". Réparez, puis : omni campaign resume {name}", name=name)
 
 
 def batches(touches: Iterable[Claimed], failed: Iterable[Claimed]) -> dict[int, Batch]:

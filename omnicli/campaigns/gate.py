@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from omnicli import clock, guards
+from omnicli.campaigns.windows import ASKS, Ceiling
 from omnicli.engine import guard
 from omnicli.engine.house import House
 from omnicli.model.contact import read_reach
 from omnicli.model.literals import TimeOfDay
+from omnicli.providers import channels_of
 from omnicli.store import outbox, tables
 from omnicli.store.outbox import Claimed, Guarded
 
@@ -86,6 +88,8 @@ class Gate:
         self._reachable: dict[tuple[str, str, str, str | None], str | None] = {}
         self._open: dict[tuple[object, ...], bool] = {}
         self._zones: dict[tuple[object, ...], tuple[tzinfo, int, str]] = {}
+        whatsapp = channels_of(self.houses.project, live=self.houses.live).get("whatsapp")
+        self.ceiling = Ceiling(whatsapp.daily_limit) if whatsapp is not None else None
 
     def read(self, touches: Sequence[Claimed]) -> None:
         """Bring everything that will be asked about these touches, set-based."""
@@ -100,6 +104,8 @@ class Gate:
             and not any(_never(self.houses[version].guarding.caps_for(country)) for country in {t.country for t in touches})
             for version in {t.version_id for t in touches}
         }  # fmt: skip
+        if self.ceiling is not None:
+            self.ceiling.read(self.connection, touches, now=self.now)
         counted = {t.contact_id for t in touches if t.purpose == "marketing"}
         since = (self.now - timedelta(days=SLOT_DAYS)).date().isoformat()
         floor = clock.to_ms(self.now - SAME_BODY)
@@ -121,19 +127,22 @@ class Gate:
         )
 
     # --- one touch --------------------------------------------------------------------------------------------------
-    def judge(self, touch: Claimed, *, cost: int, address_hash: bytes, body_hash: bytes) -> Verdict:
-        """What becomes of this touch now; the first guard that objects gives the reason."""
+    def judge(self, touch: Claimed, *, cost: int, address_hash: bytes, body_hash: bytes, stale: int | None = None) -> Verdict:
+        """What becomes of this touch now; the first guard that objects gives the reason. `stale`: from when on its live data is too
+        old."""
         facts = self.guarded.get(touch.id)
         if facts is None and guards.on("fence"):
             return LOST
         house = self.houses[touch.version_id]
-        return self._plainly(touch, facts or touch, house, cost, address_hash, body_hash) or (
+        plain = None if stale is not None else self._plainly(touch, facts or touch, house, cost, address_hash, body_hash)
+        return plain or (
             self._campaign(touch)
             or self._pass(touch, facts or touch)
             or self._person(touch, facts or touch, house)
             or self._hours(touch, house)
             or self._caps(touch, house)
             or self._money(touch, house, cost)
+            or self._many(touch, address_hash)
             or self._again(touch, address_hash, body_hash)
             or self._go(touch, house, cost, address_hash, body_hash)
         )
@@ -155,6 +164,7 @@ class Gate:
             and self._reachable.get((facts.reach, channel, purpose, house.topic), "") is None
             and (channel, address_hash, body_hash) not in self.bodies
             and self._open.get((touch.version_id, channel, purpose, touch.country, touch.region, touch.time_zone))
+            and (channel != "whatsapp" or self._many(touch, address_hash) is None)
         ):
             return self._go(touch, house, cost, address_hash, body_hash)
         return None
@@ -251,6 +261,16 @@ class Gate:
             return None
         return self._wait(touch, "budget", self.now + ASK_AGAIN, "budget")
 
+    def _many(self, touch: Claimed, address_hash: bytes) -> Verdict | None:
+        """As many people as WhatsApp allows a day outside their windows (rules.md WA-03)."""
+        if self.ceiling is None or not self.ceiling.refuses(touch, address_hash, self.now):
+            return None
+        return self._wait(touch, "rate", self.now + ASKS, "capped")
+
+    def _age(self, stale: int | None) -> Verdict | None:
+        """Live data (a price, a stock) older than its `max_age` is not told."""
+        return Verdict("skip", "stale") if stale is not None and self.ms > stale and guards.on("stale_data") else None
+
     def _again(self, touch: Claimed, address_hash: bytes, body_hash: bytes) -> Verdict | None:
         if not self.bodies or touch.purpose != "marketing" or not guards.on("content_repeat"):
             return None
@@ -259,6 +279,8 @@ class Gate:
     def _go(self, touch: Claimed, house: House, cost: int, address_hash: bytes, body_hash: bytes) -> Verdict:
         if house.name in self.spent:
             self.spent[house.name] += cost
+        if self.ceiling is not None:
+            self.ceiling.took(touch, address_hash, self.now)
         if touch.purpose != "marketing":
             return GO
         _, today, day = self._day(touch, house)

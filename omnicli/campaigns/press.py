@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parseaddr
 from functools import cached_property, lru_cache
 from operator import itemgetter
@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from omnicli import clock, guards
-from omnicli.campaigns.recover import merge_told
 from omnicli.campaigns.turn import houses
+from omnicli.campaigns.windows import approved_for, open_until, variables
 from omnicli.engine.house import House
 from omnicli.model.campaign import Fact, Message
 from omnicli.model.signed import mark
 from omnicli.model.touch import Handed, Rendered
 from omnicli.providers import channels_of
 from omnicli.store import columns, consents, keys, outbox, readers
-from omnicli.store.outbox import Claimed
+from omnicli.store.outbox import Claimed, merge_told
 from omnicli.text import printable
 from omnicli.texts import t
 
@@ -65,6 +65,7 @@ class Prepared(NamedTuple):
     body_hash: bytes
     cost: int
     facts: str | None = None
+    fresh_until: int | None = None  # from then on its live data is too old, in milliseconds
 
     @property
     def told(self) -> str | None:
@@ -148,6 +149,15 @@ class Press:
                 return name
         return None
 
+    def fresh_until(self, touch: Claimed) -> int | None:
+        """When the first live fact of this message grows too old, in milliseconds; None without live facts."""
+        ends: list[int] = []
+        for _, fact in self._live[touch.message]:
+            event = self.presses.events.get(touch.entered_event or 0) if (fact.from_ or "").startswith("event.") else None
+            assert fact.max_age is not None
+            ends.append((event.at if event else touch.changed_at) + fact.max_age.about // timedelta(milliseconds=1))
+        return min(ends, default=None)
+
     def hand(self, p: Prepared) -> Handed:
         """The touch as its provider gets it."""
         touch, declared = p.touch, self.presses.channels.get(p.touch.channel)
@@ -156,10 +166,24 @@ class Press:
             touch.key.hex(), touch.attempts + 1, touch.channel, self.house.name, touch.step, touch.message, touch.source_id,
             _name_of(self.presses.contact(touch)) or touch.source_id, touch.language, touch.address, p.rendered, self.presses.now, touch.purpose,
             sender=declared.from_ if declared else None, reply_to=declared.reply_to if declared else None, pieces=skeleton.parts,
-            fills=p.rendered.values, extra=self._extra(touch, declared),
+            fills=p.rendered.values, extra=self._extra(touch, declared) | self._variables(p, skeleton),
             mark=mark(self.presses.keys.key, touch.key.hex(), touch.attempts + 1), topic=self.house.topic,
-            expires_at=clock.from_ms(touch.expires_at),
+            expires_at=clock.from_ms(touch.expires_at), window_until=self.presses.windows.get((touch.contact_id, touch.channel)),
+            approved=self.approved(touch),
         )  # fmt: skip
+
+    def approved(self, touch: Claimed) -> str | None:
+        """The WhatsApp template that says this outside the window."""
+        if touch.channel != "whatsapp":
+            return None
+        persona = self.house.personas.get(touch.persona or "")
+        message = self.house.campaign.messages.get(touch.message)
+        return approved_for(message, touch.language, persona.tone.address if persona else None) if message else None
+
+    def _variables(self, p: Prepared, skeleton: Any) -> dict[str, str]:
+        """What an approved template is filled with, as a JSON list."""
+        approved = self.approved(p.touch)
+        return {"variables": json.dumps(variables(skeleton, p.rendered.values), ensure_ascii=False)} if approved else {}
 
     def _extra(self, touch: Claimed, declared: Any) -> dict[str, str]:
         extra = {
@@ -196,6 +220,7 @@ class Presses:
         self.houses: Houses
         self.events: dict[int, outbox.Entering] = {}
         self.phones: dict[int, str] = {}
+        self.windows: dict[tuple[int, str], datetime] = {}
         self.watched: set[int] = set()  # who agreed that openings are noted
         self._presses: dict[int, Press] = {}
         self._archived: dict[str, int] = {}
@@ -219,6 +244,7 @@ class Presses:
         wanted = {c.entered_event for c in claimed if self.press(c.version_id).needs_event and c.entered_event is not None}
         self.events = outbox.entering(connection, wanted)
         self.phones = outbox.phones(connection, {c.contact_id for c in claimed if c.channel == "task"})
+        self.windows |= open_until(connection, claimed, now=self.now)  # those of the batch before are still to be handed over
         if self.project.tracking.opens == "consented":
             self.watched = readers.agreed(connection, {c.contact_id for c in claimed if c.channel == "email"})
 
@@ -280,6 +306,7 @@ class Presses:
             touch, press, rendered, rendered.skeleton, said.pack(rendered.values), touch.address_hmac or self._address_hash(touch),
             said.hash(rendered.values),
             press.house.prices.get(touch.channel, 0) * max(rendered.sms_parts, 1), facts,
+            press.fresh_until(touch) if press._live[touch.message] else None,
         )  # fmt: skip
 
     def _address_hash(self, touch: Claimed) -> bytes:

@@ -7,7 +7,6 @@ same effect (docs/delivery 6, 11). Nothing here ever sends.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import socket
 from collections.abc import Collection, Mapping, Sequence
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omnicli import clock
-from omnicli.errors import Exit, OmniError
+from omnicli.errors import OmniError
 from omnicli.model.touch import Provider
 from omnicli.store import consents, outbox, turns
 from omnicli.store.outbox import Claimed, Doubt, Stray
@@ -127,25 +126,7 @@ def drop(connection: sa.Connection, doubt: Doubt, *, now: datetime) -> None:
 
 def accept(connection: sa.Connection, doubt: Doubt, *, ref: str, now: datetime) -> None:
     """Evidence or a person says that it arrived."""
-    outbox.settle_unknown(connection, doubt.id, doubt.n, ref=ref, now=clock.to_ms(now))
-    told = merge_told(doubt.told, doubt.message, doubt.facts)
-    if told is not None:
-        outbox.tell(connection, doubt.enrollment_id, told)
-    turns.settle(connection, [(doubt.id, "accepted", clock.to_ms(now), None)])
-
-
-def merge_told(told: str | None, message: str, facts: str | None) -> str | None:
-    """What the pass has been told once this message was accepted, as JSON; None when nothing is new."""
-    if facts is None:
-        return None
-    if not told or told == "{}":
-        return f"{{{json.dumps(message)}:{facts}}}"
-    before = json.loads(told)
-    return (
-        None
-        if message in before
-        else json.dumps({**before, message: json.loads(facts)}, ensure_ascii=False, separators=(",", ":"))
-    )
+    outbox.proof(connection, doubt.id, doubt.n, ref=ref, source="omni", now=clock.to_ms(now))
 
 
 def resolve(store: Store, touch: str, how: str, *, because: str, who: str, now: datetime) -> Doubt:
@@ -187,6 +168,3 @@ def bad_addresses(connection: sa.Connection, touches: Sequence[Claimed], *, now:
         consents.mark_bad(connection, touch.contact_id, touch.channel, "bounced")
     if touches:
         consents.refold_reach(connection, [touch.contact_id for touch in touches], now=now)
-
-
-_ = Exit

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from delivering import OMNI, SENDS, Delivery, Recorder, a_campaign, accepted, paris
 
 from omnicli import clock
+from omnicli.campaigns import round as module
 from omnicli.campaigns.dispatch import resolve
 from omnicli.errors import Exit, OmniError
 from omnicli.model.touch import Handed, Outcome
@@ -347,8 +348,6 @@ def test_a_provider_that_raises_leaves_an_unknown_touch_and_says_so(tmp_path: Pa
 
 
 def test_a_live_channel_keeps_to_its_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from omnicli.campaigns import dispatch as module
-
     stage = Delivery(
         tmp_path,
         a_campaign(SENDS),
@@ -356,6 +355,8 @@ def test_a_live_channel_keeps_to_its_rate(tmp_path: Path, monkeypatch: pytest.Mo
         provider=Recorder(batch=2),
     )
     slept: list[float] = []
+    begun = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: begun + timedelta(seconds=sum(slept)))
     monkeypatch.setattr(module.time, "sleep", slept.append)
     stage.sign_up(*(f"c{n}" for n in range(6)))
     decided(stage)

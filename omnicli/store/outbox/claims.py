@@ -37,7 +37,7 @@ class Cursor:
 
 
 def due(connection: sa.Connection, *, now: int, versions: Collection[int] | None, channels: Collection[str] | None,
-        limit: int, after: Cursor | None = None, stopped: bool = False) -> list[tuple[int, int, int, bytes]]:  # fmt: skip
+        limit: int, after: Cursor | None = None, without: Collection[str] = ()) -> list[tuple[int, int, int, bytes]]:  # fmt: skip
     """Due touches as (id, priority, due_at, key), most urgent priority first, then by due instant and key.
 
     Only of campaigns that run (or are paused with `--people finish`, or have stopped: those are skipped by the gate).
@@ -49,6 +49,9 @@ def due(connection: sa.Connection, *, now: int, versions: Collection[int] | None
     if channels is not None:
         clauses.append(f"t.channel IN ({','.join('?' * len(channels))})")
         values += sorted(channels)
+    if without:
+        clauses.append(f"t.channel NOT IN ({','.join('?' * len(without))})")
+        values += sorted(without)
     found: list[tuple[int, int, int, bytes]] = []
     priority = _next_priority(connection, after.priority if after else None, inclusive=True)
     while priority is not None and len(found) < limit:
@@ -125,12 +128,6 @@ def phones(connection: sa.Connection, contacts: Collection[int]) -> dict[int, st
     return {row[0]: row[1] for row in rows}
 
 
-def first_attempt(connection: sa.Connection, touch: int) -> int | None:
-    """When the first attempt of this touch began."""
-    found: int | None = fetch(connection, "SELECT min(started_at) FROM attempt WHERE touch_id = ?", touch)[0][0]
-    return found
-
-
 def put_back(connection: sa.Connection, touches: Sequence[tuple[int, int, str | None]]) -> None:
     """Claimed touches wait again: (id, due instant, what holds them)."""
     many(
@@ -174,8 +171,22 @@ def release(connection: sa.Connection, strays: Sequence[Stray]) -> None:
 
 
 def renew(connection: sa.Connection, *, worker: str, until: int) -> None:
-    """Keep what this worker has claimed."""
-    run(connection, "UPDATE touch SET lease_until = ? WHERE send_state IN ('claimed','sending') AND lease_by = ?", until, worker)
+    """Keep what this worker has claimed, and what it is sending; a lease is never made shorter."""
+    run(
+        connection,
+        f"UPDATE touch SET lease_until = {int(until)} WHERE send_state IN ('claimed','sending') AND lease_by = ? AND lease_until < {int(until)}",
+        worker,
+    )
+
+
+def let_go(connection: sa.Connection, *, worker: str) -> None:
+    """What this worker claimed and did not begin waits again, as it was."""
+    run(
+        connection,
+        "UPDATE touch SET send_state = 'planned', held_by = NULL, lease_by = NULL, lease_until = NULL"
+        " WHERE send_state = 'claimed' AND lease_by = ?",
+        worker,
+    )
 
 
 def versions_of(connection: sa.Connection, campaigns: Collection[str] | None = None, *, running: bool = False) -> tuple[int, ...]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import sqlalchemy as sa
 
+from omnicli import guards
+from omnicli.store import turns
 from omnicli.store.outbox.claims import Stray
-from omnicli.store.outbox.statements import fetch, listed, run
+from omnicli.store.outbox.statements import fetch, listed, many, run
 from omnicli.store.outbox.values import ENDS
+
+#: The kind of evidence that says that somebody got two copies, because a policy or a person took the risk.
+DUPLICATE = "confirmed_duplicate"
 
 
 def doubt(connection: sa.Connection, strays: Sequence[Stray]) -> None:
@@ -89,24 +96,127 @@ def open_doubts(connection: sa.Connection, versions: Collection[int] | None) -> 
     return int(fetch(connection, f"SELECT count(*) FROM touch WHERE send_state IN ('unknown','parked'){only}")[0][0])
 
 
-def settle_unknown(connection: sa.Connection, touch: int, n: int, *, ref: str, now: int) -> bool:
-    """Evidence says that this attempt was accepted; True when it settled an unknown or parked touch."""
+def remember(connection: sa.Connection, rows: Sequence[tuple[int, int, str, str, int, str | None]]) -> None:
+    """Append evidence: (touch, attempt, source, kind, instant, detail)."""
+    many(connection, "INSERT INTO evidence (touch_id, n, source, kind, at, detail) VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+# --- proof ----------------------------------------------------------------------------------------------------------
+Proved = Literal["settled", "known", "duplicate", "contradiction"]
+
+
+def touch_by_key(connection: sa.Connection, key: bytes) -> int | None:
+    """The touch of this key, or None."""
+    rows = fetch(connection, "SELECT id FROM touch WHERE touch_key = ?", key)
+    return rows[0][0] if rows else None
+
+
+def proof(connection: sa.Connection, touch: int, n: int, *, ref: str, source: str, now: int) -> Proved:
+    """Something that carries touch and attempt says that this attempt was accepted (docs/delivery 2). An open one is settled, and
+    so is a waived one whose repeat has not begun: the repeat is dropped. `known`: nothing new. `duplicate`: a second copy is
+    confirmed. `contradiction`: the store does not know the attempt, or calls it unsent. Instants in milliseconds."""
+    rows = fetch(
+        connection,
+        "SELECT a.outcome, t.send_state, t.attempts FROM touch t LEFT JOIN attempt a ON a.touch_id = t.id AND a.n = ? WHERE t.id = ?",
+        n, touch,
+    )  # fmt: skip
+    outcome, state, last = rows[0] if rows else (None, None, 0)
+    match outcome:
+        case "accepted":
+            return "known"
+        case "intent" | "unknown" if guards.on("own_event_settles"):
+            _accept(connection, touch, n, outcome, ref=ref, now=now)
+            return "settled"
+        case "waived" if last == n and state in ("retry", "planned", "claimed", "parked"):
+            remember(connection, [(touch, n, source, "proved", now, ref)])
+            _accept(connection, touch, n, outcome, ref=ref, now=now)
+            return "settled"
+        case "waived":
+            remember(connection, [(touch, n, source, DUPLICATE, now, ref)])
+            return "duplicate"
+        case "intent" | "unknown":
+            return "known"
+    if rows:
+        remember(connection, [(touch, n, source, "contradiction", now, ref)])
+    return "contradiction"
+
+
+def _accept(connection: sa.Connection, touch: int, n: int, outcome: str, *, ref: str, now: int) -> None:
+    run(
+        connection,
+        "UPDATE attempt SET outcome = 'accepted', provider_ref = ? WHERE touch_id = ? AND n = ? AND outcome = ?",
+        ref,
+        touch,
+        n,
+        outcome,
+    )
+    moved = run(
+        connection,
+        "UPDATE touch SET send_state = 'accepted', settled_at = ?, lease_by = NULL, lease_until = NULL"
+        " WHERE id = ? AND send_state IN ('sending','unknown','parked','retry','planned','claimed')",
+        now, touch,
+    )  # fmt: skip
+    if not moved:
+        return
+    rows = fetch(
+        connection,
+        "SELECT t.message, t.facts, e.told, e.id FROM touch t JOIN enrollment e ON e.id = t.enrollment_id WHERE t.id = ?", touch,
+    )  # fmt: skip
+    message, facts, told, enrollment = rows[0]
+    if (merged := merge_told(told, message, facts)) is not None:
+        tell(connection, enrollment, merged)
+    run(connection, "UPDATE touch SET facts = NULL WHERE id = ?", touch)
+    turns.settle(connection, [(touch, "accepted", now, None)])
+
+
+def unsettle(connection: sa.Connection, touch: int, n: int) -> bool:
+    """An attempt whose outcome was kept elsewhere stops being an intent under a lease; True when it is unknown now."""
+    run(connection, "UPDATE attempt SET outcome = 'unknown' WHERE touch_id = ? AND n = ? AND outcome = 'intent'", touch, n)
+    run(
+        connection,
+        "UPDATE touch SET send_state = 'unknown', lease_by = NULL, lease_until = NULL WHERE id = ? AND send_state = 'sending' AND attempts = ?",
+        touch,
+        n,
+    )
+    return bool(fetch(connection, "SELECT 1 FROM attempt WHERE touch_id = ? AND n = ? AND outcome = 'unknown'", touch, n))
+
+
+def disproof(connection: sa.Connection, touch: int, n: int, outcome: str, *, now: int, free: bool = False) -> bool:
+    """Who made this attempt says late that it was `not_sent` or `rejected`; True when that settled an unknown or parked touch."""
     open_ = run(
         connection,
-        "UPDATE attempt SET outcome = 'accepted', provider_ref = ? WHERE touch_id = ? AND n = ? AND outcome IN ('unknown','intent')",
-        ref,
+        "UPDATE attempt SET outcome = ?, free = ? WHERE touch_id = ? AND n = ? AND outcome = 'unknown'",
+        outcome,
+        int(free),
         touch,
         n,
     )
     if not open_:
         return False
-    return bool(
-        run(
-            connection,
-            "UPDATE touch SET send_state = 'accepted', settled_at = ? WHERE id = ? AND send_state IN ('unknown','parked')",
-            now,
-            touch,
-        )
+    new, reason, ended = ("retry", None, None) if outcome == "not_sent" else ("rejected", "refused", now)
+    moved = run(
+        connection,
+        "UPDATE touch SET send_state = ?, reason = coalesce(?, reason), settled_at = ?, due_at = coalesce(?, due_at)"
+        " WHERE id = ? AND send_state IN ('unknown','parked')",
+        new, reason, ended, now if new == "retry" else None, touch,
+    )  # fmt: skip
+    if moved:
+        run(connection, "DELETE FROM cap_slot WHERE touch_id = ?", touch)
+        turns.settle(connection, [(touch, new, now, reason)])
+    return bool(moved)
+
+
+def merge_told(told: str | None, message: str, facts: str | None) -> str | None:
+    """What the pass has been told once this message was accepted, as JSON; None when nothing is new."""
+    if facts is None:
+        return None
+    if not told or told == "{}":
+        return f"{{{json.dumps(message)}:{facts}}}"
+    before = json.loads(told)
+    return (
+        None
+        if message in before
+        else json.dumps({**before, message: json.loads(facts)}, ensure_ascii=False, separators=(",", ":"))
     )
 
 

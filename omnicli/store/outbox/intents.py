@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from omnicli import faults
 from omnicli.store.outbox.statements import fetch, for_all, grouped, listed, many, run
-from omnicli.store.outbox.values import Intent
+from omnicli.store.outbox.values import Handing
 
 
 def keep_skeletons(connection: sa.Connection, wanted: Mapping[str, tuple[str, bytes, str | None]], *, now: int) -> dict[str, int]:
@@ -25,41 +25,51 @@ def keep_skeletons(connection: sa.Connection, wanted: Mapping[str, tuple[str, by
     return {row[0]: row[1] for row in fetch(connection, f"SELECT hash, id FROM skeleton WHERE hash IN ({marks})", *names)}
 
 
-def intend(
-    connection: sa.Connection, intents: Sequence[Intent], *, provider: str, account: str, now: int, until: int | None
-) -> int:
-    """Write the intents of one handover: attempts, archive, cap slots, state `sending`. Gives the handover's id. `until` None
-    leaves the lease of the claim as it is."""
-    handover: int = connection.execute(
-        sa.text(
-            "INSERT INTO handover (provider, account, size, started_at, outcome) VALUES (:p, :a, :s, :n, 'intent') RETURNING id"
-        ),
-        {"p": provider, "a": account, "s": len(intents), "n": now},
-    ).scalar_one()
+def intend(connection: sa.Connection, calls: Sequence[Handing], *, now: int) -> list[int]:
+    """Write the intents of all calls about to start: attempts, archive, cap slots, state `sending`. Gives a handover a call."""
+    handovers = [_handover(connection, call, now) for call in calls]
     many(
         connection,
         "INSERT INTO attempt (touch_id, n, handover_id, fence, outcome, address_hash, body_sha256, started_at)"
         " VALUES (?, ?, ?, ?, 'intent', ?, ?, ?)",
-        [(i[0].id, i[0].attempts + 1, handover, i[0].fence, i[1], i[2], now) for i in intents],
+        [
+            (i[0].id, i[0].attempts + 1, h, i[0].fence, i[1], i[2], now)
+            for h, call in zip(handovers, calls, strict=True)
+            for i in call[2]
+        ],
     )
     faults.point("F06")
+    intents = calls[0][2] if len(calls) == 1 else [i for call in calls for i in call[2]]
     many(
         connection,
         'INSERT INTO rendering (touch_id, skeleton_id, "values") VALUES (?, ?, ?)'
         ' ON CONFLICT (touch_id) DO UPDATE SET skeleton_id = excluded.skeleton_id, "values" = excluded."values"',
         [(i[0].id, i[3], i[4]) for i in intents],
     )
-    lease = "" if until is None else f", lease_until = {until}"
     changed = [i for i in intents if i[5] is not None or i[6] != i[0].cost]
     for_all(connection, "UPDATE touch SET facts = ?, cost = ? WHERE id", grouped(((i[5], i[6]), i[0].id) for i in changed))
-    run(
-        connection,
-        f"UPDATE touch SET send_state = 'sending', attempts = attempts + 1, held_by = NULL{lease} WHERE id IN ({listed(i[0].id for i in intents)})",
-    )
+    for until, ids in grouped((call[3], i[0].id) for call in calls for i in call[2]):
+        lease = "" if until is None else f", lease_until = {until}"
+        run(
+            connection,
+            f"UPDATE touch SET send_state = 'sending', attempts = attempts + 1, held_by = NULL{lease} WHERE id IN ({listed(ids)})",
+        )
     many(
         connection,
         "INSERT INTO cap_slot (contact_id, local_date, rule, slot, touch_id, at) VALUES (?, ?, ?, ?, ?, ?)",
         [(i[0].contact_id, *i[7], i[0].id, now) for i in intents if i[7] is not None],
     )
     connection.exec_driver_sql("UPDATE instance SET serial = serial + 1")
-    return handover
+    return handovers
+
+
+def _handover(connection: sa.Connection, call: Handing, now: int) -> int:
+    found: int = connection.execute(
+        _HANDOVER, {"p": call.provider, "a": call.account, "s": len(call.intents), "n": now}
+    ).scalar_one()
+    return found
+
+
+_HANDOVER = sa.text(
+    "INSERT INTO handover (provider, account, size, started_at, outcome) VALUES (:p, :a, :s, :n, 'intent') RETURNING id"
+)

@@ -6,29 +6,30 @@ from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
-from omnicli import faults
-from omnicli.store.outbox.doubts import settle_unknown
+from omnicli import faults, guards
+from omnicli.store.outbox.doubts import disproof, proof, remember
 from omnicli.store.outbox.statements import fetch, for_all, grouped, listed, many, run
-from omnicli.store.outbox.values import Claimed, Result
+from omnicli.store.outbox.values import Claimed, Ended, Result
 
 
 def record(
-    connection: sa.Connection, results: Sequence[Result], *, handover: int, worker: str, now: int, sure: bool = False
+    connection: sa.Connection, ended: Sequence[Ended], *, worker: str, now: int, sure: bool = False
 ) -> list[tuple[int, str, int, str | None]]:
-    """Write the outcomes of one handover; gives the settled touches (id, state, instant, reason). `sure`: nobody wrote
-    since the intents, so fence and lease stand.
+    """Write the outcomes of the calls that came back; gives the settled touches (id, state, instant, reason). `sure`: nobody
+    wrote since the intents, so fence and lease stand.
 
     A touch whose fence has moved on is not ours any more: its outcome is kept as evidence, and settles an unknown one.
     """
+    results = ended[0].results if len(ended) == 1 else [r for call in ended for r in call.results]
     mine: Sequence[Result] = results
     late: Sequence[Result] = ()
-    if not sure:
+    if not sure and guards.on("fence_in_t3"):
         ours = _held(connection, results, worker)
         mine, late = [r for r in results if r.touch.id in ours], [r for r in results if r.touch.id not in ours]
     for_all(
         connection,
-        "UPDATE attempt SET outcome = ?, provider_ref = ?, code = ?, detail = ? WHERE n = ? AND touch_id",
-        grouped(((r.outcome, r.ref, r.code, r.detail, r.n), r.touch.id) for r in mine),
+        "UPDATE attempt SET outcome = ?, provider_ref = ?, code = ?, detail = ?, free = ? WHERE n = ? AND touch_id",
+        grouped(((r.outcome, r.ref, r.code, r.detail, int(r.free), r.n), r.touch.id) for r in mine),
     )
     settled = _touches(connection, mine, now=now)
     for_all(
@@ -37,16 +38,25 @@ def record(
         grouped(((r.told,), r.touch.enrollment_id) for r in mine if r.told is not None and r.outcome == "accepted"),
     )
     settled += _late(connection, late, now=now)
-    outcomes = {r.outcome for r in results}
-    run(
+    many(
         connection,
-        "UPDATE handover SET ended_at = ?, outcome = ? WHERE id = ?",
-        now,
-        outcomes.pop() if len(outcomes) == 1 else "mixed",
-        handover,
+        "UPDATE handover SET ended_at = ?, outcome = ?, http_status = ?, provider_ref = ? WHERE id = ?",
+        [(now, _word({r.outcome for r in call.results}), call.http_status, call.ref, call.handover) for call in ended],
     )
     faults.point("F11")
     return settled
+
+
+def _word(outcomes: set[str]) -> str:
+    return outcomes.pop() if len(outcomes) == 1 else "mixed"
+
+
+def tries(connection: sa.Connection, touches: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Of each touch: when its first attempt began, and how many used up a try (the open one among them)."""
+    if not touches:
+        return {}
+    sql = f"SELECT touch_id, min(started_at), sum(1 - free) FROM attempt WHERE touch_id IN ({listed(touches)}) GROUP BY touch_id"
+    return {row[0]: (row[1], int(row[2])) for row in fetch(connection, sql)}
 
 
 def _held(connection: sa.Connection, results: Sequence[Result], worker: str) -> set[int]:
@@ -89,16 +99,17 @@ def _touches(connection: sa.Connection, results: Sequence[Result], *, now: int) 
 
 
 def _late(connection: sa.Connection, results: Sequence[Result], *, now: int) -> list[tuple[int, str, int, str | None]]:
-    """A worker that lost its lease says what it knows: evidence, and the end of `unknown` when it was accepted."""
+    """A worker that lost its lease says what it knows: evidence, and the end of the doubt that its absence had raised."""
     if not results:
         return []
     remember(connection, [(r.touch.id, r.n, "worker", r.outcome, now, r.ref or r.detail) for r in results])
-    arrived = [
-        r
-        for r in results
-        if r.outcome == "accepted" and settle_unknown(connection, r.touch.id, r.n, ref=r.ref or "late", now=now)
-    ]
-    return [(r.touch.id, "accepted", now, None) for r in arrived]
+    for r in results:
+        match r.outcome:
+            case "accepted":
+                proof(connection, r.touch.id, r.n, ref=r.ref or "late", source="worker", now=now)
+            case "rejected" | "not_sent":
+                disproof(connection, r.touch.id, r.n, r.outcome, now=now)
+    return []
 
 
 def free_slots(connection: sa.Connection, touches: Sequence[int]) -> None:
@@ -127,11 +138,6 @@ def first_outcomes(connection: sa.Connection, version_id: int, *, limit: int) ->
     )
     tried, bad = connection.execute(sa.text(query), {"version": version_id, "most": limit}).one()
     return int(tried), int(bad)
-
-
-def remember(connection: sa.Connection, rows: Sequence[tuple[int, int, str, str, int, str | None]]) -> None:
-    """Append evidence: (touch, attempt, source, kind, instant, detail)."""
-    many(connection, "INSERT INTO evidence (touch_id, n, source, kind, at, detail) VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
 def open_tasks(connection: sa.Connection, touches: Iterable[Claimed]) -> None:

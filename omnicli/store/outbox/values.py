@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 #: How long a claim holds without being renewed, in milliseconds of machine time (docs/delivery 12).
@@ -91,7 +92,8 @@ class Intent(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What became of one attempt: the outcome, and for `not_sent` when it may be tried again (None: never)."""
+    """What became of one attempt: the outcome, and for `not_sent` when it may be tried again (None: never). `free`: it uses up
+    none of the touch's tries."""
 
     touch: Claimed
     n: int
@@ -102,3 +104,22 @@ class Result(NamedTuple):
     retry_at: int | None = None
     told: str | None = None
     reason: str = "refused"
+    free: bool = False
+
+
+class Handing(NamedTuple):
+    """The intents of one call. `until`: the instant to which the lease is moved (None leaves that of the claim)."""
+
+    provider: str
+    account: str
+    intents: Sequence[Intent]
+    until: int | None = None
+
+
+class Ended(NamedTuple):
+    """One call that came back: the results of its touches, and what the answer as a whole said."""
+
+    handover: int
+    results: Sequence[Result]
+    http_status: int | None = None
+    ref: str | None = None

@@ -1,0 +1,574 @@
+"""One round of delivering: what came back is written, the gate asked, intents committed, the next batch claimed; then the calls.
+
+Its transactions do as much at once as they may: the outcomes that came back (T3), the gate and the intents of all calls about to
+start (T2), the claim of the batch behind them (T1). Rendering and calls happen between them, so none is open during a call.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+from omnicli import clock, faults, guards
+from omnicli.campaigns import canary, journal
+from omnicli.campaigns.gate import Gate, Leaving, Verdict
+from omnicli.campaigns.line import Call, Line
+from omnicli.campaigns.press import Prepared, Presses, Unfit
+from omnicli.campaigns.recording import Again, Recorder
+from omnicli.campaigns.report import DispatchReport
+from omnicli.campaigns.worker import lease, name
+from omnicli.engine import breaker
+from omnicli.errors import OmniError
+from omnicli.model.touch import Provider
+from omnicli.store import outbox, room, serial, turns
+from omnicli.store.accounts import Book
+from omnicli.store.outbox import Claimed, Cursor, Handing, Intent, Result
+from omnicli.texts import t
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from omnicli.campaignfile import Loaded
+    from omnicli.render.renderer import Renderer
+    from omnicli.store.connection import Store
+
+#: Touches a claim takes at most; a line that has more than so many waiting is given no more.
+CLAIM = 1000
+#: Outcomes that arrive within so many seconds share one T3.
+TOGETHER = 0.010
+#: A round waits so many seconds at most for the rate of a channel; whoever is further back waits without a claim.
+RATE_PATIENCE = 60.0
+#: Touches of an account that only a person can mend, or of a channel that was shut, are looked at again after this.
+LOOK_AGAIN = timedelta(minutes=15)
+
+
+class Round:
+    """One round's queues. `deliver` runs it; it ends with nothing claimed and every outcome on disk."""
+
+    def __init__(
+        self, store: Store, loaded: Loaded, renderer: Renderer, providers: Mapping[str, Provider], *, now: datetime, live: bool,
+        late_after: datetime | None, progress: Callable[[int], None] | None, patience: float,
+    ) -> None:  # fmt: skip
+        self.store, self.now, self.live, self.late_after = store, now, live, late_after
+        self.now_ms, self.started = clock.to_ms(now), clock.monotonic()
+        self.progress, self.patience = progress, patience
+        self.presses = Presses(store, loaded, renderer, now=now, live=live)
+        self.lines = self._lines(providers)
+        self.each = list(dict.fromkeys(self.lines.values()))
+        self.report = DispatchReport()
+        self.worker = name()
+        self.recorder = Recorder(self.worker, now, self.report, canary.Canary(now))
+        self.spent: dict[str, int] = {}
+        self.asked: dict[int, Leaving] = {}
+        self.done: SimpleQueue[Call] = SimpleQueue()
+        self.back: list[Call] = []
+        self.again: list[Again] = []
+        self.spared: set[int] = set()
+        self.unfit: list[Unfit] = []
+        self.cursor: Cursor | None = None
+        self.more, self.dry = True, False
+        self.mark: object = None
+
+    def _lines(self, providers: Mapping[str, Provider]) -> dict[str, Line]:
+        known: dict[int, Line] = {}
+        lines = {channel: known.setdefault(id(p), Line(p)) for channel, p in providers.items()}
+        for channel, line in lines.items() if self.live else ():
+            declared = self.presses.channels.get(channel)
+            rate = declared.rate if declared is not None else None
+            if rate is not None and rate.count and not line.repeatable:
+                line.pace = max(line.pace, rate.seconds / rate.count)
+        return lines
+
+    @property
+    def moment(self) -> datetime:
+        """The present of this round: a live one that lasts meets quiet hours as they begin."""
+        return self.now + timedelta(seconds=int(clock.monotonic() - self.started)) if self.live else self.now
+
+    @property
+    def running(self) -> int:
+        return sum(line.running for line in self.each)
+
+    # --- the loop ---------------------------------------------------------------------------------------------------
+    def deliver(self, campaigns: Collection[str] | None, channels: Collection[str] | None, most: int | None) -> None:
+        """Until nothing is due, or `most` have left. What was begun is finished, whatever ends the round."""
+        with self.store.read() as connection:
+            if not self._due(connection, campaigns, channels, 1, ()):
+                return
+        faults.point("F03")
+        if any(not line.repeatable for line in self.each):
+            journal.allocate(self.store)
+        at_once = False
+        try:
+            while self.more or self.back or self.unfit or self.again or self.running or any(line.queued for line in self.each):
+                self._step(campaigns, channels, most)
+        except KeyboardInterrupt:
+            at_once = True
+            raise
+        finally:
+            self._leave(at_once=at_once)
+
+    def _step(self, campaigns: Collection[str] | None, channels: Collection[str] | None, most: int | None) -> None:
+        self._gather()
+        if self.progress is not None and self.running:
+            self.progress(0)
+        if self.back and all(call.line.inline and not call.line.repeatable for call in self.back):
+            self._secure()  # one call at a time: its outcome is on disk before the next is even intended
+        with self.store.write() as connection:
+            self._heed_hold(connection)
+            mark, book = outbox.mark(connection), Book(connection)
+            same = mark is not None and mark == self.mark and not self.recorder.tainted
+            results = self.recorder.write(connection, self.back, book, at=self.moment, mark=mark)
+            again = [*self.again, *(self.recorder.again if self.back else ())]
+            self._drop(connection)
+            begun = self._begin(connection, book, same=same and not self.recorder.tainted)
+            repeated = self._claim_again(connection, again)
+            claimed = self._claim(connection, book, campaigns, channels, self._room(most, results, begun)) if not repeated else []
+            self.presses.learn(connection) if repeated else None
+            if repeated or claimed:
+                self.presses.bring(connection, [*claimed, *(touch for _, touches in repeated for touch in touches)])
+            book.write()
+            reached = serial.serial_of(connection) if any(not call.line.repeatable for call in begun) else None
+            self.mark = outbox.mark(connection)
+        self.again = []
+        self._committed(results)
+        if reached is not None:
+            serial.mark(self.store, reached)
+        self._start(begun)
+        self._prepare(repeated, claimed)
+
+    def _committed(self, results: Sequence[Sequence[Result]]) -> None:
+        if self.back:
+            for call, found in zip(self.back, results, strict=True):
+                self._count(call.people, found)
+            self.back = []
+            faults.point("F12")
+
+    def _start(self, begun: Sequence[Call]) -> None:
+        """The intents are on disk: call."""
+        if not begun:
+            return
+        self.presses.keep()
+        at, now = clock.awake(), self.moment
+        for call in begun:
+            call.mark = self.mark
+            call.line.begin(call, at, now, self.done)
+
+    def _gather(self) -> None:
+        """Take what came back. Nothing else to do: wait for the first, and a moment for its neighbours."""
+        self._take(0.0)
+        if self.back or self._can_act() or not self.running:
+            self._pause()
+            return
+        self._take(0.5 if self.progress is not None else None)
+        end = clock.monotonic() + TOGETHER
+        while self.back and self.running and (left := end - clock.monotonic()) > 0:
+            if not self._take(left):
+                break
+
+    def _take(self, timeout: float | None) -> bool:
+        """Calls that have come back, at least one when there is time to wait for it."""
+        got = False
+        while self.running:
+            try:
+                call = self.done.get_nowait() if got or timeout == 0.0 else self.done.get(timeout=timeout)
+            except Empty:
+                break
+            call.line.running -= 1
+            call.line.people -= len(call.people)
+            self.back.append(call)
+            got = True
+        return got
+
+    def _can_act(self) -> bool:
+        if self.unfit or self.again or self._hungry:
+            return True
+        return any(line.calls and line.room and not line.probing and not self._rate_wait(line) for line in self.each)
+
+    def _rate_wait(self, line: Line) -> float:
+        """Seconds until the rate has room, as far as this round knows."""
+        return max(0.0, (line.free_at - clock.to_ms(clock.now())) / 1000) if line.pace else 0.0
+
+    def _pause(self) -> None:
+        """Nothing is in flight and only the rate keeps us: sleep until it has room, before the intents, so that none grows old."""
+        if self.back or self.running or self.unfit or self.again or self._hungry:
+            return
+        waits = [self._rate_wait(line) for line in self.each if line.calls]
+        if waits and (wait := min(waits)) > 0:
+            if self.progress is not None:
+                self.progress(0)
+            time.sleep(wait)
+
+    def _room(self, most: int | None, results: Sequence[Sequence[Result]], begun: Sequence[Call]) -> int:
+        """How many more may be claimed when at most `most` may leave: those that left, are leaving or wait here are counted."""
+        if most is None:
+            return CLAIM
+        gone = self.report.accepted + self.report.unknown
+        gone += sum(1 for found in results for r in found if r.outcome in ("accepted", "unknown"))
+        outside = sum(len(call.people) for call in begun) + sum(line.queued for line in self.each)
+        return max(0, min(CLAIM, most - gone - outside - self._in_flight))
+
+    @property
+    def _in_flight(self) -> int:
+        return sum(line.people for line in self.each)
+
+    def _heed_hold(self, connection: sa.Connection) -> None:
+        if (why := outbox.hold_of(connection)) is not None and guards.on("hold"):
+            from omnicli.store import holding
+
+            raise holding.refusal(why, live=self.live)
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+    def _leave(self, *, at_once: bool) -> None:
+        """Nothing of ours stays claimed, and no outcome stays unwritten. `at_once`: nobody waits for calls in flight."""
+        longest = max((line.patience for line in self.each), default=0.0)
+        end = clock.monotonic() + longest
+        while self.running and not at_once and (left := end - clock.monotonic()) > 0:
+            if not self._take(left):
+                break
+        self._take(0.0)
+        for line in self.each:
+            line.calls.clear()
+            line.leave()
+        self.unfit = []
+        if self.back:
+            self._secure()
+        with self.store.write() as connection:
+            outbox.let_go(connection, worker=self.worker)
+
+    def _secure(self) -> None:
+        """T3 by itself: tried again for a minute, then kept beside the store (docs/delivery 14)."""
+        end = clock.monotonic() + self.patience
+        while True:
+            try:
+                with self.store.write() as connection:
+                    book = Book(connection)
+                    results = self.recorder.write(connection, self.back, book, at=self.moment, mark=None)
+                    book.write()
+                break
+            except journal.FAILURES as failure:
+                if clock.monotonic() >= end:
+                    journal.keep(self.store, self.worker, self.back, at=self.moment)
+                    self.report.problem(
+                        t(
+                            "the store took no outcomes: they are kept beside it",
+                            "la base n'a pas pris les résultats : ils sont gardés à côté",
+                        )
+                    )
+                    self.back = []
+                    raise journal.refused(failure) from failure
+                time.sleep(min(1.0, max(0.0, end - clock.monotonic())))
+        self.again += self.recorder.again
+        self._committed(results)
+
+    # --- T1 ---------------------------------------------------------------------------------------------------------
+    def _due(
+        self, connection: sa.Connection, campaigns: Collection[str] | None, channels: Collection[str] | None, limit: int,
+        without: Collection[str],
+    ) -> list[tuple[int, int, int, bytes]]:  # fmt: skip
+        versions = outbox.versions_of(connection, campaigns, running=True)
+        if not versions or limit <= 0:
+            return []
+        return outbox.due(
+            connection, now=self.now_ms, versions=versions, channels=channels, limit=limit, after=self.cursor, without=without
+        )
+
+    def _claim(
+        self, connection: sa.Connection, book: Book, campaigns: Collection[str] | None, channels: Collection[str] | None, limit: int,
+    ) -> list[Claimed]:  # fmt: skip
+        """The next batch, when a line has nothing left to call."""
+        if not self.more or not self._starving:
+            return []
+        if (full := room.room(self.store.path)) is not None:
+            self.report.problem(full)
+            self.more = False
+            return []
+        without = self._shut(book)
+        found = self._due(connection, campaigns, channels, limit, without)
+        self.dry = not found
+        if not found:
+            self.more = limit <= 0 and bool(self._in_flight or self.running or any(line.queued for line in self.each))
+            return []
+        ids = [row[0] for row in found]
+        self.cursor = Cursor(*found[-1][1:4])
+        outbox.claim(connection, ids, worker=self.worker, until=lease())
+        self.presses.learn(connection)
+        return outbox.load(connection, ids, attributes=self.presses.columns)
+
+    @property
+    def _starving(self) -> bool:
+        """Whether somebody could call, had he something to call."""
+        return not any(line.calls for line in self.each) or any(
+            line.room and not line.calls and not line.repeatable for line in self.each
+        )
+
+    @property
+    def _hungry(self) -> bool:
+        return self.more and not self.dry and self._starving
+
+    def _shut(self, book: Book) -> tuple[str, ...]:
+        """Channels of which nothing is claimed now: their account is left alone, they are shut, or enough of them waits here."""
+        found = {channel for line in self.each for channel in line.shut}
+        for channel, line in self.lines.items():
+            if line.repeatable:
+                continue
+            verdict = breaker.may(book.of(line.provider.name, line.account), clock.to_ms(self.moment))
+            if (verdict.kind == "wait" and not line.probing) or line.queued >= CLAIM:
+                found.add(channel)
+        return tuple(sorted(found))
+
+    def _claim_again(self, connection: sa.Connection, again: Sequence[Again]) -> list[tuple[Again, list[Claimed]]]:
+        """What goes again at once is claimed by name, in the transaction that recorded it."""
+        found: list[tuple[Again, list[Claimed]]] = []
+        for one in again:
+            outbox.claim(connection, one.ids, worker=self.worker, until=lease())
+            found.append((one, outbox.load(connection, one.ids, attributes=self.presses.columns)))
+            self.spared.update(one.ids)
+        return found
+
+    def _prepare(self, repeated: Sequence[tuple[Again, list[Claimed]]], claimed: Sequence[Claimed]) -> None:
+        """Render what was claimed, and queue it as calls."""
+        for one, touches in repeated:
+            if ready := self._rendered(touches):
+                one.call.line.calls.appendleft(Call(one.call.line, ready, one.halvings))
+        if not claimed:
+            return
+        faults.point("F05")
+        by: dict[int, tuple[Line, list[Claimed]]] = {}
+        for touch in claimed:
+            line = self.lines.get(touch.channel)
+            if line is None:
+                self.unfit.append(Unfit(touch, "nobody", touch.channel))
+            else:
+                by.setdefault(id(line), (line, []))[1].append(touch)
+        for line, touches in by.values():
+            line.take(self._rendered(touches))
+        if self.progress is not None:
+            self.progress(len(claimed))
+
+    def _rendered(self, touches: Sequence[Claimed]) -> list[Prepared]:
+        ready: list[Prepared] = []
+        for p in self.presses.prepare(touches):
+            if isinstance(p, Prepared):
+                ready.append(p)
+            else:
+                self.unfit.append(p)
+        return ready
+
+    # --- T2 ---------------------------------------------------------------------------------------------------------
+    def _begin(self, connection: sa.Connection, book: Book, *, same: bool) -> list[Call]:
+        """The gate over all calls that may start now, and the intents of those that pass."""
+        calls = [call for line in self.each for call in self._startable(connection, line, book)]
+        if not calls:
+            return []
+        passed, slots = self._passed(connection, calls, same=same and all(call.line.repeatable for call in calls))
+        begun = [call for call in calls if call.people]
+        if not begun:
+            return []
+        ids = self.presses.archive(connection, passed)
+        handings = [
+            Handing(call.line.provider.name, call.line.account,
+                    [Intent(p.touch, p.address_hash, p.body_hash, ids[p.skeleton], p.values, None if call.line.repeatable else p.facts, p.cost,
+                            slots[p.touch.id]) for p in call.people],
+                    None if call.line.repeatable else lease(call.line.patience))
+            for call in begun
+        ]  # fmt: skip
+        for call, handover in zip(begun, outbox.intend(connection, handings, now=clock.to_ms(self.moment)), strict=True):
+            call.handover = handover
+            self._book(call, book)
+        return begun
+
+    def _startable(self, connection: sa.Connection, line: Line, book: Book) -> Iterator[Call]:
+        """Calls of this line that its account, its rate and its room let start now."""
+        if self.dry or not self.more:
+            line.flush()
+        started = 0
+        while line.calls and started < line.room:
+            if line.repeatable:
+                yield line.calls.popleft()
+                return
+            account = book.of(line.provider.name, line.account)
+            verdict = breaker.may(account, clock.to_ms(self.moment))
+            if verdict.kind == "wait":
+                if not line.probing:
+                    self._put_back(connection, line.drain(), verdict.until, "breaker")
+                return
+            if self._no_room(connection, line, account):
+                return
+            call = self._sized(line, 1 if verdict.kind == "probe" else min(line.batch, account.batch or line.batch))
+            if not self._allowed(connection, call, account):
+                continue
+            started += 1
+            if verdict.kind == "probe":
+                call.probe = line.probing = True
+                book.put(
+                    line.provider.name,
+                    line.account,
+                    breaker.probing(account, clock.to_ms(self.moment), patience=int(line.patience * 1000)),
+                )
+            yield call
+            if call.probe or line.pace:
+                return
+
+    def _no_room(self, connection: sa.Connection, line: Line, account: breaker.Account) -> bool:
+        """Whether the rate of the channel, which all processes share, has no room now."""
+        if not line.pace:
+            return False
+        line.free_at = account.free_at
+        wait = self._rate_wait(line)
+        if wait > RATE_PATIENCE:
+            people = line.drain()
+            start = self.moment + timedelta(seconds=wait)
+            outbox.put_back(
+                connection,
+                [(p.touch.id, clock.to_ms(start + timedelta(seconds=line.pace * n)), "rate") for n, p in enumerate(people)],
+            )
+            self.report.held += len(people)
+        return wait > 0
+
+    def _sized(self, line: Line, most: int) -> Call:
+        """The next call, no larger than the account takes now; the rest of it stays next in line."""
+        call = line.calls.popleft()
+        if len(call.people) > most:
+            line.calls.appendleft(Call(line, call.people[most:], call.halvings))
+            call.people = call.people[:most]
+        return call
+
+    def _allowed(self, connection: sa.Connection, call: Call, account: breaker.Account) -> bool:
+        """False when its channel is shut, or when it is a retry for which this minute has no room: then it waits."""
+        shut = [p for p in call.people if p.touch.channel in call.line.shut]
+        if shut:
+            self._put_back(connection, shut, None, "breaker")
+            call.people = [p for p in call.people if p.touch.channel not in call.line.shut]
+        tried = sum(1 for p in call.people if p.touch.attempts > 0 and p.touch.id not in self.spared)
+        call.retry = 2 * tried > len(call.people)
+        now = clock.to_ms(self.moment)
+        if call.retry and not breaker.may_retry(account, now):
+            self._put_back(connection, call.people, breaker.next_minute(now), "rate")
+            return False
+        return bool(call.people)
+
+    def _book(self, call: Call, book: Book) -> None:
+        """What this call takes of its account: a place in its minute, and room in its rate."""
+        line = call.line
+        if line.repeatable:
+            return
+        account = breaker.begun(
+            book.of(line.provider.name, line.account), clock.to_ms(self.moment), calls=1, retries=int(call.retry)
+        )
+        account = breaker.reserve(account, clock.to_ms(clock.now()), pace=line.pace, touches=len(call.people))
+        line.free_at = account.free_at
+        book.put(line.provider.name, line.account, account)
+
+    def _put_back(self, connection: sa.Connection, people: Sequence[Prepared], until: int | None, held_by: str) -> None:
+        """They wait again, until then (None: until somebody has mended it; they are looked at again in a while)."""
+        later = until if until is not None else clock.to_ms(self.moment + LOOK_AGAIN)
+        outbox.put_back(connection, [(p.touch.id, max(later, p.touch.due_at), held_by) for p in people])
+        self.report.held += len(people)
+
+    def _passed(
+        self, connection: sa.Connection, calls: Sequence[Call], *, same: bool
+    ) -> tuple[list[Prepared], dict[int, tuple[str, str, int] | None]]:
+        """Ask the gate about everybody, by priority, due instant and key; calls keep those who pass."""
+        gate = Gate(connection, self.presses.houses, self.moment, self.worker, self.late_after, self.spent, self.asked, same)
+        self.presses.houses.on(connection)
+        people = calls[0].people if len(calls) == 1 else sorted((p for call in calls for p in call.people), key=_order)
+        gate.read([p.touch for p in people])
+        passed: list[Prepared] = []
+        slots: dict[int, tuple[str, str, int] | None] = {}
+        fallen: list[tuple[Claimed, Verdict]] = []
+        for p in people:
+            verdict = gate.judge(p.touch, cost=p.cost, address_hash=p.address_hash, body_hash=p.body_hash, stale=p.fresh_until)
+            if verdict.kind == "go":
+                passed.append(p)
+                slots[p.touch.id] = verdict.slot
+            else:
+                fallen.append((p.touch, verdict))
+        if fallen:
+            self._fallen(connection, fallen)
+            for call in calls:
+                call.people = [p for p in call.people if p.touch.id in slots]
+        return passed, slots
+
+    def _fallen(self, connection: sa.Connection, fallen: Sequence[tuple[Claimed, Verdict]]) -> None:
+        skipped = [(touch.id, verdict.reason or "ended", None) for touch, verdict in fallen if verdict.kind == "skip"]
+        waiting = [(touch.id, clock.to_ms(v.until or self.now), v.reason) for touch, v in fallen if v.kind == "wait"]
+        outbox.skip(connection, skipped, now=self.now_ms)
+        outbox.put_back(connection, waiting)
+        turns.settle(connection, [(i, "skipped", self.now_ms, reason) for i, reason, _ in skipped])
+        self.report.skipped += len(skipped)
+        self.report.held += len(waiting)
+
+    # --- those that do not go ---------------------------------------------------------------------------------------
+    def _drop(self, connection: sa.Connection) -> None:
+        """A message that cannot be made ends its touch, by name and field; the others go (docs/delivery 14). A channel that no
+        provider carries keeps its touches waiting."""
+        if not self.unfit:
+            return
+        nobody = [u for u in self.unfit if u.reason == "nobody"]
+        ended = [u for u in self.unfit if u.reason != "nobody"]
+        self.unfit = []
+        ended = self._spoilt(connection, ended)
+        outbox.put_back(connection, [(u.touch.id, u.touch.due_at, "breaker") for u in nobody])
+        outbox.skip(connection, [(u.touch.id, u.reason, u.detail) for u in ended], now=self.now_ms)
+        turns.settle(connection, [(u.touch.id, "skipped", self.now_ms, u.reason) for u in ended])
+        self.report.render_failed += sum(1 for u in ended if u.reason == "render_failed")
+        self.report.skipped += len(ended)
+        self.report.held += len(nobody)
+        for u in ended[:5]:
+            self.report.problem(t("{touch}: {detail}", "{touch} : {detail}", touch=u.touch.key.hex()[:8], detail=u.detail))
+        for channel in sorted({u.detail for u in nobody}):
+            self.report.problem(t("nobody carries {channel}", "personne ne porte {channel}", channel=channel))
+
+    def _spoilt(self, connection: sa.Connection, ended: list[Unfit]) -> list[Unfit]:
+        """Those of campaigns whose first messages cannot be made wait instead, and their campaigns are paused."""
+        failed = [u for u in ended if u.reason == "render_failed"]
+        if not failed or not guards.on("canary"):
+            return ended
+        batch = [p.touch for line in self.each for call in line.calls for p in call.people] + [u.touch for u in failed]
+        bad = self.recorder.canary.judge(connection, canary.batches(batch, [u.touch for u in failed]), recorded=False)
+        if not bad:
+            return ended
+        kept = [u for u in failed if u.touch.version_id in bad]
+        self.recorder.halt(connection, bad, kept[0].detail)
+        outbox.put_back(connection, [(u.touch.id, u.touch.due_at, "paused") for u in kept])
+        self.report.render_failed += len(kept)
+        return [u for u in ended if u not in kept]
+
+    def _count(self, people: Sequence[Prepared], results: Sequence[Result]) -> None:
+        report = self.report
+        for p, result in zip(people, results, strict=True):
+            match result.outcome:
+                case "accepted":
+                    report.accepted += 1
+                    report.cost += p.cost
+                    report.by_channel[p.touch.channel] = report.by_channel.get(p.touch.channel, 0) + 1
+                case "rejected":
+                    report.rejected += 1
+                case "unknown":
+                    report.unknown += 1
+                    report.unknown_touches = (*report.unknown_touches, p.touch.key.hex())
+                case _ if result.free and result.retry_at == self.now_ms:
+                    pass  # it goes again in this very round
+                case _ if result.retry_at is None:
+                    report.skipped += 1
+                case _:
+                    report.retried += 1
+
+
+def _order(p: Prepared) -> tuple[int, int, bytes]:
+    return p.touch.priority, p.touch.due_at, p.touch.key
+
+
+@contextmanager
+def clean_failures() -> Iterator[None]:
+    """A store that fails is said in one line; what it had not taken was not sent."""
+    try:
+        yield
+    except journal.FAILURES as failure:
+        if isinstance(failure, OmniError):
+            raise
+        raise journal.refused(failure) from failure
