@@ -31,3 +31,20 @@ def hear_posted(folder: str, file: str) -> int:
         return 1
     print(hear(store, loaded, heard.receipts, now=clock.now()))
     return 0
+
+
+def make_old_store(path: str) -> int:
+    """A store with the tables of the first release and three people in it."""
+    from omnicli.store import migrations, triggers
+    from omnicli.store.connection import Store
+
+    store = Store.sqlite(Path(path), live=True)
+    with store.rebuild() as connection:
+        migrations.upgrade(connection, "0001")
+        for n in range(3):
+            connection.exec_driver_sql(
+                "INSERT INTO contact (uid, source_id, created_at, changed_at, reach) VALUES (?, ?, 0, 0, '{}')",
+                (bytes([n]) * 16, f"old-{n}"),
+            )
+    store.close()
+    return 0 if triggers else 1

@@ -120,7 +120,7 @@ class House:
         return dict(self.rows("SELECT send_state, count(*) FROM touch GROUP BY 1"))
 
     def copy(self, folder: Path, env: Mapping[str, str]) -> House:
-        shutil.copytree(self.folder, folder)
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("said-*"))
         return House(folder, self.omni, {**self.env, **env})
 
 
