@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from fake_twilio import FakeTwilio
-from twilio_values import LEA, MARK, NOW, PUBLIC, US, a_call, a_project, a_provider, a_whatsapp, an_sms
+from twilio_values import LEA, MARK, NOW, PUBLIC, US, a_call, a_project, a_provider, a_whatsapp, an_sms, close_all
 
 from omnicli.model.touch import Handed, Outcome, Rendered
 from omnicli.providers.twilio.carrier import Twilio
@@ -23,6 +23,7 @@ from omnicli.providers.twilio.wire import ForeignHost
 def fake() -> Iterator[FakeTwilio]:
     with FakeTwilio() as running:
         yield running
+        close_all()
 
 
 def sent(fake: FakeTwilio, one: Handed, **changes: Any) -> Outcome:
@@ -291,6 +292,7 @@ def test_a_peer_that_speaks_no_tls_has_been_sent_nothing() -> None:
         thread.start()
         outcome = a_provider(f"https://127.0.0.1:{server.getsockname()[1]}").send([an_sms()], now=NOW)[0]
         thread.join()
+    close_all()
     assert outcome.outcome == "not_sent"
     assert b"Bonjour" not in heard
 

@@ -27,6 +27,7 @@ MARK = mark(KEY, TOUCH, 1)
 PUBLIC = "https://omni.example.org"
 US, LEA = "+15555550100", "+33639980001"
 SID = "SM" + "0a" * 16
+OPENED: list[Twilio] = []
 
 
 def a_project(**changes: Any) -> Project:
@@ -53,7 +54,14 @@ def a_provider(url: str, *, project: Project | None = None, seconds: float = 2.0
             del os.environ[name]
         provider = open_twilio(project or a_project(), settings(**(elsewhere(url) | changes)), Path(), live=True)
     provider.wire.connect_timeout = provider.wire.read_timeout = seconds
+    OPENED.append(provider)
     return provider
+
+
+def close_all() -> None:
+    """Hang up whatever a test left open."""
+    while OPENED:
+        OPENED.pop().close()
 
 
 def a_hearing(*, project: Project | None = None, **changes: Any) -> TwilioHearing:

@@ -5,7 +5,6 @@ Exactly one message to that person, from that sender, with those words, made wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,8 @@ if TYPE_CHECKING:
     from twilio.rest import Client
 
 NEAR = timedelta(minutes=10)
-#: Records that are looked at for one person and day at most.
-LOOK = 1000
+#: Records that are looked at for one person and day at most, and without a day.
+LOOK, NEWEST = 1000, 50
 
 
 def evidence(client: Client, one: Doubtful) -> Evidence | None:
@@ -28,24 +27,28 @@ def evidence(client: Client, one: Doubtful) -> Evidence | None:
         found = _calls(client, one) if one.channel == "voice" else _messages(client, one)
     except Exception:  # whatever the SDK raises for an answer that is no list: not asked
         return None
-    ref = found[0] if len(found) == 1 else None
-    return Evidence(len(found), ref, f"{len(found)} in Twilio's list")
+    return found if isinstance(found, Evidence) else Evidence(len(found), found[0] if len(found) == 1 else None, "Twilio's list")
 
 
-def _messages(client: Client, one: Doubtful) -> list[str]:
-    """SIDs of the messages that fit: asked without a sender, for a messaging service picks one of its own."""
-    to = addressed(one.channel, one.address or "")
-    words = one.parts.get("body")
-    asked: dict[str, Any] = {"to": to}
-    if one.sender and one.sender.startswith("+"):
+def _messages(client: Client, one: Doubtful) -> list[str] | Evidence:
+    """SIDs of the messages that fit. A WhatsApp message in other words may be ours by its template, whose text is not known
+    here: then a person must look, so it counts as several."""
+    asked: dict[str, Any] = {"to": addressed(one.channel, one.address or "")}
+    if one.sender and one.sender.lstrip("+").isdigit():  # a service may have picked another sender than a name
         asked["from_"] = addressed(one.channel, one.sender)
-    listed = [
-        message
-        for query in _days(one.started_at)
-        for message in client.messages.list(**asked, **query, limit=LOOK)
-        if str(message.direction or "").startswith("outbound") and _near(message.date_created, one.started_at)
-    ]
-    return _sids(message for message in listed if _same_words(message.body, words))
+    near: dict[str, Any] = {}
+    for query in (*_days(one.started_at), {"limit": NEWEST}):
+        listed = client.messages.list(**asked, **{"limit": LOOK, **query})
+        near |= {
+            str(m.sid): m
+            for m in listed
+            if str(m.direction or "").startswith("outbound") and _near(m.date_created, one.started_at)
+        }
+        if found := sorted(sid for sid, m in near.items() if _same_words(m.body, one.parts.get("body"))):
+            return found
+    if near and one.channel == "whatsapp":
+        return Evidence(max(2, len(near)), None, "in Twilio's list in other words, perhaps by a template")
+    return []
 
 
 def _calls(client: Client, one: Doubtful) -> list[str]:
@@ -54,12 +57,12 @@ def _calls(client: Client, one: Doubtful) -> list[str]:
         asked["from_"] = one.sender
     since, until = one.started_at - timedelta(days=1), one.started_at + timedelta(days=1)
     listed = client.calls.list(**asked, start_time_after=since, start_time_before=until, limit=LOOK)
-    return _sids(call for call in listed if _near(call.date_created, one.started_at))
+    return sorted({str(call.sid) for call in listed if _near(call.date_created, one.started_at)})
 
 
 def _days(at: datetime) -> list[dict[str, Any]]:
-    """The days (GMT) whose lists may hold it, as filters: the list filters by date only. A message just taken may not have the
-    date yet by which the list filters, so the newest ones are looked at without it as well."""
+    """The days (GMT) whose lists may hold it, as filters: the list filters by date only. A message that waits in a queue may have
+    no date yet, so the newest ones are looked at without it as well."""
     around = {(at - NEAR).astimezone(UTC).date(), (at + NEAR).astimezone(UTC).date()}
     return [{"date_sent": datetime(d.year, d.month, d.day, tzinfo=UTC)} for d in sorted(around)]
 
@@ -71,11 +74,7 @@ def _near(made: datetime | None, at: datetime) -> bool:
 
 
 def _same_words(listed: str | None, sent: str | None) -> bool:
-    """Bodies are compared as words: Twilio may put white space in order. A template's text is not ours, so it is not compared."""
+    """Bodies are compared as words: Twilio may put white space in order. One that is not told (it was redacted) is not compared."""
     if sent is None or not listed:
         return True
     return " ".join(listed.split()) == " ".join(sent.split())
-
-
-def _sids(found: Iterable[Any]) -> list[str]:
-    return sorted({str(one.sid) for one in found})
