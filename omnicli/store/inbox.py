@@ -99,6 +99,9 @@ def known(connection: sa.Connection, source: str, ids: Sequence[str]) -> set[str
     return found
 
 
+_AS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+
+
 def write_raw(response: Response) -> bytes:
     """The response as JSON bytes; defaults are left out."""
     found: dict[str, Any] = {"id": response.id, "contact": response.contact, "name": response.name, "at": clock.iso(response.at)}
@@ -111,7 +114,7 @@ def write_raw(response: Response) -> bytes:
         found["machine"] = True
     if response.payload:
         found["payload"] = dict(response.payload)
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":"), default=str).encode()
+    return _AS_JSON(found).encode()
 
 
 def read_raw(raw: bytes) -> Response:

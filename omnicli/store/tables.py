@@ -146,7 +146,6 @@ inbox = _table(
     sa.Index("inbox_event", "provider", "provider_event_id", unique=True, sqlite_where=sa.text("provider_event_id IS NOT NULL"),
              postgresql_where=sa.text("provider_event_id IS NOT NULL")),
     sa.Index("ix_inbox_unfolded", "received_at", sqlite_where=sa.text("folded_at IS NULL"), postgresql_where=sa.text("folded_at IS NULL")),
-    without_rowid=True,
 )  # fmt: skip
 
 # --- campaigns ------------------------------------------------------------------------------------------------------

@@ -40,8 +40,39 @@ def upgrade() -> None:
     whatsapp = sa.text("channel = 'whatsapp' AND send_state IN ('sending','accepted','unknown','parked')")
     op.create_index("touch_whatsapp", "touch", ["settled_at"], sqlite_where=whatsapp, postgresql_where=whatsapp)
     op.create_index("ix_suppression_log_norm_hmac", "suppression_log", ["norm_hmac"])
-    op.add_column("inbox", sa.Column("body", sa.LargeBinary(), nullable=True))
+    _inbox_in_the_order_of_arrival()
     _several_reasons()
+
+
+def _inbox_in_the_order_of_arrival() -> None:
+    """The inbox gets bodies. In SQLite its rows lie in the order in which they came and no longer in that of their keys, which are
+    hashes: a commit then writes the pages it fills instead of one page for each row."""
+    body = sa.Column("body", sa.LargeBinary(), nullable=True)
+    if op.get_bind().dialect.name != "sqlite":
+        op.add_column("inbox", body)
+        return
+    op.drop_index("inbox_event", "inbox")
+    op.drop_index("ix_inbox_unfolded", "inbox")
+    op.rename_table("inbox", "inbox_before")
+    op.create_table(
+        "inbox",
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("dedup_key", sa.LargeBinary(), nullable=False),
+        sa.Column("provider_event_id", sa.Text(), nullable=True),
+        sa.Column("raw", sa.LargeBinary(), nullable=True),
+        sa.Column("received_at", INT, nullable=False),
+        sa.Column("folded_at", INT, nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        body,
+        sa.PrimaryKeyConstraint("provider", "dedup_key", name=op.f("pk_inbox")),
+        sqlite_strict=True,
+    )
+    columns = "provider, dedup_key, provider_event_id, raw, received_at, folded_at, outcome"
+    op.execute(f"INSERT INTO inbox ({columns}) SELECT {columns} FROM inbox_before ORDER BY received_at, provider, dedup_key")
+    op.drop_table("inbox_before")
+    named, waiting = sa.text("provider_event_id IS NOT NULL"), sa.text("folded_at IS NULL")
+    op.create_index("inbox_event", "inbox", ["provider", "provider_event_id"], unique=True, sqlite_where=named)
+    op.create_index("ix_inbox_unfolded", "inbox", ["received_at"], sqlite_where=waiting)
 
 
 def _several_reasons() -> None:
