@@ -40,7 +40,6 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Crowd:
     return Crowd(tmp_path_factory.mktemp("crowd"))
 
 
-@pytest.mark.guards("sticky_flags", "dedup_key", "dedup_event_id")
 @pytest.mark.parametrize("number", range(len(STORIES)), ids=[story.title for story in STORIES])
 def test_every_order_of_a_story_leaves_one_state(crowd: Crowd, number: int) -> None:
     story: Story = STORIES[number]

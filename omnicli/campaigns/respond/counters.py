@@ -52,7 +52,7 @@ def rests(rule: Rule, failed: Sequence[int], delivered: Sequence[int]) -> tuple[
     for at, good in sorted([(at, 0) for at in failed] + [(at, 1) for at in delivered]):
         if good:
             row, probing = [], False
-            found = None if found is None or at >= found[1] else found
+            found = None if found is not None and at < found[1] else found  # reached while it rested: it is well again
             continue
         if found is not None and at < found[1]:
             continue

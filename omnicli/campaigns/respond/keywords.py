@@ -81,7 +81,10 @@ def the_words() -> Words:
 
 def _pattern(phrases: Iterable[str]) -> re.Pattern[str]:
     """Any of these phrases between the bounds of words; `...` is up to four words."""
-    parts = [r"(?: \w+){0,4} ".join(re.escape(bare(part)) for part in phrase.split("...")) for phrase in phrases]
+    parts = [
+        r"(?: \w+){0,4} ".join(re.escape(bare(part)) for part in phrase.split("...")).replace("dont", "don ?t")
+        for phrase in phrases
+    ]
     return re.compile(rf"(?<!\w)(?:{'|'.join(sorted(parts, key=len, reverse=True))})(?!\w)")
 
 
