@@ -18,6 +18,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage, Message
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
+from functools import lru_cache
 from itertools import groupby
 
 from omnicli import guards
@@ -80,16 +81,15 @@ def header_line(name: str, text: str) -> bytes:
 
 
 def _words(text: str, room: int) -> list[str]:
-    """Encoded-words of at most 75 characters (the first one leaves room for the header's name)."""
-    words: list[str] = []
-    part = b""
-    for letter in text:
-        encoded = letter.encode("utf-8")
-        if len(part) + len(encoded) > room:
-            words.append(_word(part))
-            part, room = b"", _ENCODED_LINE
-        part += encoded
-    return [*words, _word(part)]
+    """Encoded-words of at most 75 characters (the first one leaves room for the header's name), cut between characters."""
+    data, words, at = text.encode("utf-8"), [], 0
+    while len(data) - at > room:
+        end = at + room
+        while data[end] & 0xC0 == 0x80:
+            end -= 1
+        words.append(_word(data[at:end]))
+        at, room = end, _ENCODED_LINE
+    return [*words, _word(data[at:])]
 
 
 def _word(part: bytes) -> str:
@@ -162,7 +162,7 @@ class Frame:
         """The whole message, CRLF only, not yet dot-stuffed; HeaderRefused names the header that a value would break."""
         lines: list[bytes] = [
             b"Date: ",
-            format_datetime(person.date).encode("ascii"),
+            _date(person.date),
             b"\r\nMessage-ID: ",
             person.message_id.encode("ascii"),
             b"\r\n",
@@ -177,6 +177,11 @@ class Frame:
         for piece in self.bodies:
             lines.append(piece if isinstance(piece, bytes) else _SOFT + quoted(values[piece]) + _SOFT)
         return b"".join(lines)
+
+
+@lru_cache(maxsize=64)
+def _date(at: datetime) -> bytes:
+    return format_datetime(at).encode("ascii")
 
 
 def _to(address: str) -> bytes:
@@ -265,6 +270,7 @@ def _mailbox(field: str, written: str) -> Address:
     return Address(display_name=name, addr_spec=plain)
 
 
+@lru_cache(maxsize=256)
 def domain_of(written: str) -> str:
     """The domain of a From such as `Maison Lune <bonjour@maisonlune.example>`."""
     return parseaddr(written)[1].rpartition("@")[2]

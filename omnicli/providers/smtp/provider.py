@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from queue import Empty, LifoQueue
 
+from omnicli import clock
 from omnicli.model.touch import Doubtful, Evidence, Handed, Outcome, Ready
 from omnicli.providers import mime
 from omnicli.providers.smtp import envelope
@@ -16,6 +17,10 @@ from omnicli.providers.smtp.connection import Address, Connection, Envelope
 from omnicli.texts import t
 
 FRAMES = 512
+#: Mails of one call, one transaction each: what its intents and outcomes share is a commit (docs/delivery 4).
+BATCH = 4
+#: Seconds of a call (by a clock that counts sleep) after which no further mail of it is begun.
+FRESH = 5.0
 
 
 @dataclass
@@ -26,7 +31,7 @@ class Smtp:
     bounce_domain: str | None = None
     name: str = "smtp"
     channels: tuple[str, ...] = ("email",)
-    batch: int = 1
+    batch: int = BATCH
     in_flight: int = 4
     repeatable: bool = False
     connect: Callable[[Address], Connection] = Connection
@@ -40,11 +45,17 @@ class Smtp:
 
     @property
     def read_timeout(self) -> float:
-        """Seconds that one mail may take once it is connected: up to the dot, and after it."""
-        return self.address.connect_timeout + 2 * self.address.read_timeout
+        """Seconds that a call may take: its last mail is begun while it is fresh, and has the timeout up to the dot and after it."""
+        return FRESH + self.address.connect_timeout + 2 * self.address.read_timeout
 
     def send(self, handed: Sequence[Handed], *, now: datetime) -> list[Outcome]:
-        return [self._one(one, now) for one in handed]
+        begun = clock.awake()
+        return [self._one(one, now) if clock.awake() - begun < FRESH else self._late() for one in handed]
+
+    def _late(self) -> Outcome:
+        """Mails before this one took so long that the gate must be asked anew (docs/delivery 3)."""
+        said = t("the server is slow: asked again first", "le serveur est lent : nouvelle vérification d'abord")
+        return Outcome("not_sent", code="late", detail=said, free=True)
 
     def _one(self, one: Handed, now: datetime) -> Outcome:
         recipient = mime.one_address(one.address or "")

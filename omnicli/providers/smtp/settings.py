@@ -11,11 +11,11 @@ from omnicli.errors import Exit, OmniError
 from omnicli.providers import mime
 from omnicli.providers.declared import Declared
 from omnicli.providers.smtp.connection import Address
-from omnicli.providers.smtp.provider import Smtp
+from omnicli.providers.smtp.provider import BATCH, Smtp
 from omnicli.texts import t
 
 _KEYS = ("host", "port", "tls", "user", "password", "messages_per_connection", "bounce_domain", "bounces", "in_flight", "connect_timeout",
-         "read_timeout", "local_hostname", "ca_file")  # fmt: skip
+         "read_timeout", "local_hostname", "ca_file", "batch")  # fmt: skip
 
 
 def open_smtp(project: Any, settings: Mapping[str, Any], root: Path, *, live: bool) -> Smtp:
@@ -24,8 +24,9 @@ def open_smtp(project: Any, settings: Mapping[str, Any], root: Path, *, live: bo
     said.only(_KEYS)
     mime.self_test()
     return Smtp(
-        _address(said), said.word("bounce_domain"), in_flight=said.number("in_flight", 4), bounces=mailbox_path(settings, root)
-    )
+        _address(said), said.word("bounce_domain"), batch=said.number("batch", BATCH), in_flight=said.number("in_flight", 4),
+        bounces=mailbox_path(settings, root),
+    )  # fmt: skip
 
 
 def mailbox_path(settings: Mapping[str, Any], root: Path) -> Path | None:
