@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from omnicli.campaigns import journal, recover
+from omnicli.campaigns.reconcile import reconcile
 from omnicli.campaigns.report import DispatchReport
 from omnicli.campaigns.round import Round, clean_failures
 from omnicli.campaigns.worker import ACTIVE, at_work
@@ -48,7 +49,9 @@ def dispatch(
     )
     with clean_failures():
         journal.replay(store, now=now)
-        recover.recover(store, loaded, providers, now=now, active=ACTIVE, campaigns=campaigns)
+        recover.recover(store, providers, now=now, active=ACTIVE)
+        for problem in reconcile(store, loaded, providers, now=now):
+            round_.report.problem(problem)
         with at_work(store, round_.worker), _seldom_collected():
             round_.deliver(campaigns, _channels(only), max)
         with store.read() as connection:

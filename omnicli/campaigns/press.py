@@ -196,6 +196,9 @@ class Press:
             extra["due"] = clock.iso(clock.from_ms(touch.task_due))
         if touch.channel == "webhook":
             extra["webhook"] = touch.message
+            declared_call = self.project.webhooks.get(touch.message)
+            if declared_call is not None and declared_call.idempotent:
+                extra["idempotency_key"] = f"{touch.key.hex()}.1"  # whoever knows keys again gets one key a touch
         if touch.channel == "email" and touch.purpose == "marketing":
             extra["unsubscribe"] = self.presses.unsubscribe(touch)
             domain = parseaddr(declared.from_ or "")[1].rpartition("@")[2] or "localhost"

@@ -1,4 +1,4 @@
-"""What a dead sender left behind, and touches whose fate nobody knows: reconciled by what can be looked up, else by policy.
+"""What a dead sender left behind, and what a person says of touches whose fate nobody knows.
 
 Claimed without an intent is planned again; sending under a lease that is over is unknown, but where doing it again is the
 same effect (docs/delivery 6, 11). Nothing here ever sends.
@@ -10,12 +10,12 @@ import hashlib
 import os
 import socket
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omnicli import clock
+from omnicli import clock, faults, guards
 from omnicli.errors import OmniError
 from omnicli.model.touch import Provider
 from omnicli.store import consents, outbox, turns
@@ -25,13 +25,8 @@ from omnicli.texts import t
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from omnicli.campaignfile import Loaded
     from omnicli.store.connection import Store
 
-#: A resend of an unknown touch waits so long (docs/delivery 11).
-RESEND_AFTER = timedelta(hours=1)
-#: Providers that give evidence later: their unknown touches are not parked before this.
-EVIDENCE_AFTER = {"sendgrid": timedelta(minutes=15), "twilio": timedelta(minutes=4)}
 HOWS = ("accepted", "not-sent", "resend", "drop")
 
 
@@ -46,7 +41,7 @@ def machine() -> str:
 def lease_over(stray: Stray, *, active: Collection[str], now: int) -> bool:
     """Whether nobody works on it any more: its time is up, or its process is known to be gone from this machine.
 
-    The worker's name is `machine.pid.round`. A recycled pid only means waiting for the lease; a process wrongly taken
+    The worker's name is `machine.pid.process-round`. A recycled pid only means waiting for the lease; a process wrongly taken
     for dead is harmless, since `sending` never returns to `planned` and its late outcome is kept as evidence.
     """
     if stray.lease_until < now:
@@ -66,19 +61,15 @@ def lease_over(stray: Stray, *, active: Collection[str], now: int) -> bool:
     return False
 
 
-def recover(store: Store, loaded: Loaded, providers: Mapping[str, Provider], *, now: datetime, active: Collection[str],
-            campaigns: Collection[str] | None = None) -> None:  # fmt: skip
-    """Reap leases that are over, then apply the policy to unknown touches that no evidence can settle any more."""
+def recover(store: Store, providers: Mapping[str, Provider], *, now: datetime, active: Collection[str]) -> None:
+    """Reap leases that are over."""
     with store.read() as connection:
         machine_now = clock.to_ms(clock.now())
         strays = [s for s in outbox.leased(connection) if lease_over(s, active=active, now=machine_now)]
-        unknown = outbox.doubts(connection, ("unknown",))
-    if not strays and not unknown:
-        return
-    with store.write() as connection:
-        _reap(connection, strays, providers, now=now)
-        for doubt in outbox.doubts(connection, ("unknown",)):
-            _policy(connection, loaded, doubt, now=now)
+    if strays:
+        with store.write() as connection:
+            _reap(connection, strays, providers, now=now)
+            faults.point("F23")
 
 
 def _reap(connection: sa.Connection, strays: Sequence[Stray], providers: Mapping[str, Provider], *, now: datetime) -> None:
@@ -93,28 +84,11 @@ def _reap(connection: sa.Connection, strays: Sequence[Stray], providers: Mapping
     outbox.free_slots(connection, [s.id for s in sending if s.provider in same])
 
 
-def _policy(connection: sa.Connection, loaded: Loaded, doubt: Doubt, *, now: datetime) -> None:
-    """Nothing can be looked up any more: parked, dropped, or (transactional and service only) sent again after an hour."""
-    age = now - clock.from_ms(doubt.started_at)
-    if age < EVIDENCE_AFTER.get(doubt.provider, timedelta(0)):
-        return
-    assert loaded.project is not None
-    declared = loaded.project.channels.get(doubt.channel)
-    policy = (declared.on_unknown if declared else None) or ("drop" if doubt.channel == "push" else "park")
-    if policy == "resend" and doubt.purpose != "marketing":
-        if age >= RESEND_AFTER:
-            waive(connection, doubt, by="policy: on_unknown resend", now=now)
-        return
-    if policy == "drop" and (doubt.purpose != "marketing" or doubt.channel == "push"):
-        drop(connection, doubt, now=now)
-        return
-    outbox.park(connection, [doubt.id])
-
-
-def waive(connection: sa.Connection, doubt: Doubt, *, by: str, now: datetime) -> None:
+def waive(connection: sa.Connection, doubt: Doubt, *, by: str, now: datetime, due: datetime | None = None) -> None:
     """Somebody takes the risk of a second copy: the old attempt leaves the index, with who and why."""
-    outbox.close_attempt(connection, doubt.id, doubt.n, "waived", by=by)
-    outbox.move(connection, doubt.id, "retry", now=clock.to_ms(now), due_at=clock.to_ms(now))
+    if guards.on("waived_before_resend"):
+        outbox.close_attempt(connection, doubt.id, doubt.n, "waived", by=by)
+    outbox.move(connection, doubt.id, "retry", now=clock.to_ms(now), due_at=clock.to_ms(due or now))
     outbox.free_slots(connection, [doubt.id])
 
 

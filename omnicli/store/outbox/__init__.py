@@ -34,22 +34,29 @@ from omnicli.store.outbox.claims import (
     versions_of,
 )
 from omnicli.store.outbox.doubts import (
+    ASKED,
     DUPLICATE,
     Doubt,
+    Looked,
     archived,
     close_attempt,
     disproof,
     doubt,
     doubts,
+    evidence,
+    looked,
     merge_told,
     move,
     open_doubts,
     park,
     proof,
     remember,
+    sister_arrived,
+    spoken_of,
     tell,
     touch_by_key,
     unsettle,
+    written_to,
 )
 from omnicli.store.outbox.intents import (
     intend,
@@ -75,6 +82,13 @@ from omnicli.store.outbox.values import (
 )
 
 __all__ = [
+    "ASKED",
+    "Looked",
+    "evidence",
+    "looked",
+    "sister_arrived",
+    "spoken_of",
+    "written_to",
     "BUILT_IN",
     "Claimed",
     "Cursor",

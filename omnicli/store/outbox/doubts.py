@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import sqlalchemy as sa
 
@@ -17,6 +17,8 @@ from omnicli.store.outbox.values import ENDS
 
 #: The kind of evidence that says that somebody got two copies, because a policy or a person took the risk.
 DUPLICATE = "confirmed_duplicate"
+#: The kind of evidence that a provider was asked about an attempt, and what it answered.
+ASKED = "asked"
 
 
 def doubt(connection: sa.Connection, strays: Sequence[Stray]) -> None:
@@ -48,6 +50,9 @@ class Doubt:
     message: str
     facts: str | None
     told: str | None
+    handover: int
+    account: str
+    ref: str | None
 
 
 def doubts(connection: sa.Connection, states: Sequence[str] = ("unknown", "parked")) -> list[Doubt]:
@@ -55,12 +60,78 @@ def doubts(connection: sa.Connection, states: Sequence[str] = ("unknown", "parke
     marks = ",".join("?" * len(states))
     rows = fetch(
         connection,
-        "SELECT t.id, t.touch_key, t.send_state, a.n, a.started_at, t.channel, t.purpose, h.provider, t.enrollment_id, t.message, t.facts, e.told"
+        "SELECT t.id, t.touch_key, t.send_state, a.n, a.started_at, t.channel, t.purpose, h.provider, t.enrollment_id, t.message, t.facts, e.told,"
+        " h.id, h.account, a.provider_ref"
         " FROM touch t JOIN attempt a ON a.touch_id = t.id AND a.outcome = 'unknown' JOIN handover h ON h.id = a.handover_id"
         f" JOIN enrollment e ON e.id = t.enrollment_id WHERE t.send_state IN ({marks}) ORDER BY a.started_at, t.touch_key",
         *states,
     )
     return [Doubt(*row) for row in rows]
+
+
+class Looked(NamedTuple):
+    """How often a provider was asked about a touch, and when last (milliseconds)."""
+
+    times: int
+    last: int
+
+
+def looked(connection: sa.Connection, touches: Collection[int]) -> dict[int, Looked]:
+    """Those of these touches that a provider was asked about since their last attempt."""
+    rows = fetch(
+        connection,
+        "SELECT v.touch_id, count(*), max(v.at) FROM evidence v JOIN touch t ON t.id = v.touch_id AND t.attempts = v.n"
+        f" WHERE v.touch_id IN ({listed(touches)}) AND v.kind = '{ASKED}' GROUP BY v.touch_id",
+    )
+    return {row[0]: Looked(row[1], row[2]) for row in rows}
+
+
+def evidence(connection: sa.Connection, touches: Collection[int]) -> dict[int, list[tuple[int, str, str, str | None]]]:
+    """What was seen and said of these touches, oldest first: (instant, source, kind, detail)."""
+    found: dict[int, list[tuple[int, str, str, str | None]]] = {}
+    sql = f"SELECT touch_id, at, source, kind, detail FROM evidence WHERE touch_id IN ({listed(touches)}) ORDER BY id"
+    for row in fetch(connection, sql):
+        found.setdefault(row[0], []).append((row[1], row[2], row[3], row[4]))
+    return found
+
+
+def written_to(connection: sa.Connection, touch: int, n: int) -> str | None:
+    """The address that this attempt went to, as long as it still is the contact's."""
+    rows = fetch(
+        connection,
+        "SELECT d.value FROM attempt a JOIN touch t ON t.id = a.touch_id JOIN address d ON d.contact_id = t.contact_id"
+        " AND d.channel = t.channel AND d.hmac = a.address_hash WHERE a.touch_id = ? AND a.n = ?",
+        touch,
+        n,
+    )
+    return rows[0][0] if rows else None
+
+
+def sister_arrived(connection: sa.Connection, doubt: Doubt) -> bool:
+    """Whether another touch of the same request was heard of: then the request arrived (docs/delivery 5)."""
+    rows = fetch(
+        connection,
+        "SELECT 1 FROM attempt a JOIN touch t ON t.id = a.touch_id WHERE a.handover_id = ? AND a.touch_id <> ?"
+        " AND (a.outcome = 'accepted' OR t.delivery_state <> 'none') LIMIT 1",
+        doubt.handover,
+        doubt.id,
+    )
+    return bool(rows)
+
+
+def spoken_of(connection: sa.Connection, doubt: Doubt, *, around: int) -> int:
+    """How many other touches of that account, begun within `around` milliseconds of this one and accepted, have had an event."""
+    rows = fetch(
+        connection,
+        "SELECT count(DISTINCT a.touch_id) FROM handover h JOIN attempt a ON a.handover_id = h.id AND a.outcome = 'accepted'"
+        " JOIN touch t ON t.id = a.touch_id AND t.delivery_state <> 'none'"
+        " WHERE h.provider = ? AND h.account = ? AND h.started_at BETWEEN ? AND ?",
+        doubt.provider,
+        doubt.account,
+        doubt.started_at - around,
+        doubt.started_at + around,
+    )
+    return int(rows[0][0])
 
 
 def park(connection: sa.Connection, touches: Sequence[int]) -> None:
