@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from omnicli import clock
 from omnicli.campaigns import life, recover
+from omnicli.campaigns.reconcile import reconcile
 from omnicli.campaigns.turn import Houses, turn
 from omnicli.model.touch import Provider
 from omnicli.store import campaigns, holding, outbox, serial, setting
@@ -78,7 +79,8 @@ def recovered(store: Store, loaded: Loaded, providers: Mapping[str, Provider], r
     _decide(store, loaded, renderer, now)
     doubted = _doubt(store, loaded, providers, before=before, since=since, now=now)
     counts = _counts(store)
-    recover.recover(store, loaded, providers, now=now, active=())
+    recover.recover(store, providers, now=now, active=())
+    reconcile(store, loaded, providers, now=now)
     after = _counts(store)
     _release(store, now)
     return Recovered(
