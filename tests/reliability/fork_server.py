@@ -40,6 +40,9 @@ def preload() -> None:
             importlib.import_module(name)
         except ImportError:
             continue
+    if os.environ.get("OMNI_PRELOAD") == "tests":
+        for name in ("pytest", "hypothesis", "aiosmtpd.controller"):
+            importlib.import_module(name)
     assert main
 
 
@@ -57,6 +60,7 @@ def child(asked: dict[str, Any]) -> int:
         os.fdopen(2, "w", closefd=False),
     )
     os.environ.update(asked.get("env", {}), OMNI_TEST="1")
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     faults._ARMED = asked.get("crash_at") or ""
     guards._OFF = frozenset(asked.get("guards_off", ()))
     if asked.get("stop_at"):
