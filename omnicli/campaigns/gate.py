@@ -142,6 +142,7 @@ class Gate:
             or self._hours(touch, house)
             or self._caps(touch, house)
             or self._money(touch, house, cost)
+            or self._age(stale)
             or self._many(touch, address_hash)
             or self._again(touch, address_hash, body_hash)
             or self._go(touch, house, cost, address_hash, body_hash)

@@ -40,7 +40,7 @@ def approved_for(message: Message, language: str, register: str | None) -> str |
 
 def variables(skeleton: Any, values: Sequence[str]) -> list[str]:
     """The values of a rendering in order of first appearance: what a template calls 1, 2, … One that stands twice counts once,
-    by where it comes from and not by how it reads."""
+    by where it comes from and not by how it reads; what a template file prints without the words' help counts each time."""
     order: dict[int, None] = {}
     for piece in skeleton.parts.get("body", ()):
         if isinstance(piece, int):
