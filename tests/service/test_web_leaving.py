@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,19 @@ def test_a_topic_is_left_and_taken_up_again(shop: Shop) -> None:
             sa.select(log.purpose, log.state, log.source, log.proof).where(log.source == "preferences")
         ).all()
     assert [tuple(row) for row in rows] == [("topic:offres", "granted", "preferences", "/p, fr: Les offres")]
+
+
+def test_who_came_back_stays_though_the_leaving_is_folded_afterwards(shop: Shop) -> None:
+    with serving(shop) as (client, _):
+        client.post(shop.path("unsubscribe"), data=ONE_CLICK)
+        shop.now += timedelta(seconds=20)
+        _choose(client, shop, "nouveautes", "offres", "atelier")
+        fold(shop.store, shop.loaded, now=shop.now)
+        assert shop.bars() == []
+        shop.now += timedelta(seconds=20)
+        client.post(shop.path("unsubscribe"), data=ONE_CLICK)
+    fold(shop.store, shop.loaded, now=shop.now)
+    assert shop.bars() == [LEFT]
 
 
 def test_saving_what_stands_already_writes_nothing(shop: Shop) -> None:

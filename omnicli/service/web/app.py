@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from omnicli.service.web import answers, click, landing, leaving, metrics, preferences, version, webhooks
+from omnicli.service.web.body import Scales
 from omnicli.service.web.paper import Paper
 from omnicli.service.web.site import Site
 
@@ -55,7 +56,7 @@ def application(site: Site) -> Starlette:
         exception_handlers={HTTPException: answers.told, Exception: answers.failed},
     )  # fmt: skip
     app.router.redirect_slashes = False  # it would build an address from what the request calls this host
-    app.state.site = site
+    app.state.site, app.state.scales = site, Scales()
     app.state.paper = Paper(site.project, site.loaded.root)
     return app
 

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,6 +24,8 @@ from omnicli.texts import t
 HEAD, IDLE, GRACE = 10, 5, 15
 #: Connections and requests at once; whoever comes above is answered 503 without being heard.
 AT_ONCE = 600
+#: How long the thread that writes may keep the others from Python, in seconds: an answer must not wait for a group to be packed.
+TURN = 0.0005
 #: The head of a request in bytes.
 HEAD_BYTES = 16_384
 
@@ -97,6 +100,7 @@ def listen(app: Any, listening: socket.socket, *, begun: Callable[[], None] = la
         date_header=True, limit_concurrency=AT_ONCE, timeout_keep_alive=IDLE, timeout_graceful_shutdown=GRACE, h11_max_incomplete_event_size=HEAD_BYTES,
     )  # fmt: skip
     server = _Server(config)
+    sys.setswitchinterval(TURN)
 
     async def run() -> None:
         begun()

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from omnicli.model.response import Heard, Incoming
-from omnicli.service.web.body import read_body
+from omnicli.service.web.body import MAIL, WEBHOOK
 from omnicli.service.web.intake import NotStored, Overloaded
 from omnicli.service.web.site import Site
 
@@ -17,6 +17,8 @@ log = logging.getLogger("omni.serve")
 
 #: Where providers post, whether they are configured or not: an unconfigured one is answered 503, and repeats.
 PATHS = ("/webhooks/sendgrid", "/webhooks/sendgrid/inbound", "/webhooks/twilio/status", "/webhooks/twilio/inbound")
+#: Where whole mails are posted: turned away for their size they would be lost at once.
+MAILS = ("/webhooks/sendgrid/inbound",)
 #: Bodies above this are understood in another thread, so that nobody else waits for them.
 LARGE = 65_536
 #: When a provider that was turned away may come again, in seconds.
@@ -30,13 +32,13 @@ async def webhook(request: Request) -> Response:
     hearing = site.hearings.get(path)
     if hearing is None or site.public_url is None:
         return refused(503, "nothing is configured here")
-    body = await read_body(request)
-    incoming = Incoming(request.method, _signed_url(request, site.public_url), _headers(request), body)
-    if len(body) > LARGE:
-        heard = await run_in_threadpool(hearing.hear, path, incoming, now=site.now())
-    else:
-        heard = hearing.hear(path, incoming, now=site.now())
-    return await _answer(site, hearing.name, heard)
+    async with request.app.state.scales.weighing(request, MAIL if path in MAILS else WEBHOOK) as body:
+        incoming = Incoming(request.method, _signed_url(request, site.public_url), _headers(request), body)
+        if len(body) > LARGE:
+            heard = await run_in_threadpool(hearing.hear, path, incoming, now=site.now())
+        else:
+            heard = hearing.hear(path, incoming, now=site.now())
+        return await _answer(site, hearing.name, heard)
 
 
 async def _answer(site: Site, name: str, heard: Heard) -> Response:
