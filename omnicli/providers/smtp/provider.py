@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from queue import Empty, LifoQueue
 
-from omnicli import clock
+from omnicli import clock, guards
 from omnicli.model.touch import Doubtful, Evidence, Handed, Outcome, Ready
 from omnicli.providers import mime
 from omnicli.providers.smtp import envelope
@@ -50,7 +50,7 @@ class Smtp:
 
     def send(self, handed: Sequence[Handed], *, now: datetime) -> list[Outcome]:
         begun = clock.awake()
-        return [self._one(one, now) if clock.awake() - begun < FRESH else self._late() for one in handed]
+        return [self._late() if _slept(begun) else self._one(one, now) for one in handed]
 
     def _late(self) -> Outcome:
         """Mails before this one took so long that the gate must be asked anew (docs/delivery 3)."""
@@ -156,6 +156,10 @@ class Smtp:
                 self._idle.get_nowait().quit()
             except Empty:
                 return
+
+
+def _slept(begun: float) -> bool:
+    return clock.awake() - begun >= FRESH and guards.on("wake_check")
 
 
 def _ref(message: str, said: str) -> str:
