@@ -136,7 +136,7 @@ class FakeTwilio(HttpFake):
             "account_sid": self.account, "annotation": None, "answered_by": None, "api_version": "2010-04-01", "caller_name": "",
             "date_created": self._date(), "date_updated": self._date(), "direction": "outbound-api", "duration": None, "end_time": None,
             "forwarded_from": "", "from": form["From"], "from_formatted": form["From"], "group_sid": None, "parent_call_sid": None,
-            "phone_number_sid": "", "price": None, "price_unit": "USD", "queue_time": "0", "sid": sid, "start_time": None, "status": "queued",
+            "phone_number_sid": None, "price": None, "price_unit": "USD", "queue_time": "0", "sid": sid, "start_time": None, "status": "queued",
             "subresource_uris": {}, "to": form["To"], "to_formatted": form["To"], "trunk_sid": None,
             "uri": f"/2010-04-01/Accounts/{self.account}/Calls/{sid}.json",
         }  # fmt: skip
