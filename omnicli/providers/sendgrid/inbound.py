@@ -22,19 +22,20 @@ from omnicli.model.response import Heard, Incoming, Receipt, Response
 from omnicli.model.signed import Marked, read_mark
 from omnicli.providers.sendgrid import events
 
-#: Characters of an answer that are kept, and parts a form may have.
-LONGEST, PARTS = 20_000, 200
+#: Characters of an answer that are kept, that are read at all, and of its recipients; parts a form may have.
+LONGEST, READ, RECIPIENTS, PARTS = 20_000, 100_000, 10_000, 200
 _MARKED = re.compile(r"(?i)\b(unsubscribe|reply|bounce)\+([0-9a-f]{32}\.[0-9]{1,2}\.[0-9a-f]{14})@")
 _UNSUBSCRIBE = re.compile(r"(?i)\bunsubscribe\+[^@\s]*@")
 _WROTE = re.compile(
     r"(?im)^[ \t]*(?:"
-    r"(?:On|Le|Am|El|Il) .{5,300}(?:\n.{0,200})?(?:wrote|a écrit|schrieb|escribió|ha scritto)\s*:\s*$"
+    r"(?P<wrote>(?:On|Le|Am|El|Il) .{1,300}(?:\n.{0,200})?(?:wrote|a écrit|schrieb|escribió|ha scritto)[ \t\u00a0\u202f]*:[ \t]*$)"
     r"|-{2,}\s*(?:Original Message|Message d'origine|Forwarded message|Message transféré)\s*-{2,}.*$"
     r"|_{10,}\s*$"
     r"|(?:From|De)\s*: .+\n(?:\s*.*\n)?(?:Sent|Date|Envoyé|To|À)\s*:.*$)"
 )
 _SIGNATURE = re.compile(r"(?m)^-- ?$")
 _QUOTED = re.compile(r"(?m)^[ \t]*>.*$\n?")
+_ANSWERED = re.compile(r"(?i)(?:re|ré|rép|tr|fw|fwd|aw|wg|sv)\s*(?:\[\d+\])?\s*:")
 _BLANK = re.compile(r"\n{3,}")
 
 
@@ -53,13 +54,8 @@ class Mail:
 
     def __init__(self, head: Message, text: str, sender: str, envelope: Mapping[str, Any]) -> None:
         self.head, self.text, self.sender = head, text, sender
-        self.to = (
-            " ".join(str(one) for one in _list(envelope.get("to")))
-            + " "
-            + str(head.get("To") or "")
-            + " "
-            + str(head.get("Delivered-To") or "")
-        )
+        written = (*_list(envelope.get("to")), head.get("To") or "", head.get("Delivered-To") or "")
+        self.to = " ".join(map(str, written))[:RECIPIENTS]
         self.returns_to = str(envelope.get("from") or "")
 
     @classmethod
@@ -107,7 +103,7 @@ class Mail:
 
 def _receipt(mail: Mail, body: bytes, keys: Mapping[int, bytes], now: datetime) -> Receipt:
     marked, leaves = _whose(mail, keys)
-    words = own_words(mail.text)[:LONGEST]
+    words = own_words(mail.text[:READ])[:LONGEST]
     raw = json.dumps({"from": mail.sender, "to": mail.to.strip(), "id": mail.id, "text": words}).encode()
     key = _key(mail, body)
     if marked is None and leaves:
@@ -146,15 +142,22 @@ def _key(mail: Mail, body: bytes) -> bytes:
 
 # --- the words ----------------------------------------------------------------------------------------------------------
 def own_words(text: str) -> str:
-    """The answer without what it answers: from the first "… wrote:" on, quoted lines and the signature are gone. When nothing would
-    remain, the whole text stays."""
+    """The answer without what it answers: what stands before "… wrote:" (or behind it, between quoted lines, for those who answer
+    below), without quoted lines and signature. A mail that only quotes says nothing."""
     whole = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
     found = _WROTE.search(whole)
-    rest = whole[: found.start()] if found else whole
-    rest = _QUOTED.sub("", rest)
+    if found is None:
+        return _bare(whole)
+    before, after = _bare(whole[: found.start()]), whole[found.end() :]
+    if before or not found["wrote"]:
+        return before
+    return _bare(after) if _QUOTED.search(after) else "" if after.strip() else whole.strip()
+
+
+def _bare(text: str) -> str:
+    rest = _QUOTED.sub("", text)
     signature = _SIGNATURE.search(rest)
-    rest = rest[: signature.start()] if signature else rest
-    return _BLANK.sub("\n\n", rest).strip() or ("" if found and not found.start() else whole.strip() if not found else "")
+    return _BLANK.sub("\n\n", rest[: signature.start()] if signature else rest).strip()
 
 
 def words_of(html: str) -> str:
@@ -190,10 +193,12 @@ class _Words(HTMLParser):
 
 
 def _subject(mail: Mail) -> str:
+    """A subject that the writer chose; "Re: …" is ours."""
     try:
-        return str(make_header(decode_header(str(mail.head.get("Subject") or ""))))[:300]
+        found = str(make_header(decode_header(str(mail.head.get("Subject") or ""))))[:300].strip()
     except (LookupError, UnicodeError, ValueError):
         return ""
+    return "" if _ANSWERED.match(found) else found
 
 
 def body_of(message: Message) -> str:

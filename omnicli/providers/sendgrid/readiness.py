@@ -160,8 +160,8 @@ def _signed(provider: SendGrid, webhook: Mapping[str, Any]) -> Ready:
     if not isinstance(key, str) or public_key(key) is None:
         return Ready("signature", False, t("the webhook is not signed", "le webhook n'est pas signé"),
                      t("turn on the signature in SendGrid", "activez la signature dans SendGrid"))  # fmt: skip
-    known = {public_key(one) for one in provider.wishes.event_keys} if provider.wishes.event_keys else set()
-    same = any(k is not None and _der(k) == _der(public_key(key)) for k in known)
+    known = {_der(found) for one in provider.wishes.event_keys if (found := public_key(one)) is not None}
+    same = _der(public_key(key)) in known
     seen = (
         t("a key that omni knows", "une clé qu'omni connaît")
         if same
