@@ -11,10 +11,11 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from omnicli.channels import addresses
+from omnicli.channels.clean import Problem, Refused, clean
 from omnicli.model.project import Project
 from omnicli.model.vocabulary import Kind
-from omnicli.people import addresses, places
-from omnicli.people.clean import Problem, Refused, clean
+from omnicli.people import places
 from omnicli.people.mapping import Target
 from omnicli.store.columns import NO, YES, ValueRefused, kind_of, to_column
 from omnicli.text import fold, nearest
@@ -148,7 +149,7 @@ def _careful_address(target: Target) -> Parse:
         return _careful(_letter_line)
     if target.name in PHONES:
         return _phone
-    read = {"email": addresses.email, "letter": addresses.postal}.get(target.name, addresses.identifier)
+    read = {"email": addresses.email, "letter": addresses.postal, "push": addresses.push}.get(target.name, addresses.identifier)
     lines = target.name == "letter"
     if target.name == "email":
         return _careful(lambda text: addresses.plain_email(text) or _one_address(text, read, lines))
