@@ -53,7 +53,7 @@ class Answers:
 
     def __init__(self, *, brand: str, language: str, who: str) -> None:
         self.brand, self.language, self.who = brand, language[:2] if language[:2] in ("fr", "en") else "en", who
-        self._confirmed: dict[tuple[str, str], datetime] = {}
+        self._confirmed: dict[tuple[str, str], tuple[datetime, str]] = {}
 
     def answer(self, fields: Mapping[str, str], *, now: datetime) -> bytes:
         """TwiML: one message, or `<Response/>` when Twilio has answered or nobody asked."""
@@ -62,7 +62,7 @@ class Answers:
             return EMPTY
         asked, language = found
         pair = (fields.get("From", ""), fields.get("To", ""))
-        if asked == "stop" and not self._first(pair, now):
+        if asked == "stop" and not self._first(pair, fields.get("MessageSid", ""), now):
             return EMPTY
         return _message(the_words().texts[language or self.language][asked].format(brand=self.brand))
 
@@ -71,11 +71,13 @@ class Answers:
         long_number = fields.get("To", "").startswith("+")
         return self.who == "twilio" and long_number and bare(fields.get("Body", "")) in the_words().theirs
 
-    def _first(self, pair: tuple[str, str], now: datetime) -> bool:
-        if (last := self._confirmed.get(pair)) is not None and now - last < ONCE:
-            return False
+    def _first(self, pair: tuple[str, str], sid: str, now: datetime) -> bool:
+        """Whether this STOP is to be confirmed: the first of the day, or the same one again (Twilio did not get our answer)."""
+        last = self._confirmed.get(pair)
+        if last is not None and now - last[0] < ONCE:
+            return last[1] == sid
         self._confirmed.pop(pair, None)
-        self._confirmed[pair] = now
+        self._confirmed[pair] = (now, sid)
         while len(self._confirmed) > MOST:
             self._confirmed.pop(next(iter(self._confirmed)))
         return True
