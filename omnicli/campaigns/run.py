@@ -310,13 +310,16 @@ class _Work:
     def until_rest(self, most: int | None) -> None:
         """Fold once, then decide and dispatch in turns until a round of dispatch settles nothing, or `most` touches left."""
         from omnicli.campaigns.respond import fold
+        from omnicli.campaigns.upkeep import upkeep
         from omnicli.model.decision import Tally
 
         report, tally = self.report, Tally()
         self._listen()
         if _something_came(self.store):
             self.look()
-        report.folded += fold(self.store, self.loaded, now=report.now).events
+        folded = fold(self.store, self.loaded, now=report.now)
+        report.folded += folded.events
+        report.problems = (*report.problems, *upkeep(self.store, self.loaded, now=report.now, heard=bool(folded.events)))
         for _ in range(MOST_ROUNDS):
             report.rounds += 1
             self._decide(tally)

@@ -157,6 +157,13 @@ def retire(connection: sa.Connection, *, now: datetime) -> tuple[int, int]:
     return int(bodies), int(gone)
 
 
+def ripe(connection: sa.Connection, *, now: datetime) -> bool:
+    """Whether anything in the inbox is old enough to be taken away."""
+    query = sa.select(inbox.c.provider).where(inbox.c.received_at < clock.to_ms(now - BODIES), inbox.c.folded_at.is_not(None))
+    kept = query.where(sa.or_(inbox.c.body.is_not(None), inbox.c.raw.is_not(None), inbox.c.received_at < clock.to_ms(now - KEYS)))
+    return connection.execute(kept.limit(1)).first() is not None
+
+
 def unfold_unmatched(connection: sa.Connection, contacts: Sequence[str]) -> int:
     """Put responses that waited for these contacts (source ids), or for an address that one of them has, back among the
     unfolded; how many."""
