@@ -122,8 +122,8 @@ def _receipt(store: Store, mail: Mail, held: Keys, now: datetime) -> Receipt | N
 
 def _vouched(store: Store, told: Told, held: Keys) -> bool:
     """Whether the attempt that an unsigned Message-ID names went to the very address that the notice names."""
-    from omnicli.people.addresses import normalise
-    from omnicli.people.clean import Refused
+    from omnicli.channels.addresses import normalise
+    from omnicli.channels.clean import Refused
     from omnicli.store.consents import fingerprint
     from omnicli.store.tables import attempt, touch
 

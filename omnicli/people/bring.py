@@ -10,8 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from omnicli.channels.clean import Problem
 from omnicli.people.change import Change
-from omnicli.people.clean import Problem
 from omnicli.people.course import Course
 from omnicli.people.fresh import Fresh
 from omnicli.people.plan import Plan

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from omnicli import clock
+from omnicli.channels import addresses
+from omnicli.channels.clean import Refused
 from omnicli.errors import OmniError
 from omnicli.model.project import EVERYTHING, Project
-from omnicli.people import addresses
-from omnicli.people.clean import Refused
 from omnicli.people.mapping import Target
 from omnicli.people.reading import parser
 from omnicli.people.sheet import open_sheet

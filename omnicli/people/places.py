@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from zoneinfo import available_timezones
 
-from omnicli.people.clean import Problem, Refused
+from omnicli.channels.clean import Problem, Refused
 from omnicli.text import fold, nearest
 from omnicli.texts import t
 

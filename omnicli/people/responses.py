@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnicli import clock
+from omnicli.channels.clean import Refused, clean
 from omnicli.errors import OmniError
 from omnicli.model.literals import MINOR_DIGITS
 from omnicli.model.project import BUILT_IN_EVENTS, Project
 from omnicli.model.response import Response
-from omnicli.people.clean import Refused, clean
 from omnicli.people.consent import the_topic
 from omnicli.people.sheet import Chunk, Sheet, open_sheet
 from omnicli.store import inbox

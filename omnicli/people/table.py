@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import Any
 
-from omnicli.people.clean import Problem
+from omnicli.channels.clean import Problem
 from omnicli.people.plan import Fill, Plan
 from omnicli.people.reading import PHONES
 from omnicli.people.sheet import Chunk

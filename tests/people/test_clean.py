@@ -7,8 +7,9 @@ import json
 import pytest
 from shop import SHARED
 
-from omnicli.people import addresses, places
-from omnicli.people.clean import Refused, clean
+from omnicli.channels import addresses
+from omnicli.channels.clean import Refused, clean
+from omnicli.people import places
 
 EXTRA = SHARED / "torture" / "omni-extra" / "inputs.json"
 BLNS = SHARED / "torture" / "blns" / "blns.json"
@@ -128,7 +129,7 @@ def test_the_quick_reading_of_numbers_never_differs_from_phonenumbers():
 
     import phonenumbers
 
-    from omnicli.people.numbers import quick
+    from omnicli.channels.numbers import quick
 
     dice, found = random.Random(7), 0
     regions = ["FR", "GB", "CA", "US", "RE", "DE", "BE", "IT", "MX", "BR", "AR", *sorted(phonenumbers.SUPPORTED_REGIONS)]
