@@ -40,6 +40,8 @@ def rows(found: list[dict[str, Any]]) -> list[tuple[str, ...]]:
             table.append(_row(name, r, f"{omni:.1f} ms", f"{floor:.1f} ms", 1.2))
         elif name == "import":
             table.append(_row(name, r, f"{r['us_a_row']} µs a row", f"{r['floor_us']} µs", 1.5))
+        elif name == "smtp" and "skipped" not in r:
+            table.append(_row(name, r, f"{r['us_a_mail']} µs a mail", f"{r['mailmerge_us']} µs", 0.2))
         elif name == "tick":
             table.append(_row("tick, due", r, f"{r['us_a_pass']} µs a pass", f"{r['floor_us']} µs", 4))
             met = "yes" if r["empty_ms"] <= 5 else "no"
