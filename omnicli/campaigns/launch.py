@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from omnicli.store.connection import Store
 
 
+#: What a provider lacks that only keeps us from hearing back: a warning, not a refusal.
+POORER = ("callbacks", "webhook", "signature")
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """`carried` maps channels to providers; `moved` are lines about addresses that are not the providers' own."""
@@ -42,9 +46,10 @@ def launch(store: Store, loaded: Loaded) -> Launch:
     finally:
         close(providers)
     for name, one in said:
-        if one.ok is False:
+        if one.ok is False and one.name not in POORER:
             raise _not_ready(name, one)
-    return Launch(carried, overrides(loaded, live=True), _warnings(loaded))
+    poorer = tuple(f"{name} {one.name}: {one.seen}" for name, one in said if one.ok is False)
+    return Launch(carried, overrides(loaded, live=True), _warnings(loaded) or poorer)
 
 
 def _not_ready(name: str, one: Ready) -> OmniError:

@@ -47,10 +47,7 @@ HEARINGS: dict[str, str] = {
 }
 HEARING_REGISTRY = Registry("hearings", HEARINGS)
 
-#: Known, but not built yet: the sandbox carries their channels, a live run says so.
-LATER: tuple[str, ...] = ()
-
-__all__ = ["BUILT_IN", "CARRIES", "HEARINGS", "LATER", "build", "channels_of", "close", "hearings", "overrides", "ready", "trial"]
+__all__ = ["BUILT_IN", "CARRIES", "HEARINGS", "build", "channels_of", "close", "hearings", "overrides", "ready", "trial"]
 
 
 class Files(Protocol):
@@ -66,8 +63,7 @@ class Files(Protocol):
 def build(loaded: Files, *, live: bool, root: Path | None = None) -> dict[str, Provider]:
     """Channel → who carries it. In the sandbox one provider carries all, into `outbox/sandbox/`, and opens no socket.
 
-    OmniError when a provider is unknown or cannot carry its channel (S004), lacks a setting (S008), or is not built yet
-    (exit 4).
+    OmniError when a provider is unknown or cannot carry its channel (S004), or lacks a setting (S008, exit 4).
     """
     assert loaded.project is not None
     project, folder = loaded.project, root or loaded.root
@@ -162,14 +158,6 @@ def _fits(channel: str, name: str) -> None:
             t("{name} cannot carry {channel}", "{name} ne sait pas porter {channel}", name=name, channel=channel),
             hint=t("channels.{channel}.provider: one of {able}", "channels.{channel}.provider : au choix {able}", channel=channel, able=able),
             code="S004",
-        )  # fmt: skip
-    if name in LATER:
-        raise OmniError(
-            t("channels.{channel}: this omni cannot send through {name} yet", "channels.{channel} : cet omni n'envoie pas encore par {name}",
-              channel=channel, name=name),
-            hint=t("without --live the sandbox carries it; live, e-mail goes by smtp, letters and cards by file, calls by task",
-                   "sans --live le bac à sable le porte ; en réel : e-mail par smtp, lettres et cartes par file, appels par task"),
-            code="provider", exit=Exit.REFUSED,
         )  # fmt: skip
     if name not in REGISTRY.names():
         raise OmniError(

@@ -45,7 +45,7 @@ def test_the_sandbox_carries_everything_whatever_the_file_says(tmp_path: Path) -
         ("sms: {provider: smtp}", "S004", "smtp cannot carry sms"),
         ("sms: {provider: twilo}", "S004", "Did you mean 'twilio'"),
         ("sms: {provider: twilio}", "S003", "providers.twilio.account_sid is AC and 32 digits"),
-        ("email: {provider: sendgrid}", "provider", "cannot send through sendgrid yet"),
+        ("email: {provider: sendgrid}", "S008", "sendgrid has no API key"),
         ("email: {provider: smtp, from: a@example.org}", "S008", "smtp has no server"),
     ],
 )

@@ -15,7 +15,7 @@ from test_sendgrid_hearing import OLD, PRIVATE, shown
 from omnicli.errors import Exit, OmniError
 from omnicli.model.signed import mark
 from omnicli.model.touch import Doubtful, Evidence, Ready
-from omnicli.providers import BUILT_IN, HEARINGS, LATER
+from omnicli.providers import BUILT_IN, HEARINGS
 from omnicli.providers.sendgrid import open_hearing, open_sendgrid
 from omnicli.providers.sendgrid.wishes import EU_HOST, HOST, VARIABLE, read
 from omnicli.settings import Secret
@@ -31,7 +31,6 @@ def fake() -> Iterator[FakeSendGrid]:
 def test_sendgrid_is_one_of_the_built_in_providers() -> None:
     assert "sendgrid" in BUILT_IN
     assert "sendgrid" in HEARINGS
-    assert "sendgrid" not in LATER
 
 
 def test_the_usual_settings(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,7 +146,7 @@ class Smtp:
     def _reads_bounces(self) -> Ready:
         if self.bounces is None:
             said = t("no mailbox is set: bounces go unread", "aucune boîte indiquée : les retours ne sont pas lus")
-            return Ready("smtp bounces", False, said, "providers.smtp.bounces")
+            return Ready("smtp bounces", None, said, "providers.smtp.bounces")
         there = self.bounces.exists()
         return Ready("smtp bounces", there, str(self.bounces), None if there else "providers.smtp.bounces")
 

@@ -47,7 +47,7 @@ def carriers(patient: Patient, *, online: bool, only: str | None) -> Signs:
         names = {p.name: str(getattr(p, "account", p.name)) for p in providers.values()}
     finally:
         close(providers)
-    yield from (_sign(name, one) for name, one in said)
+    yield from (_sign(name, one, online=online or only is not None) for name, one in said)
     quiet = sorted(set(names) - {name for name, _ in said} - {"webhook"}) if only is None else []
     if quiet:
         yield Sign("providers", WELL, t("set up: {names}", "réglés : {names}", names=", ".join(quiet)))
@@ -66,9 +66,15 @@ def _known(only: str | None, names: set[str]) -> None:
         )  # fmt: skip
 
 
-def _sign(name: str, one: Ready) -> Sign:
-    state = WELL if one.ok else NOTE if one.ok is None else WRONG
-    return Sign(f"{name}.{one.name}", state, f"{name}: {one.seen}", one.fix or "")
+def _sign(name: str, one: Ready, *, online: bool) -> Sign:
+    """`smtp login: 127.0.0.1:25`; what was not asked says so, with the command that asks."""
+    what = one.name if one.name.startswith(name) else f"{name} {one.name}"
+    said = t("{what}: {seen}", "{what} : {seen}", what=what, seen=one.seen)
+    if one.ok is not None:
+        return Sign(what, WELL if one.ok else WRONG, said, one.fix or "")
+    if one.fix is None and not online:
+        return Sign(what, NOTE, said + t(" (not asked)", " (non interrogé)"), f"omni doctor --live --provider {name}")
+    return Sign(what, NOTE, said, one.fix or "")
 
 
 def _taken_up(store: Store, name: str, account: str) -> Signs:
