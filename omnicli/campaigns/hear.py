@@ -31,12 +31,13 @@ class Taken:
     unreadable: int = 0
 
 
-def hear(store: Store, loaded: Loaded, receipts: Sequence[Receipt], *, now: datetime, wait: float | None = None) -> Taken:
+def hear(
+    store: Store, loaded: Loaded, receipts: Sequence[Receipt], *, now: datetime, wait: float | None = None, ever: bool = False
+) -> Taken:
     """Store these receipts and raise the bars that they carry, in one transaction. `wait`: seconds for the writer's lock, then
-    OmniError `busy` (exit 5) and nothing is stored."""
-    young = [
-        r for r in receipts if r.response is None or r.response.at > now - inbox.KEYS
-    ]  # an older one is a replay: its keys are gone
+    OmniError `busy` (exit 5) and nothing is stored. What is older than the keys is a replay and dropped, but with `ever`: entries of
+    a provider's list may be of any age."""
+    young = [r for r in receipts if ever or r.response is None or r.response.at > now - inbox.KEYS]
     if not young:
         return Taken(repeated=len(receipts))
     with store.write(wait=wait) as connection:

@@ -16,6 +16,7 @@ from omnicli.texts import t
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from omnicli.campaigns.sync import Synced
     from omnicli.people.responses import ResponseReport
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ Format = Annotated[
     str | None, opt("--format", "csv or jsonl, if its name does not say", "csv ou jsonl, si le nom ne le dit pas", metavar="NAME")
 ]
 Kinds = Annotated[list[str] | None, opt("--kind", "their word for an event", "leur mot pour un événement", metavar="THEIRS=OURS")]
+Provider = Annotated[str | None, opt("--provider", "only this one", "celui-ci seulement", metavar="NAME")]
 Unmatched = Annotated[bool, opt("--unmatched", "of people the base does not know", "de personnes inconnues de la base")]
 Since = Annotated[str | None, opt("--since", "received since then", "reçues depuis", metavar="T")]
 Limit = Annotated[int, opt("--limit", "at most so many", "au plus tant", metavar="N", least=1)]
@@ -244,6 +246,59 @@ def _show(console: Console, report: ResponseReport, folded: dict[str, int], dry_
         console.print(t("{n} said stop.", "{n} ont dit stop.", n=number(folded["opted_out"])))
     if dry_run:
         console.print(t("Nothing was stored (--dry-run).", "Rien n'a été enregistré (--dry-run)."))
+
+
+@app.command(
+    help=page(
+        "omni response sync --provider sendgrid --live",
+        "Ask providers for their lists of bars and for the fate of unknown touches; it only ever adds.",
+        "Demander aux prestataires leurs listes d'exclusion et le sort des envois inconnus ; rien n'est jamais retiré.",
+    )
+)
+def sync(provider: Provider = None, as_of: AsOf = None) -> None:
+    from omnicli.campaigns import sync as deed
+    from omnicli.providers import build, close
+    from omnicli.text import did_you_mean
+
+    s = session()
+    loaded, store = s.loaded(), s.store()
+    now = s.now(as_of, changes=True)
+    providers = build(loaded, live=s.live, root=loaded.root)
+    try:
+        known = sorted({one.name for one in providers.values()})
+        if provider is not None and provider not in known:
+            raise OmniError(t("no channel goes by '{name}' here.", "aucun canal ne passe par « {name} » ici.", name=provider) + did_you_mean(provider, known),
+                            hint=", ".join(known), code="no-provider")  # fmt: skip
+        found = deed.sync(store, loaded, providers, now=now, only=provider)
+    finally:
+        close(providers)
+    for one in found:
+        if one.problem is not None:
+            s.warn(one.problem)
+    rows = [{"provider": f.provider, "asked": f.asked, "listed": f.listed, "new": f.new, "opted_out": f.opted_out, "doubtful": f.doubtful, "settled": f.settled}
+            for f in found]  # fmt: skip
+    s.finish({"providers": rows}, show=lambda console: _synced(console, found))
+
+
+def _synced(console: Console, found: list[Synced]) -> None:
+    from omnicli.cli.rows import lay, number
+
+    asked = [f for f in found if f.asked]
+    rows = [[f.provider, t("{n} listed", "{n} inscrits", n=number(f.listed)), t("{n} new", "{n} nouveaux", n=number(f.new)),
+             t("{n} barred", "{n} exclus", n=number(f.opted_out)), t("{n} of {m} doubts settled", "{n} doutes sur {m} levés", n=number(f.settled), m=number(f.doubtful))]
+            for f in asked]  # fmt: skip
+    lay(
+        console,
+        rows
+        or [
+            [
+                t(
+                    "Nobody here can be asked: in the sandbox nothing leaves.",
+                    "Personne à interroger ici : dans le bac à sable, rien ne part.",
+                )
+            ]
+        ],
+    )
 
 
 @app.command(
