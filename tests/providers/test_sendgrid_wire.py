@@ -72,6 +72,12 @@ def test_silence_is_unknown_after_the_read_timeout(fake: FakeSendGrid) -> None:
     assert fake.connections == 1
 
 
+def test_an_answer_that_drips_is_unknown_when_the_whole_time_is_over(fake: FakeSendGrid) -> None:
+    fake.behave("drip", seconds=0.2)
+    outcomes = a_provider(fake.url, read_timeout="1 second").send(three(), now=NOW)
+    assert {(one.outcome, one.detail) for one in outcomes} == {("unknown", "timed out")}
+
+
 def test_where_nobody_listens_nothing_was_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -79,11 +85,23 @@ def test_where_nobody_listens_nothing_was_sent() -> None:
     assert {(one.outcome, one.code, one.halt) for one in outcomes} == {("not_sent", "connect", False)}
 
 
-def test_a_handshake_that_fails_sent_nothing(fake: FakeSendGrid) -> None:
-    """The stand-in speaks no TLS: the connection stood, but not yet the one that letters travel on."""
-    outcomes = a_provider(fake.url.replace("http://", "https://"), connect_timeout="1 second").send(three(), now=NOW)
+def test_a_handshake_that_fails_sent_nothing() -> None:
+    """Whoever is there speaks no TLS: a connection stood, but not yet the one that letters travel on."""
+    heard: list[bytes] = []
+
+    def answer(server: socket.socket) -> None:
+        peer, _ = server.accept()
+        with peer:
+            heard.append(peer.recv(4096))
+            peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer, args=(server,))
+        thread.start()
+        outcomes = a_provider(f"https://127.0.0.1:{server.getsockname()[1]}").send(three(), now=NOW)
+        thread.join()
     assert {(one.outcome, one.code) for one in outcomes} == {("not_sent", "connect")}
-    assert fake.messages == []
+    assert b"Zo" not in heard[0]
 
 
 def test_a_host_without_a_name_sent_nothing() -> None:

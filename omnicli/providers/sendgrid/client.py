@@ -7,6 +7,7 @@ stood is `not_sent`, any later one is not (docs/delivery 9, 18). One client a th
 from __future__ import annotations
 
 import http.client
+import io
 import logging
 import ssl
 import urllib.request
@@ -18,7 +19,7 @@ from typing import Any
 from python_http_client.client import Client
 from sendgrid import SendGridAPIClient
 
-from omnicli import faults
+from omnicli import clock, faults
 
 #: It logs bodies and the Authorization header at DEBUG, whoever asks for DEBUG.
 logging.getLogger("python_http_client").setLevel(logging.WARNING)
@@ -56,8 +57,37 @@ class _Lines:
         return self.last
 
 
+class _Until(io.RawIOBase):
+    """A socket's stream that ends with a time-out when so many seconds are over, however the bytes drip."""
+
+    def __init__(self, raw: Any, sock: Any) -> None:
+        super().__init__()
+        self._raw, self._sock, self._until = raw, sock, clock.monotonic() + (sock.gettimeout() or 0.0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._until - clock.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(left)
+        found: int | None = self._raw.readinto(buffer)
+        return found
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
 class _Whole(http.client.HTTPResponse):
-    """An answer whose head came to its end. The standard library takes a head that was cut off, with half an id, for a whole one."""
+    """An answer that came whole, within the read time-out. The standard library gives every byte that time, and takes a head that was
+    cut off, with half an id, for a whole one."""
+
+    def __init__(self, sock: Any, *given: Any, **more: Any) -> None:
+        super().__init__(sock, *given, **more)
+        stream: Any = self.fp
+        self.fp = io.BufferedReader(_Until(stream.detach(), sock))
 
     def begin(self) -> None:
         stream: Any = self.fp
