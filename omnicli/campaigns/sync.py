@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from omnicli.campaigns.hear import hear
@@ -18,6 +18,7 @@ from omnicli.campaigns.respond import fold
 from omnicli.model.response import Receipt
 from omnicli.model.touch import Provider
 from omnicli.store import outbox
+from omnicli.store.unheard import unheard
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
@@ -58,7 +59,9 @@ def sync(
 
 def _ask(store: Store, loaded: Loaded, provider: Provider, carried: Mapping[str, Provider], now: datetime) -> Synced:
     lists = getattr(provider, "lists", None)
-    listed, new, opted_out = _mirror(store, loaded, lists() if lists is not None else (), now)
+    listed, new, opted_out = _mirror(
+        store, loaded, chain(lists() if lists is not None else (), _missed(store, provider, now)), now
+    )
     problem: str | None = None
     if provider.name == "smtp":
         box = listen(store, loaded, now=now)
@@ -78,6 +81,16 @@ def _mirror(store: Store, loaded: Loaded, receipts: Iterable[Receipt], now: date
         taken = hear(store, loaded, chunk, now=now, ever=True)
         listed, new, opted_out = listed + len(chunk), new + taken.new, opted_out + taken.opted_out
     return listed, new, opted_out
+
+
+def _missed(store: Store, provider: Provider, now: datetime) -> Iterable[Receipt]:
+    """What the provider says of messages whose end it told while nobody listened."""
+    fates = getattr(provider, "fates", None)
+    if fates is None:
+        return ()
+    with store.read() as connection:
+        known = unheard(connection, provider.name, now=now)
+    return list(fates(known, now=now)) if known else ()
 
 
 def _doubts(store: Store, provider: str) -> int:

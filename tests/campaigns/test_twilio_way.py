@@ -15,6 +15,7 @@ from fake_twilio import ACCOUNT, TOKEN, FakeTwilio
 
 from omnicli.campaigns.hear import Taken, hear
 from omnicli.campaigns.reconcile import reconcile
+from omnicli.campaigns.sync import sync
 from omnicli.model.response import Heard, Incoming
 from omnicli.providers.twilio import open_hearing, open_twilio
 from omnicli.store import consents, keys
@@ -174,3 +175,51 @@ def _rfc2822(seconds: float) -> str:
     from email.utils import formatdate
 
     return formatdate(seconds).replace("-0000", "+0000")
+
+
+def test_what_was_told_while_nobody_listened_is_asked_for(way: Way, fake: FakeTwilio) -> None:
+    for n in range(3):
+        way.phone(f"p{n}", f"+3363998000{n}")
+    assert way.send("2027-01-04 10:00").accepted == 3
+    first, second, third = fake.messages
+    fake.messages[first]["status"] = "delivered"
+    fake.messages[second] |= {"status": "undelivered", "error_code": 30005}
+    way.now += timedelta(minutes=11)
+    (found,) = sync(way.store, way.loaded, {"sms": way.provider}, now=way.now)
+    assert (found.listed, found.new) == (3, 3)
+    assert way.rows("SELECT delivery_state, count(*) FROM touch GROUP BY 1 ORDER BY 1") == [
+        ("bounced", 1),
+        ("delivered", 1),
+        ("queued", 1),
+    ]
+    assert way.status(first, "delivered").repeated == 1  # the callback that came after all
+    fake.messages[third]["status"] = "delivered"
+    (found,) = sync(way.store, way.loaded, {"sms": way.provider}, now=way.now)
+    assert (found.listed, found.new) == (1, 1)
+
+
+def test_many_are_asked_for_by_their_days(way: Way, fake: FakeTwilio, monkeypatch: pytest.MonkeyPatch) -> None:
+    from omnicli.providers.twilio import fates
+
+    monkeypatch.setattr(fates, "FEW", 1)
+    for n in range(3):
+        way.phone(f"p{n}", f"+3363998000{n}")
+    way.send("2027-01-04 10:00")
+    started = way.row("SELECT min(started_at) FROM attempt")[0] / 1000
+    for row in fake.messages.values():
+        row |= {"status": "delivered", "_at": started}
+    before = len(fake.requests)
+    way.now += timedelta(minutes=11)
+    sync(way.store, way.loaded, {"sms": way.provider}, now=way.now)
+    assert way.rows("SELECT DISTINCT delivery_state FROM touch") == [("delivered",)]
+    assert len(fake.requests) == before + 1
+
+
+@pytest.mark.parametrize("what", ["lose", "garbage", "refuse"])
+def test_a_provider_that_cannot_be_asked_leaves_things_as_they_are(way: Way, fake: FakeTwilio, what: str) -> None:
+    way.phone("lea", LEA)
+    way.send("2027-01-04 10:00")
+    fake.behave(what, on="any", **({"status": 500} if what == "refuse" else {}))
+    way.now += timedelta(minutes=11)
+    (found,) = sync(way.store, way.loaded, {"sms": way.provider}, now=way.now)
+    assert found.new == 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from omnicli import guards
+from omnicli.model.response import Receipt
 from omnicli.model.touch import Doubtful, Evidence, Handed, Outcome, Ready
 from omnicli.providers.twilio import codes, content, messages, numbers, voice
 from omnicli.providers.twilio.account import Account
@@ -154,6 +155,12 @@ class Twilio:
         from omnicli.providers.twilio.reconcile import evidence
 
         return [evidence(self.client, one) for one in doubtful]
+
+    def fates(self, known: Sequence[Doubtful], *, now: datetime) -> Iterator[Receipt]:
+        """What became of accepted attempts (they carry `ref`) whose last callback may have been lost."""
+        from omnicli.providers.twilio.fates import fates
+
+        return fates(self.client, self.wire, known, now=now)
 
     def check(self, *, online: bool) -> list[Ready]:
         """Whether this account can carry what is asked of it; asks the network only when `online`."""
