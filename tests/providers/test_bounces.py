@@ -88,6 +88,14 @@ def test_a_bounce_becomes_a_response_of_its_touch() -> None:
     assert response.id == receipt.key.hex()
 
 
+def test_a_genuine_mark_does_not_let_its_owner_name_somebody_else() -> None:
+    raw = mail("postfix_unknown.eml").replace(b"lea@example.org", b"victim@example.org")
+    receipt = bounces.receipt(bounces.read(raw, KEYS), raw, now=NOW)
+    assert receipt is not None
+    assert receipt.response is not None
+    assert (receipt.response.touch, receipt.response.address) == (TOUCH, None)
+
+
 def test_a_delay_is_a_receipt_that_it_waits() -> None:
     raw = mail("postfix_delayed.eml")
     receipt = bounces.receipt(bounces.read(raw, KEYS), raw, now=NOW)

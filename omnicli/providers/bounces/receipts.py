@@ -37,10 +37,18 @@ def believed(told: Told, who: Marked) -> Told:
 
 
 def _response(told: Told, who: Marked, key: bytes, now: datetime) -> Response:
+    """About the touch, and not about the address that the notice names: whoever has a mail of ours could name another's."""
     return Response(
-        key.hex(), "", _NAMES[told.what], now, source=PROVIDER, channel="email", touch=who.touch, attempt=who.attempt,
-        address=told.address, payload=_payload(told),
-    )  # fmt: skip
+        key.hex(),
+        "",
+        _NAMES[told.what],
+        now,
+        source=PROVIDER,
+        channel="email",
+        touch=who.touch,
+        attempt=who.attempt,
+        payload=_payload(told),
+    )
 
 
 def _payload(told: Told) -> dict[str, str]:
