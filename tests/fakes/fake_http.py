@@ -29,6 +29,7 @@ import contextlib
 import json
 import select
 import socket
+import struct
 import sys
 import threading
 import time
@@ -97,6 +98,7 @@ class HttpFake:
         self.requests: list[Request] = []
         self.connections = 0
         self.remember = True
+        self.chaos: Callable[[Request], Do | None] | None = None  # decides what to do with each message, before anything told
         self.doing = {"post_events": None}  # what `/_control` may ask for by name; subclasses add
         self._asked_port = port
         self._lock = threading.Lock()
@@ -209,6 +211,8 @@ class HttpFake:
             request = Request(self._number, request.method, request.path, request.query, request.headers, body)
             if self.remember:
                 self.requests.append(request)
+        if send and self.chaos is not None:
+            do = do or self.chaos(request)
         do = do or self.told.next(_text(request), on=on) or Do("answer")
         self._do(connection, do, request)
         if request.headers.get("connection", "").lower() == "close":
@@ -230,6 +234,8 @@ class HttpFake:
             case "hold" | "ignore":
                 self._until_gone(connection)
             case "lose" | "drop":
+                if do.get("reset"):
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 raise _Gone
             case "refuse":
                 status = int(do.get("status", 500))

@@ -53,6 +53,7 @@ class FakeSmtp:
         self.violations: list[str] = []
         self.connections = 0
         self.remember = True
+        self.pause = 0.0  # seconds between taking a message and saying so
         self._asked_port = port
         self._lock = threading.Lock()
         self._number = 0
@@ -194,6 +195,8 @@ class FakeSmtp:
             raise _Cut
         if reply == ACCEPT_SILENT:
             self._until_gone(connection)
+        if self.pause:
+            self._over.wait(self.pause)
         connection.sendall((reply or f"250 queued as Q{number}").encode() + b"\r\n")
 
     def _keep(self, message: bytes, sender: str, recipients: Sequence[str]) -> int:

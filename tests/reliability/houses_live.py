@@ -28,7 +28,7 @@ public_url: https://omni.example.org
 channels:
   CARRIED
 providers:
-  smtp: {host: 127.0.0.1, tls: none, read_timeout: 1 seconds, connect_timeout: 2 seconds, in_flight: 2, bounces: mailbox}
+  smtp: {host: 127.0.0.1, tls: none, read_timeout: 1 seconds, connect_timeout: 2 seconds, in_flight: 2, batch: 4, bounces: mailbox}
   sendgrid:
     api_key: ${SENDGRID_API_KEY}
     batch: 5
@@ -124,8 +124,11 @@ class House:
         return House(folder, self.omni, {**self.env, **env})
 
 
-def build(folder: Path, omni: Processes, *, provider: str, people: int, env: Mapping[str, str], flow: str | None = None) -> House:
-    """A live project whose campaign was started: everybody enters at the first tick, and gets one message by `provider`."""
+def build(
+    folder: Path, omni: Processes, *, provider: str, people: int, env: Mapping[str, str], consenting: int | None = None
+) -> House:
+    """A live project whose campaign was started: everybody who consents (of so many; None: all) enters at the first tick, and gets
+    one message by `provider`."""
     channel = CHANNEL[provider]
     (folder / "campaigns").mkdir(parents=True)
     (folder / "templates").mkdir()
@@ -133,10 +136,10 @@ def build(folder: Path, omni: Processes, *, provider: str, people: int, env: Map
         (folder / "mailbox" / name).mkdir(parents=True)
     (folder / "omni.yaml").write_text(OMNI.replace("CARRIED", DECLARED[provider]))
     text = CAMPAIGN.replace("CHANNEL", channel).replace("ENTER", f"reachable.{channel}").lstrip()
-    (folder / "campaigns" / "bienvenue.yaml").write_text(text if flow is None else text[: text.index("flow:")] + flow)
+    (folder / "campaigns" / "bienvenue.yaml").write_text(text)
     (folder / "templates" / "email.html.j2").write_text("<html><body><p>{{ say.body }}</p>{{ unsubscribe }}</body></html>")
     (folder / "templates" / "sms.txt.j2").write_text("{{ brand.name }} {{ say.short }} {{ stop }}")
-    (folder / "people.csv").write_text(sheet(people, channel))
+    (folder / "people.csv").write_text(sheet(people, channel, people if consenting is None else consenting))
     (folder / "map.yaml").write_text(MAP.replace("CHANNEL", channel).replace("COLUMN", "phone" if channel == "sms" else "email"))
     house = House(folder, omni, env)
     commands: Sequence[Sequence[str]] = (
@@ -148,8 +151,8 @@ def build(folder: Path, omni: Processes, *, provider: str, people: int, env: Map
     return house
 
 
-def sheet(people: int, channel: str) -> str:
-    """A list of contacts with addresses of fiction."""
-    if channel == "sms":
-        return "id,first_name,phone,consent\n" + "".join(f"{n},Prénom{n},+3363998{n:04d},yes\n" for n in range(people))
-    return "id,first_name,email,consent\n" + "".join(f"{n},Prénom{n},person{n}@example.com,yes\n" for n in range(people))
+def sheet(people: int, channel: str, consenting: int) -> str:
+    """A list of contacts with addresses of fiction; the first ones consent."""
+    header = "id,first_name," + ("phone" if channel == "sms" else "email") + ",consent\n"
+    address = "+3363998{:04d}" if channel == "sms" else "person{}@example.com"
+    return header + "".join(f"{n},Prénom{n},{address.format(n)},{'yes' if n < consenting else 'no'}\n" for n in range(people))

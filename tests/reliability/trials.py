@@ -29,9 +29,9 @@ HOLDS_THE_PEN = frozenset({"F06", "F11"})
 IN_DOUBT_FROM = "F07"
 #: A kill before this point came before the fake could misbehave: there it does so at the recovering tick instead.
 FIRST_AT_THE_FAKE = "F08"
-IN_FLIGHT, BATCH = 2, {"sendgrid": 5, "twilio": 1, "smtp": 1}
+IN_FLIGHT, BATCH = 2, {"sendgrid": 5, "twilio": 1, "smtp": 4}
 #: Instants after the kill at which a tick comes, in seconds: until everything has ended. The last lies behind every wait for evidence.
-TICKS = (2.0, 40.0, 75.0, 220.0, 420.0, 1000.0, 2200.0, 4000.0, 8000.0, 20000.0, 50000.0, 90000.0)
+TICKS = (2.0, 45.0, 220.0, 1000.0, 2200.0, 90000.0)
 LEASE = 60.0
 
 
@@ -44,6 +44,7 @@ class Trial:
     provider: str
     behaviour: str
     killed: bool = False
+    kills: int = 1
     people: int = 0
     reached: int = 0
     doubles: int = 0
