@@ -77,8 +77,15 @@ class Line:
                 self.writer.write(whole)
                 return await self._answer()
             except (ConnectionError, asyncio.IncompleteReadError):
-                self.reader = None
+                await self.close()
         return 0
+
+    async def close(self) -> None:
+        if self.reader is not None:
+            self.reader = None
+            self.writer.close()
+            with suppress(ConnectionError):
+                await self.writer.wait_closed()
 
     async def _answer(self) -> int:
         assert self.reader is not None
@@ -86,7 +93,7 @@ class Line:
         length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
         await self.reader.readexactly(length)
         if b"connection: close" in head.lower():
-            self.reader = None
+            await self.close()
         return int(head[9:12])
 
 
@@ -98,6 +105,7 @@ async def pour(port: int, wholes: Sequence[bytes], lines: int) -> tuple[float, l
         line = Line(port)
         for whole in waiting:
             found.append(await line.ask(whole))  # noqa: PERF401 (one after the other is the point)
+        await line.close()
 
     began = time.perf_counter()
     await asyncio.gather(*(worker() for _ in range(lines)))
@@ -124,6 +132,8 @@ async def steadily(port: int, wholes: Sequence[bytes], rate: int, lines: int = 6
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         asked.append(asyncio.create_task(one(whole, due)))
     await asyncio.gather(*asked)
+    while not free.empty():
+        await free.get_nowait().close()
     return took, found
 
 

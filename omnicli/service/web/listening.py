@@ -54,7 +54,14 @@ class PatientProtocol(H11Protocol):
 
 
 class _Server(Server):
-    """A server that keeps its signals to itself: being asked to stop is no failure."""
+    """A server that keeps its signals to itself, for being asked to stop is no failure, and that says when it has begun."""
+
+    begun: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            self.begun()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -73,13 +80,13 @@ class _Server(Server):
 
 def bind(host: str, port: int) -> socket.socket:
     """A socket that listens there (port 0: any that is free); OmniError when somebody else does, or when it is not allowed."""
+    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
-        kind, address = (socket.AF_INET6, (host, port)) if ":" in host else (socket.AF_INET, (host, port))
-        found = socket.socket(kind, socket.SOCK_STREAM)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind(address)
+        found.bind((host, port))
         found.listen(1024)
     except (OSError, OverflowError) as error:
+        found.close()
         raise OmniError(
             t("cannot listen on {host}:{port}: {why}", "impossible d'écouter sur {host}:{port} : {why}", host=host, port=port, why=_why(error)),
             hint=t("another port: --port 8081", "un autre port : --port 8081"), code="port", exit=Exit.REFUSED,
@@ -100,10 +107,6 @@ def listen(app: Any, listening: socket.socket, *, begun: Callable[[], None] = la
         date_header=True, limit_concurrency=AT_ONCE, timeout_keep_alive=IDLE, timeout_graceful_shutdown=GRACE, h11_max_incomplete_event_size=HEAD_BYTES,
     )  # fmt: skip
     server = _Server(config)
+    server.begun = begun
     sys.setswitchinterval(TURN)
-
-    async def run() -> None:
-        begun()
-        await server.serve(sockets=[listening])
-
-    asyncio.run(run())
+    asyncio.run(server.serve(sockets=[listening]))

@@ -1,0 +1,124 @@
+"""`omni serve` as a process: it says where it listens, is killed at the two fault points of a webhook, stops when asked, waits for nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "reliability"))
+
+from webhook_load import Post, ask, bench
+
+from omnicli.cli.main import run
+from omnicli.service.web import listening
+
+
+@pytest.fixture(scope="module")
+def post(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post]:
+    return Post(tmp_path_factory.mktemp("live"))
+
+
+def _send(port: int, whole: bytes) -> int | None:
+    """The status, or None when the connection ended without an answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
+        line.sendall(whole)
+        head = line.recv(200)
+        return int(head[9:12]) if head else None
+
+
+@pytest.mark.parametrize(("point", "there"), [("F13", False), ("F14", True)])
+def test_killed_before_or_after_the_commit_nothing_is_acknowledged_and_the_repeat_is_one(
+    post: Post, point: str, there: bool
+) -> None:
+    whole, ids = post.whole(3)
+    with post.serving(OMNI_TEST="1", OMNI_CRASH_AT=point) as (port, process):
+        assert _send(port, whole) is None
+        assert process.wait(10) == -signal.SIGKILL
+    assert (set(ids) <= post.stored()) is there
+    with post.serving() as (port, _):
+        assert _send(port, whole) == 200
+        assert _send(port, whole) == 200
+    assert set(ids) <= post.stored()
+
+
+def test_it_says_where_it_listens_which_webhooks_it_takes_and_stops_when_asked(post: Post) -> None:
+    with post.serving() as (port, process):
+        assert ask(port, "GET", "/health") == (200, b'{"status":"ok"}')
+        assert ask(port, "POST", "/webhooks/twilio/status")[0] == 503
+        process.send_signal(signal.SIGTERM)
+        said = process.stderr.read().decode()
+        assert process.wait(15) == 0
+    assert "people come by https://omni.maisonlune.example" in said
+    assert "sendgrid   https://omni.maisonlune.example/webhooks/sendgrid\n" in said
+    assert "Stopped. 0 new" in said
+
+
+def test_a_client_that_never_ends_its_request_is_left_and_others_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ten seconds for a head, without waiting for them."""
+    import asyncio
+
+    from uvicorn import Config, Server
+
+    monkeypatch.setattr(listening, "HEAD", 0.05)
+
+    async def app(scope: dict[str, object], receive: object, send: object) -> None:
+        assert scope["type"] == "http"
+        await send({"type": "http.response.start", "status": 204, "headers": []})  # type: ignore[operator]
+        await send({"type": "http.response.body", "body": b""})  # type: ignore[operator]
+
+    async def story() -> tuple[bytes, bytes]:
+        bound = listening.bind("127.0.0.1", 0)
+        lines = []
+        server = Server(Config(app, http=listening.PatientProtocol, ws="none", lifespan="off", log_config=None))
+        task = asyncio.create_task(server._serve(sockets=[bound]))
+        reader, writer = await asyncio.open_connection(*bound.getsockname())
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        lines.append(writer)
+        try:
+            silent = await asyncio.wait_for(reader.read(), 5)
+        except ConnectionResetError:
+            silent = b""
+        reader, writer = await asyncio.open_connection(*bound.getsockname())
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        good = await reader.read()
+        lines.append(writer)
+        for line in lines:
+            line.close()
+            with contextlib.suppress(ConnectionError):
+                await line.wait_closed()
+        server.should_exit = True
+        await task
+        return silent, good
+
+    silent, good = asyncio.run(story())
+    assert silent == b""
+    assert good.startswith(b"HTTP/1.1 204")
+
+
+def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "omni.yaml").write_text(bench.PROJECT)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert run(["serve", "--port", str(port), "-C", str(tmp_path), "--lang", "fr"]) == 4
+    assert f"impossible d'écouter sur 127.0.0.1:{port}" in capsys.readouterr().err
+
+
+def test_the_sandbox_serves_too_and_says_that_nobody_posts_there(tmp_path: Path) -> None:
+    (tmp_path / "omni.yaml").write_text(bench.PROJECT)
+    command = [sys.executable, "-m", "omnicli.cli.main", "serve", "--port", "0", "--lang", "en", "-C", str(tmp_path)]
+    with bench.running(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        said = [process.stderr.readline().decode() for _ in range(3)]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(15) == 0
+    assert "(sandbox)" in said[0]
+    assert "no public_url" in said[1]
+    assert "no webhook" in said[2]
