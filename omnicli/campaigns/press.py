@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import parseaddr
 from functools import cached_property, lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +23,7 @@ from omnicli.model.campaign import Fact, Message
 from omnicli.model.signed import mark
 from omnicli.model.touch import Handed, Rendered
 from omnicli.providers import channels_of
+from omnicli.providers.mime import domain_of
 from omnicli.store import columns, consents, keys, outbox, readers
 from omnicli.store.outbox import Claimed, merge_told
 from omnicli.text import printable
@@ -201,7 +201,7 @@ class Press:
                 extra["idempotency_key"] = f"{touch.key.hex()}.1"  # whoever knows keys again gets one key a touch
         if touch.channel == "email" and touch.purpose == "marketing":
             extra["unsubscribe"] = self.presses.unsubscribe(touch)
-            domain = parseaddr(declared.from_ or "")[1].rpartition("@")[2] or "localhost"
+            domain = domain_of(declared.from_ or "") or "localhost"
             listed = self.house.campaign.topic or self.house.name
             extra["list_id"] = declared.list_id or f"<{listed}.{self.project.project}.{domain}>"
         return extra
