@@ -71,6 +71,7 @@ def test_the_workflow_ticks_no_more_often_than_its_host_allows() -> None:
     (timedelta(seconds=10), 10.0, False), (timedelta(minutes=4), 10.0, False), (timedelta(minutes=6), 10.0, True),
     (timedelta(seconds=9), 10.0, False), (timedelta(seconds=7), 10.0, True), (timedelta(hours=8), 8 * 3600.0, False),
 ])  # fmt: skip
+@pytest.mark.guards("jump_guard")
 def test_a_clock_that_was_moved_is_noticed_and_time_that_passed_is_not(wall: timedelta, machine: float, jumped: bool) -> None:
     guard = ClockGuard()
     assert not guard.jumped(START, 100.0)
