@@ -15,8 +15,10 @@ Phase = Literal["connect", "ehlo", "tls", "auth", "mail", "rcpt", "data", "body"
 
 #: No such mailbox, no such domain (rules.md SU-01): the address is bad for ever.
 BAD_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.10", "5.4.1"})
-#: Authentication, policy, and what is wrong with the sender's address: nobody's mail would be taken.
-OWN_FAULT = ("5.7.", "5.1.7", "5.1.8")
+#: What is wrong with the sender's address, said at RCPT by servers that put it off until then: nobody's mail would be taken.
+OWN_ADDRESS = ("5.1.7", "5.1.8")
+#: The same, and authentication and policy.
+OWN_FAULT = ("5.7.", *OWN_ADDRESS)
 #: "Log in first", "too weak", "encrypt first" (RFC 4954, 3207): about us wherever it is said.
 _LOG_IN = frozenset({530, 534, 535, 538})
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?!\S)")
@@ -37,7 +39,7 @@ def classify(phase: Phase, code: int | None, text: str = "") -> Outcome:
         return Outcome("accepted", code=name, detail=said)
     if phase == "dot" and not 400 <= code < 600:
         return Outcome("unknown", code=name, detail=f"dot: {said}")
-    if 500 <= code < 600 and phase in ("rcpt", "dot") and code not in _LOG_IN:
+    if 500 <= code < 600 and phase in ("rcpt", "dot") and code not in _LOG_IN and enhanced not in OWN_ADDRESS:
         return Outcome("rejected", code=name, detail=said, bad_address=_names_nobody(code, enhanced))
     return Outcome("not_sent", code=name, detail=f"{phase}: {said}", halt=500 <= code < 600 and _halts(phase, code, enhanced))
 
