@@ -31,6 +31,8 @@ Provider = Annotated[
     opt("--provider", "ask this provider; take its account up again", "interroger ce prestataire ; reprendre son compte", metavar="NAME"),
 ]  # fmt: skip
 
+#: Where arrows stand, when what is said before them is shorter.
+COLUMN = 52
 MARKS = {"well": ("✔", "green"), "wrong": ("✘", "red"), "note": ("!", "yellow")}
 
 
@@ -100,14 +102,29 @@ def _line(console: Console, sign: Sign) -> None:
 
     mark, style = MARKS[sign.state]
     said, fix = printable(sign.text), printable(sign.fix)
-    line = Text(" ").append(mark, style).append(f" {said}")
-    if not fix:
-        console.print(line, soft_wrap=not console.is_terminal)
-        return
-    column = 52
-    if not console.is_terminal or max(width(said) + 5, column) + width(fix) + 2 <= console.width:
-        line.append(" " * max(column - width(said) - 3, 2)).append("→ ", "dim").append(fix, "cyan")
-        console.print(line, soft_wrap=True)
-        return
-    console.print(line)
-    console.print(Text("   → ", "dim").append(fix, "cyan"))
+    most = console.width if console.is_terminal else 100_000
+    lines = _wrapped(said, most - 4)
+    for number, text in enumerate(lines):
+        start = Text(" ").append(mark, style).append(" ") if number == 0 else Text("   ")
+        beside = number == len(lines) - 1 and fix and max(width(text) + 5, COLUMN) + width(fix) + 2 <= most
+        start.append(text)
+        if beside:
+            start.append(" " * max(COLUMN - width(text) - 3, 2)).append("→ ", "dim").append(fix, "cyan")
+            fix = ""
+        console.print(start, soft_wrap=True)
+    if fix:
+        console.print(Text("   → ", "dim").append(fix, "cyan"), soft_wrap=True)
+
+
+def _wrapped(text: str, most: int) -> list[str]:
+    """The text in lines of at most so many columns, broken between words."""
+    from omnicli.text import width
+
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and width(longer) > most:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines

@@ -49,7 +49,7 @@ def _key(said: Declared, root: Path) -> Any:
         ) from None  # fmt: skip
     written = said.word("vapid_private_key")
     if not written:
-        raise said.odd("vapid_private_key", t("is missing (write ${{NAME}})", "manque (écrivez ${{NOM}})"), code="S008")
+        raise said.odd("vapid_private_key", t("is missing (write ${NAME})", "manque (écrivez ${NOM})"), code="S008")
     try:
         if written.endswith(".pem"):
             return Vapid02.from_pem((root / written).read_bytes())

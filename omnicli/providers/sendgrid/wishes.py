@@ -65,7 +65,7 @@ def read(settings: Mapping[str, Any], *, sending: bool = True) -> Wishes:
     if sending and not given.get("api_key"):
         raise OmniError(
             t("sendgrid has no API key", "sendgrid n'a pas de clé d'API"),
-            hint=t("providers.sendgrid.api_key: ${{SENDGRID_API_KEY}}", "providers.sendgrid.api_key: ${{SENDGRID_API_KEY}}"),
+            hint=t("providers.sendgrid.api_key: ${SENDGRID_API_KEY}", "providers.sendgrid.api_key: ${SENDGRID_API_KEY}"),
             code="S008", exit=Exit.REFUSED,
         )  # fmt: skip
     event_keys = _keys("event_webhook_keys", given)

@@ -42,7 +42,7 @@ def _address(said: Declared) -> Address:
         raise said.odd("tls", t("is starttls, implicit or none", "vaut starttls, implicit ou none"))
     user, password = said.word("user"), said.values.get("password")
     if user is not None and password is None:
-        raise said.odd("password", t("is missing (write ${{NAME}})", "manque (écrivez ${{NOM}})"))
+        raise said.odd("password", t("is missing (write ${NAME})", "manque (écrivez ${NOM})"))
     return Address(
         host, _port(said, tls), tls, user, password, said.number("messages_per_connection", 1000),
         said.seconds("connect_timeout", "10 seconds"), said.seconds("read_timeout", "60 seconds"), said.word("local_hostname") or "localhost",

@@ -71,7 +71,7 @@ def read_account(project: Project, settings: Mapping[str, Any]) -> Account:
     declared.only(_KEYS)
     sid = declared.word("account_sid") or ""
     if not _SID.fullmatch(sid):
-        raise declared.odd("account_sid", t("is AC and 32 digits (write ${{NAME}})", "vaut AC et 32 chiffres (écrivez ${{NOM}})"))
+        raise declared.odd("account_sid", t("is AC and 32 digits (write ${NAME})", "vaut AC et 32 chiffres (écrivez ${NOM})"))
     user, password = _login(declared, sid)
     service = declared.word("messaging_service")
     if service is not None and not _SERVICE.fullmatch(service):
@@ -94,7 +94,7 @@ def _login(declared: Declared, sid: str) -> tuple[str, Secret]:
     if token:
         return sid, Secret(token)
     raise declared.odd(
-        "auth_token", t("is missing (or api_key and api_secret; write ${{NAME}})", "manque (ou api_key et api_secret ; écrivez ${{NOM}})")
+        "auth_token", t("is missing (or api_key and api_secret; write ${NAME})", "manque (ou api_key et api_secret ; écrivez ${NOM})")
     )  # fmt: skip
 
 

@@ -55,23 +55,27 @@ def _tick(patient: Patient, store: Store) -> Signs:
     with store.read() as connection:
         running = len(campaigns.known(connection, states=("running",)))
     fresh = ended is not None and patient.now - ended <= late
-    when = t("never", "jamais") if ended is None else t("{d} ago", "il y a {d}", d=ago(ended, patient.now))
+    when = (
+        t("none came yet", "aucun encore")
+        if ended is None
+        else t("the last {d} ago", "le dernier il y a {d}", d=ago(ended, patient.now))
+    )
     if fresh or (installed and not running):
         by = ", ".join(installed) or t("a daemon or a person", "un démon ou une personne")
         yield Sign(
             "tick",
             WELL,
-            t("the tick is called by {by}; last one {when}", "le top est donné par {by} ; dernier {when}", by=by, when=when),
+            t("the tick is called by {by}: {when}", "le top est donné par {by} : {when}", by=by, when=when),
         )
     elif not installed:
         said = t(
-            "nothing calls the tick for this project; last one {when}",
-            "rien ne donne les tops de ce projet ; dernier {when}",
+            "nothing calls the tick for this project: {when}",
+            "rien ne donne les tops de ce projet : {when}",
             when=when,
         )
         yield Sign("tick", WRONG if running else NOTE, said, "omni schedule install --cron --write --live")
     else:
-        said = t("installed ({by}), but no tick came: last one {when}", "installé ({by}), mais aucun top n'est venu : dernier {when}",
+        said = t("{by} should call the tick, but {when}", "{by} devrait donner les tops, mais {when}",
                  by=", ".join(installed), when=when)  # fmt: skip
         yield Sign("tick", WRONG, said, t("look into .omni/tick.log", "regardez .omni/tick.log"))
 
