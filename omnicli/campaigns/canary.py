@@ -40,8 +40,11 @@ class Canary:
     now: datetime
     past: set[int] = field(default_factory=set)
 
-    def judge(self, connection: sa.Connection, batches: Mapping[int, Batch], *, recorded: bool) -> set[int]:
-        """The versions that must stop, of those that had failures in this batch; `recorded`: the store has it already.
+    def judge(
+        self, connection: sa.Connection, batches: Mapping[int, Batch], *, recorded: bool, again: Mapping[int, int] | None = None
+    ) -> set[int]:
+        """The versions that must stop, of those that had failures in this batch; `recorded`: the store has it already. `again`: how
+        many of a version go again at once: they were tried, and nothing is wrong with them so far.
 
         A batch that begins within the first 100 is judged whole: a fifth of it and of what went before it."""
         stopped: set[int] = set()
@@ -55,6 +58,7 @@ class Canary:
                 continue
             if not recorded:
                 tried, bad = tried + batch.touches, bad + batch.failed
+            tried += (again or {}).get(version, 0)
             if bad * FIRST >= BAD * max(FIRST, tried):
                 stopped.add(version)
         return stopped

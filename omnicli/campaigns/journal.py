@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 SIZE = 1024 * 1024
 #: What a store that cannot be written raises: busy, full, an input or output error.
-FAILURES = (sa.exc.OperationalError, sa.exc.DatabaseError, OSError)
+FAILURES = (sa.exc.DatabaseError, sqlite3.Error, OSError)
 
 
 def path_of(store: Store) -> Path | None:

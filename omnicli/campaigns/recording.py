@@ -5,6 +5,7 @@ Outcomes that a failing store does not take are tried again for a minute and the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -126,7 +127,8 @@ class Recorder:
         refused = [r for r in flat if r.outcome == "rejected"]
         if refused and guards.on("canary"):
             told = [r.touch for r in flat if r.outcome in ("accepted", "rejected")]
-            bad = self.canary.judge(connection, canary.batches(told, [r.touch for r in refused]), recorded=True)
+            again = Counter(r.touch.version_id for r in flat if r.free)
+            bad = self.canary.judge(connection, canary.batches(told, [r.touch for r in refused]), recorded=True, again=again)
             self.halt(connection, bad, next((r.detail or r.code for r in refused if r.touch.version_id in bad), None))
 
     def _bars(self, connection: sa.Connection, pairs: Sequence[tuple[Prepared, Outcome]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -176,7 +177,7 @@ def test_touches_far_back_in_the_rate_wait_without_a_claim(tmp_path: Path, monke
     assert stage.dispatch(live=True).accepted == 1
     rows = stage.rows("SELECT held_by, due_at FROM touch WHERE send_state = 'planned' ORDER BY due_at")
     assert [held for held, _ in rows] == ["rate"] * 4
-    gaps = [after[1] - before[1] for before, after in zip(rows, rows[1:], strict=False)]
+    gaps = [after[1] - before[1] for before, after in pairwise(rows)]
     assert gaps == [3_600_000] * 3
 
 
