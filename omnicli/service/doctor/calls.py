@@ -33,6 +33,8 @@ def calls(patient: Patient, store: Store) -> Signs:
         yield from _heard(patient, store)
     yield from _doubts(patient, store)
     yield from _contradictions(store)
+    yield from _unlisted(store)
+    yield from _journal(store)
 
 
 def callers(patient: Patient) -> list[str]:
@@ -147,6 +149,39 @@ def _contradictions(store: Store) -> Signs:
             n=count,
         )
         yield Sign("contradiction", NOTE, said, "omni touch list")
+
+
+def _unlisted(store: Store) -> Signs:
+    """Codes of Twilio that this omni does not know: they go by their HTTP class (docs/delivery 9)."""
+    from omnicli.providers.twilio import codes
+
+    query = (
+        sa.select(tb.attempt.c.code)
+        .join(tb.handover, tb.handover.c.id == tb.attempt.c.handover_id)
+        .where(tb.handover.c.provider == "twilio")
+    )
+    with store.read() as connection:
+        seen = connection.execute(query.where(tb.attempt.c.code.is_not(None)).distinct()).scalars().all()
+    if new := codes.unlisted(seen):
+        said = t(
+            "codes of Twilio that omni does not know: {codes}",
+            "codes de Twilio qu'omni ne connaît pas : {codes}",
+            codes=", ".join(new[:8]),
+        )
+        yield Sign("codes", NOTE, said, "https://www.twilio.com/docs/api/errors")
+
+
+def _journal(store: Store) -> Signs:
+    """Outcomes that could not be written into the store: the next run takes them in."""
+    from omnicli.campaigns import journal
+
+    if waiting := len(journal.pending(store)):
+        said = t(
+            "{n} outcomes wait beside the store, which could not be written",
+            "{n} résultats attendent à côté de la base, qui n'a pu être écrite",
+            n=waiting,
+        )
+        yield Sign("journal", NOTE, said, t("the next run takes them in", "la prochaine exécution les reprend"))
 
 
 def ago(instant: datetime, now: datetime) -> str:
