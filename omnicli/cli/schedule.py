@@ -91,7 +91,9 @@ def run(every: Every = "10s") -> None:
     s = session()
     pause = length(every)
     root = s.root()
-    s.loaded()
+    from omnicli.providers import overrides
+
+    moved = overrides(s.loaded(), live=s.live)
     s.store()  # refused now, not at the first tick
     s.close()
 
@@ -99,6 +101,8 @@ def run(every: Every = "10s") -> None:
         s.talk(t("Ticking every {every} for {root} ({env}). Ctrl-C or SIGTERM ends it after the batch in hand.",
                  "Un top toutes les {every} pour {root} ({env}). Ctrl-C ou SIGTERM : fin après le lot en cours.",
                  every=every, root=root, env=s.environment))  # fmt: skip
+        for line in moved:
+            s.warn(line)
 
     def tell(line: str) -> None:
         if not s.options.quiet:

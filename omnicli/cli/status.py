@@ -82,12 +82,13 @@ def _alerts(
 ) -> list[str]:  # fmt: skip
     """What needs a person, one line each, with the command that helps."""
     from omnicli.cli.rows import ago
+    from omnicli.store.holding import said
 
     assert loaded.project is not None
     flag = " --live" if live else ""
     found: list[str] = []
     if hold:
-        found.append(t("the store is on hold ({why}): omni db recover{f}", "la base est retenue ({why}) : omni db recover{f}", why=hold, f=flag))  # fmt: skip
+        found.append(t("the store is on hold ({why}): omni db recover{f}", "la base est retenue ({why}) : omni db recover{f}", why=said(hold), f=flag))  # fmt: skip
     for o in overviews:
         if o.errors:
             found.append(
