@@ -66,12 +66,14 @@ def listen(store: Store, loaded: Loaded, *, now: datetime) -> Listened:
 
 def mailbox_of(loaded: Loaded) -> Path | None:
     """Where `omni.yaml` says that bounces lie; None when it says nothing."""
-    from omnicli.providers.smtp.settings import mailbox_path
-    from omnicli.settings import resolve
-
     assert loaded.project is not None
     written = loaded.project.providers.get("smtp", {}).get("bounces")
-    return mailbox_path({"bounces": resolve(written)}, loaded.root) if isinstance(written, str) else None
+    if not isinstance(written, str):
+        return None
+    from omnicli.providers.bounces.mailboxes import box_at
+    from omnicli.settings import resolve, text
+
+    return box_at(text(resolve(written)), loaded.root)
 
 
 def _read_all(store: Store, loaded: Loaded, box: Mailbox, now: datetime) -> Listened:

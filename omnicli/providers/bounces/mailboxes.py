@@ -45,6 +45,11 @@ class Mailbox(Protocol):
     def done(self, mails: Sequence[Mail]) -> None: ...
 
 
+def box_at(written: str | None, root: Path) -> Path | None:
+    """The Maildir or mbox of the setting `bounces`, seen from the project's folder; None when it says nothing."""
+    return root / Path(written).expanduser() if written else None
+
+
 def open_mailbox(path: Path, state: str | None = None) -> Mailbox | None:
     """The box at `path`, as far as `state` says it was read; None when there is none."""
     if (path / "new").is_dir() and (path / "cur").is_dir():

@@ -17,6 +17,7 @@ from omnicli.model.signed import Marked
 from omnicli.providers.bounces import letter as taken
 from omnicli.providers.bounces.codes import Kind, code_of, kind_of
 from omnicli.providers.bounces.letter import Letter
+from omnicli.texts import t
 
 What = Literal["bounced", "delayed", "delivered", "relayed", "complained", "unsubscribed", "nothing", "unclear"]
 
@@ -65,7 +66,17 @@ def _read(letter: Letter, keys: Mapping[int, bytes]) -> Told:
         return NOTHING
     if any(letter.written_to("unsubscribe")):
         who = taken.leaving(letter, keys)
-        return Told("unsubscribed", who) if who else Told("unclear", reason="somebody leaves by an address that is none of ours")
+        return (
+            Told("unsubscribed", who)
+            if who
+            else Told(
+                "unclear",
+                reason=t(
+                    "somebody leaves by an address that is none of ours",
+                    "quelqu'un se désinscrit par une adresse qui n'est pas des nôtres",
+                ),
+            )
+        )
     return _odd(letter, keys)
 
 
@@ -80,7 +91,7 @@ def _delivery(letter: Letter, report: str, keys: Mapping[int, bytes]) -> Told:
     order = list(dict.fromkeys(ACTIONS.values()))
     told.sort(key=lambda one: order.index(one.what) if one.what in order else len(order))
     if not told:
-        return Told("unclear", who, taken.quoted(letter), reason="a notice without a recipient")
+        return Told("unclear", who, taken.quoted(letter), reason=t("a notice without a recipient", "un avis sans destinataire"))
     return replace(told[0], marked=who, quoted=taken.quoted(letter))
 
 
@@ -91,7 +102,7 @@ def _recipient(fields: Mapping[str, str]) -> Told:
     code = code_of(fields.get("status"), said)
     what = ACTIONS.get(action)
     if what is None:
-        return Told("unclear", address=address, code=code, reason=f"action {action or 'missing'}")
+        return Told("unclear", address=address, code=code, reason=t("action '{action}'", "action « {action} »", action=action))
     kind = kind_of(code if code and "." in code else None, said) if what == "bounced" else None
     return Told(what, address=address, kind=kind, code=code, reason=said.partition(";")[2].strip()[:300] or said[:300] or None)
 
@@ -109,7 +120,7 @@ def _complaint(letter: Letter, report: str, keys: Mapping[int, bytes]) -> Told:
     fields = _fields(report)
     kind = fields.get("feedback-type", "").lower()
     if not kind:
-        return Told("unclear", reason="a report that does not say of what")
+        return Told("unclear", reason=t("a report that does not say of what", "un signalement qui ne dit pas de quoi"))
     if kind in NO_COMPLAINT:
         return NOTHING
     who = taken.marked(letter, keys, fields.get("original-mail-from", ""), fields.get("original-envelope-id", ""))
@@ -124,14 +135,16 @@ def _odd(letter: Letter, keys: Mapping[int, bytes]) -> Told:
     who = taken.marked(letter, keys)
     if letter.headers.get("x-failed-recipients"):
         address = taken.address_in(letter.said("x-failed-recipients"))
-        return Told("unclear", who, taken.quoted(letter), address, reason="a bounce in words of its own")
+        return Told(
+            "unclear", who, taken.quoted(letter), address, reason=t("a bounce in words of its own", "un retour rédigé à sa façon")
+        )
     if _automatic(letter):
         return NOTHING
     if _from_a_daemon(letter):
-        return Told("unclear", who, taken.quoted(letter), reason="a bounce in words of its own")
+        return Told("unclear", who, taken.quoted(letter), reason=t("a bounce in words of its own", "un retour rédigé à sa façon"))
     if letter.parts and letter.headers:
         return NOTHING
-    return Told("unclear", reason="no mail")
+    return Told("unclear", reason=t("no mail", "pas un e-mail"))
 
 
 def _automatic(letter: Letter) -> bool:

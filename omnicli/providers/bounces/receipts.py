@@ -9,6 +9,7 @@ from datetime import datetime
 from omnicli.model.response import RECEIPT, Receipt, Response
 from omnicli.model.signed import Marked
 from omnicli.providers.bounces.read import Told
+from omnicli.texts import t
 
 PROVIDER = "smtp"
 #: Bytes of a mail that are kept beside its meaning.
@@ -25,8 +26,9 @@ def receipt(told: Told, raw: bytes, *, now: datetime) -> Receipt | None:
     if told.what == "nothing":
         return None
     if told.what == "unclear" or told.marked is None:
-        why = told.reason or "" if told.what == "unclear" else "nothing of ours in it says which touch"
-        return Receipt(PROVIDER, _hash(b"raw", raw[:KEPT]), raw[:KEPT], note=f"unclear: {why}")
+        nobody = t("nothing of ours in it says which touch", "rien de nous n'y dit quel envoi")
+        why = told.reason or "" if told.what == "unclear" else nobody
+        return Receipt(PROVIDER, _hash(b"raw", raw[:KEPT]), raw[:KEPT], note=t("unclear: {why}", "peu clair : {why}", why=why))
     key = _key(told, told.marked)
     return Receipt(PROVIDER, key, raw[:KEPT], _response(told, told.marked, key, now))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from omnicli.errors import Exit, OmniError
 from omnicli.providers import mime
+from omnicli.providers.bounces.mailboxes import box_at
 from omnicli.providers.declared import Declared
 from omnicli.providers.smtp.connection import Address
 from omnicli.providers.smtp.provider import BATCH, Smtp
@@ -25,14 +26,8 @@ def open_smtp(project: Any, settings: Mapping[str, Any], root: Path, *, live: bo
     mime.self_test()
     return Smtp(
         _address(said), said.word("bounce_domain"), batch=said.number("batch", BATCH), in_flight=said.number("in_flight", 4),
-        bounces=mailbox_path(settings, root),
+        bounces=box_at(said.word("bounces"), root),
     )  # fmt: skip
-
-
-def mailbox_path(settings: Mapping[str, Any], root: Path) -> Path | None:
-    """The Maildir or mbox that bounces lie in, seen from the project's folder; None when none is set."""
-    written = Declared("smtp", settings).word("bounces")
-    return root / Path(written).expanduser() if written else None
 
 
 def _address(said: Declared) -> Address:
