@@ -223,3 +223,18 @@ def test_a_provider_that_cannot_be_asked_leaves_things_as_they_are(way: Way, fak
     way.now += timedelta(minutes=11)
     (found,) = sync(way.store, way.loaded, {"sms": way.provider}, now=way.now)
     assert found.new == 0
+
+
+def test_a_handset_that_is_off_three_times_in_a_row_is_left_in_peace(way: Way, fake: FakeTwilio) -> None:
+    """SU-02: 30003 says nothing about the number, but three in a row within 30 days do."""
+    way.phone("lea", LEA)
+    way.send("2027-01-04 10:00")
+    (sid,) = fake.messages
+    url, form = fake.messages[sid]["_form"]["StatusCallback"], fake.status_form(sid, "undelivered", code=30003)
+    for n in range(3):
+        assert way.rows("SELECT reason FROM suppression") == []
+        way.now += timedelta(days=n)
+        other = f"SM{n:032x}"
+        way.told(url, form | {"MessageSid": other, "SmsSid": other})
+        way.fold()
+    assert way.rows("SELECT channel, reason FROM suppression") == [("sms", "out_of_reach")]

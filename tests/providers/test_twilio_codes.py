@@ -43,8 +43,8 @@ ANSWERS: dict[int, tuple[str, str | None, bool, str | None, int]] = {
 
 #: The same for callbacks: event, kind, bar.
 CALLBACKS: dict[int, tuple[str, str | None, str | None]] = {
-    30001: ("failed", None, None), 30002: ("failed", None, None), 30003: ("bounced", "soft", None), 30004: ("bounced", "block", None),
-    30005: ("bounced", "hard", None), 30006: ("bounced", "hard", None), 30007: ("bounced", "block", None), 30008: ("failed", None, None),
+    30001: ("failed", None, None), 30002: ("failed", None, None), 30003: ("failed", None, None), 30004: ("failed", "block", None),
+    30005: ("bounced", "hard", None), 30006: ("bounced", "hard", None), 30007: ("failed", "block", None), 30008: ("failed", None, None),
     30036: ("failed", None, None), 21211: ("bounced", "hard", None), 21614: ("bounced", "hard", None), 21610: ("failed", None, "stop"),
     21408: ("failed", None, None), 63007: ("failed", None, None), 63016: ("failed", None, None), 63021: ("failed", None, None),
     63028: ("failed", None, None), 63039: ("failed", None, None), 63018: ("failed", None, None), 130429: ("failed", None, None),
