@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnicli import clock
+from omnicli import clock, guards
 from omnicli.campaigns.lock import project_lock
 from omnicli.errors import Exit, OmniError
 from omnicli.texts import t
@@ -123,7 +123,7 @@ class ClockGuard:
         else:
             drift = (wall - self.wall) - timedelta(seconds=machine - self.machine)
         self.wall, self.machine = wall, machine
-        return drift > FORWARD or drift < -BACKWARD
+        return guards.on("jump_guard") and (drift > FORWARD or drift < -BACKWARD)
 
 
 # --- the daemon -----------------------------------------------------------------------------------------------------

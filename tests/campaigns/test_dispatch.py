@@ -143,6 +143,7 @@ def test_an_opt_out_while_it_is_rendered_wins_too(tmp_path: Path, monkeypatch: p
     assert stage.provider.reached() == ["paul j0"]
 
 
+@pytest.mark.guards("exit_rules")
 def test_an_order_one_second_ago_stops_the_reminder(tmp_path: Path) -> None:
     stage = Delivery(tmp_path, a_campaign(SENDS, extra="goal: {when: purchase}"))
     stage.sign_up("lea", "paul")
@@ -178,6 +179,7 @@ def test_an_order_after_the_goals_time_stops_nothing(tmp_path: Path) -> None:
     assert stage.provider.reached() == ["lea j0", "lea j1"]
 
 
+@pytest.mark.guards("exit_rules")
 def test_an_exit_rule_that_became_true_stops_it(tmp_path: Path) -> None:
     stage = Delivery(tmp_path, a_campaign(SENDS, extra="exit: [{if: orders > 0, as: customer}]"))
     stage.sign_up("lea", "paul", orders=0)
@@ -211,6 +213,7 @@ def test_a_cap_counts_what_left_for_another_campaign(tmp_path: Path) -> None:
     assert stage.rows("SELECT count(*) FROM cap_slot WHERE rule <> 'all'") == [(1,)]
 
 
+@pytest.mark.guards("content_repeat")
 def test_the_same_words_to_the_same_address_leave_once_a_day(tmp_path: Path) -> None:
     """Two passes that say the same, as a wrong touch key would make them: the second net."""
     other = a_campaign(SENDS.replace("j0", "k0").replace("j1", "k1"), name="autre")
@@ -221,6 +224,7 @@ def test_the_same_words_to_the_same_address_leave_once_a_day(tmp_path: Path) -> 
     assert [line.split()[3:5] for line in stage.touches() if "skipped" in line] == [["skipped:", "duplicate"]]
 
 
+@pytest.mark.guards("stop_flag")
 def test_a_stopped_campaign_sends_nothing_and_a_paused_one_waits(tmp_path: Path) -> None:
     stage = Delivery(tmp_path, a_campaign(SENDS))
     stage.sign_up("lea")
@@ -233,6 +237,20 @@ def test_a_stopped_campaign_sends_nothing_and_a_paused_one_waits(tmp_path: Path)
     assert stage.touches() == ["lea j0 email skipped: stopped 2027-01-04 10:00"]
 
 
+@pytest.mark.guards("stale_data")
+def test_a_number_older_than_it_may_be_is_not_told(tmp_path: Path) -> None:
+    live = "    facts:\n      stock: {type: number, from: contact.visits, max_age: 2 hours}\n    say:"
+    text = a_campaign("- {wait: 3 hours, id: w}\n- {send: offre, by: email, id: j0}").replace("    say:", live)
+    stage = Delivery(
+        tmp_path, text.replace("body: Bonjour", 'body: "Encore {stock}"').replace("body: Hello", 'body: "{stock} left"')
+    )
+    stage.sign_up("anna", visits=3)
+    stage.send("2027-01-04 08:00")
+    stage.send("2027-01-04 11:00")
+    assert stage.touches() == ["anna j0 email skipped: stale 2027-01-04 11:00"]
+
+
+@pytest.mark.guards("expiry")
 def test_a_touch_past_its_time_expires(tmp_path: Path) -> None:
     stage = Delivery(tmp_path, a_campaign(SENDS))
     stage.sign_up("lea")
@@ -440,6 +458,7 @@ def test_a_service_message_may_be_resent_by_policy_after_an_hour(tmp_path: Path)
 
 
 # --- what the store itself forbids ----------------------------------------------------------------------------------
+@pytest.mark.guards("one_open_attempt")
 def test_the_store_allows_one_open_attempt_a_touch(tmp_path: Path) -> None:
     stage = Delivery(tmp_path, a_campaign(SENDS))
     stage.sign_up("lea")
@@ -460,6 +479,7 @@ def test_sending_never_returns_to_planned(tmp_path: Path) -> None:
         connection.execute(sa.update(tb.touch).values(send_state="planned"))
 
 
+@pytest.mark.guards("fence_in_t3")
 def test_a_worker_that_lost_its_lease_only_leaves_evidence(tmp_path: Path) -> None:
     """It was frozen after the intent; meanwhile the touch was reaped as unknown. What it knows settles it."""
     stage = Delivery(tmp_path, a_campaign(SENDS))

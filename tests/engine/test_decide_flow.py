@@ -295,6 +295,7 @@ def test_a_topic_that_was_left_makes_its_channel_unreachable_and_the_next_is_tak
     assert {"email": "suppressed"}.items() <= dict(pair for why in taken.why for pair in why.values.items()).items()
 
 
+@pytest.mark.guards("erasure")
 def test_a_spam_complaint_and_an_erasure_end_the_pass() -> None:
     house = a_house(GOING)
     spam = {"email": ChannelReach(True, True, bar="complained"), "sms": ChannelReach(True, True)}

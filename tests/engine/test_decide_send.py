@@ -241,6 +241,7 @@ def test_marketing_sms_on_a_sunday_in_france_is_held_by_the_pack() -> None:
     assert line(answer(house, came("j0", "2027-01-10 10:00"), "2027-01-10 10:00")) == "hold at j0 until 01-11 10:00 held pack"
 
 
+@pytest.mark.guards("complaint_open")
 def test_an_open_complaint_holds_marketing_until_it_is_over_or_max_delay_passes() -> None:
     house = a_house(ONE)
     assert (
@@ -310,6 +311,7 @@ def test_waiting_for_a_cap_is_not_held_against_max_delay() -> None:
     assert line(answer(house, held, "2027-01-09 00:00")).startswith("j0 email planned")
 
 
+@pytest.mark.guards("budget")
 def test_at_the_end_of_the_budget_touches_are_held_and_then_skipped() -> None:
     house = a_house(ONE, extra="guardrails: {budget: 10 EUR}")
     tally = Tally(spent={"bienvenue": 9_999_500})
@@ -320,6 +322,7 @@ def test_at_the_end_of_the_budget_touches_are_held_and_then_skipped() -> None:
     assert line(answer(house, a_standing(), tally=Tally(spent={"bienvenue": 9_999_000}))).startswith("j0 email planned")
 
 
+@pytest.mark.guards("approval")
 def test_above_the_ceiling_the_excess_waits_for_an_approval() -> None:
     house = a_house(ONE, ceiling=Ceiling(sends=2))
     decision = answer(house, a_standing(), tally=Tally(sends={"bienvenue": 2}))

@@ -66,6 +66,7 @@ def slots(*written: str) -> list[tuple[int, str]]:
         ({"email": "1 per 2 hours"}, ["email 2027-01-11"], "2027-01-12"),
     ],
 )  # fmt: skip
+@pytest.mark.guards("cap")
 def test_a_cap_opens_on_the_date_that_the_table_says(cap: dict[str, str], taken: list[str], opens: str | None) -> None:
     found = guard.capped(slots(*taken), caps(**cap), "email", TODAY.toordinal())
     if opens == "never":
@@ -158,6 +159,7 @@ def test_a_daily_touch_at_ten_is_never_held_back_by_seconds() -> None:
 
 
 # --- min_gap and at_cap ---------------------------------------------------------------------------------------------------
+@pytest.mark.guards("min_gap")
 def test_a_gap_is_counted_from_the_last_touch() -> None:
     paris, last = ZoneInfo("Europe/Paris"), NOW - timedelta(hours=10)
     assert guard.gap_opens(last, Duration(16, "hour"), NOW, paris) == last + timedelta(hours=16)
