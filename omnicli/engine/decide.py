@@ -34,8 +34,8 @@ BUDGET_ASKS = timedelta(hours=1)
 NEXT_RUN = timedelta(milliseconds=1)  # the smallest step of the store's clock
 #: A letter handed over is received after this, where the project does not say `lead_time` (3.1).
 LETTER_TAKES = Duration(4, "day")
-#: WhatsApp takes free words for so long after the person wrote; else only approved templates (docs/language 5.3).
-WHATSAPP_OPEN = timedelta(hours=24)
+#: WhatsApp takes free words for so long after the person wrote, less a minute; else only approved templates (docs/language 5.3, WA-01).
+WHATSAPP_OPEN = timedelta(hours=24) - timedelta(minutes=1)
 
 Kind = Literal["send", "wait", "hold", "skip", "held_out", "set", "exit", "again", "stay"]
 

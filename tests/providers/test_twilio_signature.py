@@ -12,6 +12,8 @@ from urllib.parse import urlencode
 
 import pytest
 from fake_twilio import ACCOUNT, TOKEN, FakeTwilio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 from twilio_values import LEA, MARK, NOW, PUBLIC, SID, US, a_hearing, a_project, posted
 
@@ -272,3 +274,39 @@ def test_the_public_address_is_the_settings_and_not_that_of_the_request() -> Non
     assert (
         a_hearing(project=project).hear(STATUS_PATH, good, now=NOW).status == 200
     )  # the caller gives the address; see service/web
+
+
+# --- the oracle -----------------------------------------------------------------------------------------------------
+NAMES = st.from_regex(r"[A-Z][A-Za-z]{0,12}", fullmatch=True)
+FORMS = st.dictionaries(NAMES, st.text(max_size=20), min_size=1, max_size=8)
+
+
+@given(FORMS, st.sampled_from(["", "?o=x", "?a=1&b=2"]), st.sampled_from(["", ":443", ":8443"]))
+@settings(max_examples=60, deadline=None)
+def test_whatever_twilio_signs_is_known_as_signed_and_nothing_else(form: dict[str, str], query: str, port: str) -> None:
+    url = f"https://omni.example.org{port}{STATUS_PATH}{query}"
+    incoming = Incoming("POST", url, by_twilio(form, url), urlencode(form).encode("utf-8", "strict"))
+    assert fields.read_form(incoming.body) == form
+    assert signed(incoming, form, [TOKEN])
+    assert not signed(incoming, form, [TOKEN + "x"])
+    assert not signed(replace(incoming, url=url + "x"), form, [TOKEN])
+    name = next(iter(form))
+    assert not signed(incoming, {**form, name: form[name] + "x"}, [TOKEN])
+    heard = a_hearing().hear(STATUS_PATH, incoming, now=NOW)
+    assert (heard.status, [r.response for r in heard.receipts]) == (200, [None])  # honest, and nothing that omni asked for
+    twice = urlencode([*form.items(), (name, form[name])]).encode()
+    assert fields.read_form(twice) is None
+
+
+@given(
+    st.binary(max_size=300),
+    st.dictionaries(
+        st.sampled_from(["x-twilio-signature", "content-type", "x-twilio-webhooks-signature-settings"]), st.text(max_size=60)
+    ),
+)
+@settings(max_examples=100, deadline=None)
+def test_nothing_that_comes_in_is_a_fault_of_ours(body: bytes, headers: dict[str, str]) -> None:
+    for path in (STATUS_PATH, INBOUND_PATH):
+        found = a_hearing().hear(path, Incoming("POST", f"{PUBLIC}{path}", headers, body), now=NOW)
+        assert found.status == 403
+        assert not found.receipts
