@@ -14,6 +14,7 @@ from sendgrid_values import PIECES, a_letter, wishes
 
 from omnicli.model.touch import Handed, Outcome
 from omnicli.providers.sendgrid.request import Overfull, build
+from omnicli.providers.sendgrid.request import _quoted as quoted
 from omnicli.providers.sendgrid.sift import alone, sift
 from omnicli.providers.sendgrid.wishes import Wishes
 
@@ -113,6 +114,16 @@ def test_plain_text_comes_first_and_a_missing_part_is_left_out() -> None:
 def test_half_a_surrogate_pair_becomes_a_question_mark_and_no_exception() -> None:
     handed = [a_letter(n, values=("Zoé", f"\ud800{n}", "l", "b", "x", "l", "r")) for n in range(2)]
     assert filled(written(handed)[0])[1]["text"].startswith("Hello ?1")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.one_of(st.text(max_size=8), st.sampled_from(["a", "a\nb", '"', "\\", "\x7f", "é", "", "\n"])), min_size=1, max_size=5
+    )
+)
+def test_a_column_is_quoted_as_json_quotes_each_text(texts: list[str]) -> None:
+    assert quoted(texts) == [json.dumps(text) for text in texts]
 
 
 # --- the envelope ---------------------------------------------------------------------------------------------------------

@@ -76,7 +76,10 @@ class SendGrid:
         except Exception as defect:  # nothing was sent yet: who brings it about is found by halving
             return [_defect(defect, len(handed))] * len(handed)
         if group is not None:
-            outcomes.update(zip(group.places, self._mail(mail, len(group.ones), now), strict=True))
+            answered = self._mail(mail, len(group.ones), now)
+            if len(answered) == len(handed):
+                return answered
+            outcomes.update(zip(group.places, answered, strict=True))
         return [outcomes[n] if n in outcomes else sift.later() for n in range(len(handed))]
 
     def _written(self, group: sift.Group) -> tuple[sift.Group, bytes]:

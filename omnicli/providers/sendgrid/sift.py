@@ -95,12 +95,14 @@ def _alike(handed: Sequence[Handed], left: Sequence[int]) -> list[int]:
     first = handed[left[0]]
     if first.pieces is None or first.purpose != "marketing":
         return [left[0]]
-    shape, pieces = _shape(first), first.pieces
-    return [n for n in left if (handed[n].pieces is pieces or handed[n].pieces == pieces) and _shape(handed[n]) == shape][:MOST]
-
-
-def _shape(one: Handed) -> tuple[object, ...]:
-    return one.sender, one.reply_to, one.purpose, one.topic, one.campaign, one.extra.get("list_id"), one.headers
+    pieces, sender, reply_to, topic, campaign = first.pieces, first.sender, first.reply_to, first.topic, first.campaign
+    listed, headers = first.extra.get("list_id"), first.headers
+    return [
+        n for n in left
+        if ((one := handed[n]).pieces is pieces or one.pieces == pieces) and one.sender == sender and one.reply_to == reply_to
+        and one.purpose == "marketing" and one.topic == topic and one.campaign == campaign and one.extra.get("list_id") == listed
+        and one.headers == headers
+    ][:MOST]  # fmt: skip
 
 
 def _group(handed: Sequence[Handed], places: Sequence[int], wishes: Wishes, settled: dict[int, Outcome]) -> Group | None:
@@ -150,11 +152,11 @@ def _unsubscribes(ones: Sequence[Handed], marks: Sequence[str], domain: str) -> 
     """RFC 2369: https and mailto, both from this touch's token (rules.md EM-01)."""
     if ones[0].purpose != "marketing":
         return [""] * len(ones)
-    mailto = f"@{domain}>"
-    return [
-        f"<{https}>, <mailto:unsubscribe+{mark}{mailto}" if (https := one.extra.get("unsubscribe", "")).startswith("https://")
-        else f"<mailto:unsubscribe+{mark}{mailto}" for one, mark in zip(ones, marks, strict=True)
-    ]  # fmt: skip
+    mailto = [f"<mailto:unsubscribe+{mark}@{domain}>" for mark in marks]
+    https = [one.extra.get("unsubscribe", "") for one in ones]
+    if not any(https):
+        return mailto
+    return [f"<{web}>, {mail}" if web.startswith("https://") else mail for web, mail in zip(https, mailto, strict=True)]
 
 
 def _headers(one: Handed) -> dict[str, str]:
@@ -215,13 +217,13 @@ def _clean(group: Group) -> bool:
         _worded(one) for one in (group.ones if group.ones[0].pieces is None else group.ones[:1])
     ):
         return False
-    try:
-        mime.guard_header("Subject", " ".join(group.subjects))
-        if not (text := " ".join(group.unsubscribes)).isprintable() or "=?" in text:  # neither: nothing that the guard refuses
-            mime.guard_header("List-Unsubscribe", text)
-    except mime.HeaderRefused:
-        return False
-    return True
+    return _harmless(" ".join(group.subjects)) and _harmless(" ".join(group.unsubscribes))
+
+
+def _harmless(text: str) -> bool:
+    """Whether `mime.guard_header` surely finds nothing in it: printable, and no beginning of an encoded-word. Spaces that French
+    sets before signs count as printable here."""
+    return "=?" not in text and text.replace("\u00a0", " ").replace("\u202f", " ").isprintable()
 
 
 def _refusal(group: Group, n: int, one: Handed) -> Outcome | None:
