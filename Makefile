@@ -9,11 +9,12 @@ SEED ?= 20261121
 MORE ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check lint clean
+.PHONY: help demo test reliability check lint clean
 
 help:
 	@echo "make demo    the sample shop: import, lint, plan, run, answers, the next touches (no account)"
-	@echo "make test    all tests"
+	@echo "make test    all tests but the crash tests"
+	@echo "make reliability  real processes killed at every point, chaos, each guard off; writes docs/reliability.md"
 	@echo "make check   what CI checks beside the tests: style, types, floors, omni lint"
 	@echo "make clean   take away .venv and what was built"
 
@@ -41,7 +42,17 @@ demo: $(MADE)-run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh samples/demo.sh
 
 test: $(MADE)-test
-	@$(BIN)/python -m pytest -q -n 2 -p randomly --randomly-seed=$(SEED) $(MORE)
+	@$(BIN)/python -m pytest -q -n 2 -p randomly --randomly-seed=$(SEED) -m 'not slow' $(MORE)
+
+# Where the figures go; OMNI_SIZES=dev|ci|nightly says how much is tried (tests/sizes.toml).
+REPORT ?= docs/reliability.md
+TRIALS := .trials
+reliability: $(MADE)-test
+	@rm -rf $(TRIALS) && mkdir -p $(TRIALS)
+	@OMNI_TRIALS=$(CURDIR)/$(TRIALS) $(BIN)/python -m pytest -q -n 2 -m slow --ignore=tests/reliability/test_webhook_load.py \
+	--junitxml=$(TRIALS)/tests.xml $(MORE); \
+	code=$$?; $(BIN)/python tests/reliability/report.py $(TRIALS) $(TRIALS)/tests.xml $(REPORT) && exit $$code
+	@$(BIN)/python -m pytest -q -m slow tests/reliability/test_webhook_load.py
 
 lint check: $(MADE)-dev
 	@$(BIN)/ruff check .
@@ -51,4 +62,4 @@ lint check: $(MADE)-dev
 	@$(BIN)/omni lint --profile production
 
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .hypothesis omni-demo
+	rm -rf .venv .trials build *.egg-info .mypy_cache .ruff_cache .hypothesis omni-demo

@@ -9,12 +9,15 @@ import random
 import threading
 import time
 
+import pytest
 from fake_http import Request
 from fake_log import Do
 from houses_live import ahead_of_now
 from invariants import counts
 from sizes import SIZES
 from trials import Rig, Trial, judge, recover
+
+pytestmark = pytest.mark.slow
 
 SEED = int(os.environ.get("OMNI_SEED", "20270106"))
 #: What a request may meet, and whether the message reached somebody all the same.

@@ -6,6 +6,8 @@ import pytest
 from other_points import POINTS
 from trials import Rig
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("point", POINTS)
 def test_a_kill_at_another_point_is_mended_by_the_next_try(rig: Rig, point: str) -> None:

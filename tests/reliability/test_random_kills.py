@@ -15,6 +15,8 @@ from processes import KILLED, Ended
 from sizes import SIZES
 from trials import BATCH, IN_FLIGHT, LEASE, Rig, Trial, judge, keep, recover
 
+pytestmark = pytest.mark.slow
+
 SEED = int(os.environ.get("OMNI_SEED", "20270106"))
 
 

@@ -52,6 +52,7 @@ class Trial:
     in_doubt: int = 0  # touches whose intent stood open at the kill
     settled: int = 0  # of those in doubt at any time: accepted by evidence
     parked: int = 0
+    unproven: int = 0  # parked although they reached somebody: nothing could prove it
     recovered: float = 0.0
     ticks: int = 0
     seconds: float = 0.0
@@ -229,6 +230,7 @@ def judge(house: House, fake: Any, trial: Trial, doubted: set[str], before: Mapp
     trial.doubles = len(fake.log.doubles())
     trial.parked = states.get("parked", 0) + states.get("unknown", 0)
     trial.settled = sum(seen.touches[key][0] == "accepted" for key in doubted)
+    trial.unproven = sum(key in seen.reached and seen.touches[key][0] != "accepted" for key in doubted)
     trial.breaches = breaches(seen)
     trial.lost = (
         trial.people - len(seen.touches) + sum("nobody got it" in said or "until when" in said for said in trial.breaches)
