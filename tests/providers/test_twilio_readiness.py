@@ -97,6 +97,31 @@ def test_every_template_that_a_campaign_names_is_looked_at(fake: FakeTwilio) -> 
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("channel", "declared", "more", "seen"),
+    [
+        ("sms", {}, {}, "there is none"), ("sms", {"from": "LUNE"}, {}, None), ("sms", {"from": "36180"}, {}, None), ("sms", {}, {"messaging_service": SERVICE}, None),
+        ("sms", {"from": "Maison Lune Paris"}, {}, "cannot be one"), ("sms", {"from": "Lune!"}, {}, "cannot be one"), ("whatsapp", {"from": "LUNE"}, {}, "cannot be one"),
+        ("voice", {"from": "LUNE"}, {}, "cannot be one"), ("voice", {"from": "+33162000000"}, {}, None), ("voice", {}, {"messaging_service": SERVICE}, "there is none"),
+    ],
+)  # fmt: skip
+def test_a_channel_without_a_fitting_sender_is_named_before_anything_is_sent(
+    channel: str, declared: dict[str, Any], more: dict[str, Any], seen: str | None
+) -> None:
+    project = a_project(channels={channel: {"provider": "twilio", **declared}})
+    found = checked(a_provider("http://127.0.0.1:9", project=project, **more), online=False).get(f"sender {channel}")
+    assert (found is None) == (seen is None)
+    assert found is None or (
+        found.ok is False and seen is not None and seen in found.seen and found.fix == f"channels.{channel}.from"
+    )
+
+
+def test_a_machine_that_could_not_hear_an_objection_is_named() -> None:
+    project = a_project(public_url=None, channels={"voice": {"provider": "twilio", "from": "+33162000000"}})
+    found = checked(a_provider("http://127.0.0.1:9", project=project), online=False)["sender voice"]
+    assert (found.ok, found.fix) == (False, "public_url")
+
+
 def test_what_campaigns_name_is_learnt_from_them(fake: FakeTwilio) -> None:
     from types import SimpleNamespace
 

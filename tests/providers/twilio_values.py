@@ -33,7 +33,7 @@ OPENED: list[Twilio] = []
 def a_project(**changes: Any) -> Project:
     written: dict[str, Any] = {
         "project": "maison", "languages": ["fr", "en"], "countries": ["FR"], "time_zone": "Europe/Paris", "brand": {"name": "Maison Lune"},
-        "public_url": PUBLIC, "channels": {"sms": {"provider": "twilio", "from": US}, "voice": {"provider": "twilio", "voice": "Polly.Lea"}},
+        "public_url": PUBLIC, "channels": {"sms": {"provider": "twilio", "from": US}, "voice": {"provider": "twilio", "from": US, "voice": "Polly.Lea"}},
     }  # fmt: skip
     return Project.model_validate(written | changes)
 

@@ -40,6 +40,7 @@ class Twilio:
     batch: int = 1
     repeatable: bool = False
     one_request: bool = False
+    senders: Mapping[str, str | None] = field(default_factory=dict)  # of the channels that it carries
     wanted: Sequence[Wanted] = ()
     unlisted: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)

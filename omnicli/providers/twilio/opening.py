@@ -27,8 +27,10 @@ def open_twilio(project: Project, settings: Mapping[str, Any], _root: Path, *, l
     account = read_account(project, settings)
     wire = Wire(account.hosts, connect_timeout=account.connect_timeout, read_timeout=account.read_timeout)
     voice, sms = _channel(project, "voice", live=live), _channel(project, "sms", live=live)
-    return Twilio(account, wire, client_of(account, wire), Speaker(_brand(project), voice.voice if voice else None),
-                  sms.max_parts if sms else 2)  # fmt: skip
+    return Twilio(
+        account, wire, client_of(account, wire), Speaker(_brand(project), voice.voice if voice else None), sms.max_parts if sms else 2,
+        senders={name: one.from_ for name, one in _channels(project, live=live).items() if one.provider == "twilio"},
+    )  # fmt: skip
 
 
 def open_hearing(project: Project, settings: Mapping[str, Any], keys: Mapping[int, bytes], *, live: bool) -> TwilioHearing:
@@ -48,10 +50,14 @@ def client_of(account: Account, wire: Wire) -> Client:
     return Client(account.user, plain(account.password), account.sid, http_client=wire, environment={"OMNI": "1"})
 
 
-def _channel(project: Project, name: str, *, live: bool) -> Any:
+def _channels(project: Project, *, live: bool) -> Mapping[str, Any]:
     from omnicli.providers import channels_of
 
-    return channels_of(project, live=live).get(name)
+    return channels_of(project, live=live)
+
+
+def _channel(project: Project, name: str, *, live: bool) -> Any:
+    return _channels(project, live=live).get(name)
 
 
 def _brand(project: Project) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,7 @@ def wanted_of(campaigns: Mapping[str, Campaign]) -> tuple[Wanted, ...]:
 
 def check(provider: Twilio, *, online: bool) -> list[Ready]:
     """Everything that can be said of this provider; only `online` asks the network."""
-    found = [_callbacks(provider), _verifying(provider)]
+    found = [_callbacks(provider), _verifying(provider), *_senders(provider)]
     if not online:
         return found
     account, status = _asked(provider, lambda: provider.client.api.v2010.accounts(provider.account).fetch(), "account")
@@ -63,6 +64,32 @@ def _callbacks(provider: Twilio) -> Ready:
     if not url.startswith("https://"):
         return Ready("callbacks", False, t("{url} is not https", "{url} n'est pas en https", url=url), fix)
     return Ready("callbacks", True, url)
+
+
+#: What a sender may be, by channel; in SMS a number, a short number, or a name of at most eleven letters (rules.md SM-04).
+_NUMBER = r"\+[0-9]{6,15}"
+_SENDERS = {
+    "sms": re.compile(rf"{_NUMBER}|[0-9]{{3,8}}|(?=.*[A-Za-z])[A-Za-z0-9 ]{{1,11}}"), "whatsapp": re.compile(rf"(?:whatsapp:)?{_NUMBER}"),
+    "messenger": re.compile(r"(?:messenger:)?[0-9A-Za-z_.\-]{1,64}"), "voice": re.compile(_NUMBER),
+}  # fmt: skip
+
+
+def _senders(provider: Twilio) -> Iterator[Ready]:
+    """Whether each channel has a sender of its shape, and calls by a machine somewhere to hear keys."""
+    for channel, sender in provider.senders.items():
+        where = f"channels.{channel}.from"
+        if sender is None and (provider.account_settings.service is None or channel not in ("sms", "whatsapp")):
+            yield Ready(f"sender {channel}", False, t("there is none", "il n'y en a pas"), where)
+        elif sender is not None and (shape := _SENDERS.get(channel)) is not None and shape.fullmatch(sender) is None:
+            yield Ready(
+                f"sender {channel}",
+                False,
+                t("'{sender}' cannot be one", "« {sender} » ne peut pas en être un", sender=sender),
+                where,
+            )
+        elif channel == "voice" and provider.account_settings.public_url is None:
+            seen = t("a machine calls only where a key can be heard", "une machine n'appelle que si l'on entend les touches")
+            yield Ready("sender voice", False, seen, "public_url")
 
 
 def _verifying(provider: Twilio) -> Ready:
