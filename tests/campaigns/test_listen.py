@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-import fcntl
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -252,21 +253,22 @@ def test_an_mbox_that_somebody_holds_is_left_for_later(post: Post) -> None:
     assert post.listen() == Listened(read=1, new=1)
 
 
+HOLDS = """
+import fcntl, sys
+file = open(sys.argv[1], "r+b")
+fcntl.lockf(file, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
 def test_an_mbox_that_is_being_written_is_left_for_later(post: Post) -> None:
+    """Record locks are of a process: another one delivers."""
     post.append(post.mail("postfix_unknown.eml"))
-    child = os.fork()
-    if child == 0:  # record locks are of a process
-        file = post.box.open("r+b")
-        fcntl.lockf(file, fcntl.LOCK_EX)
-        (post.box.parent / "held").touch()
-        while not (post.box.parent / "enough").exists():
-            os.sched_yield()
-        os._exit(0)
-    while not (post.box.parent / "held").exists():
-        os.sched_yield()
-    assert post.listen() == Listened()
-    (post.box.parent / "enough").touch()
-    os.waitpid(child, 0)
+    with subprocess.Popen([sys.executable, "-c", HOLDS, str(post.box)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        assert post.listen() == Listened()
     assert post.listen() == Listened(read=1, new=1)
 
 
