@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from omnicli import clock
 from omnicli.campaigns import life, recover
 from omnicli.campaigns.reconcile import reconcile
+from omnicli.campaigns.sync import sync
 from omnicli.campaigns.turn import Houses, turn
 from omnicli.model.touch import Provider
 from omnicli.store import campaigns, holding, outbox, serial, setting
@@ -37,7 +38,8 @@ WORKER = "recover"
 @dataclass(frozen=True, slots=True)
 class Recovered:
     """`why` it was on HOLD, `since` the newest instant that the database knew, how many touches were `doubted`, and what became of
-    them and of older doubts: `settled` by evidence, still `unknown`, `parked`, given up (`dropped`)."""
+    them and of older doubts: `settled` by evidence, still `unknown`, `parked`, given up (`dropped`). `barred`: people of whom a
+    provider knew that they had said no."""
 
     why: str | None
     since: datetime | None
@@ -46,6 +48,7 @@ class Recovered:
     unknown: int
     parked: int
     dropped: int
+    barred: int = 0
 
 
 def newest(connection: sa.Connection) -> datetime | None:
@@ -64,8 +67,14 @@ def doubtful(connection: sa.Connection, *, now: datetime, repeatable: Sequence[s
     return int(connection.scalar(sa.select(sa.func.count()).select_from(tb.touch).where(_due(now, None, repeatable))) or 0)
 
 
-def recovered(store: Store, loaded: Loaded, providers: Mapping[str, Provider], renderer: Renderer, *, now: datetime) -> Recovered:
-    """Doubt what may have been sent, ask those who may know, release. The caller holds the project's lock."""
+def recovered(
+    store: Store, loaded: Loaded, providers: Mapping[str, Provider], renderer: Renderer, *, now: datetime, offline: bool = False
+) -> Recovered:
+    """Doubt what may have been sent, ask those who may know, release. The caller holds the project's lock.
+
+    Providers are asked for what came back in the lost time too: their lists of bars, bounces, the fate of messages. OmniError when
+    one cannot be asked, and nothing is released: somebody may have said no meanwhile. `offline` asks nobody.
+    """
     with store.read() as connection:
         why, since = holding.held(connection) or serial.behind(store), newest(connection)
     with store.write() as connection:
@@ -79,13 +88,14 @@ def recovered(store: Store, loaded: Loaded, providers: Mapping[str, Provider], r
     _decide(store, loaded, renderer, now)
     doubted = _doubt(store, loaded, providers, before=before, since=since, now=now)
     counts = _counts(store)
+    barred = 0 if offline else sum(one.opted_out for one in sync(store, loaded, providers, now=now))
     recover.recover(store, providers, now=now, active=())
     reconcile(store, loaded, providers, now=now)
     after = _counts(store)
     _release(store, now)
     return Recovered(
         why, since, doubted + len(sending), after["accepted"] - counts["accepted"], after["unknown"], after["parked"],
-        after["skipped"] - counts["skipped"],
+        after["skipped"] - counts["skipped"], barred,
     )  # fmt: skip
 
 

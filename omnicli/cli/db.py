@@ -31,6 +31,12 @@ Output = Annotated[
 ]
 
 
+Offline = Annotated[
+    bool,
+    opt("--offline", "do not ask providers who said no meanwhile", "ne pas demander aux prestataires qui a dit non entre-temps"),
+]
+
+
 @app.command(
     help=page(
         "omni db upgrade --live",
@@ -124,7 +130,7 @@ def backup(output: Output = None) -> None:
         "Après toute restauration : ce qui a pu partir entre-temps devient inconnu, puis la base est libérée.",
     )
 )
-def recover(yes: Yes = False) -> None:
+def recover(yes: Yes = False, offline: Offline = False) -> None:
     from omnicli.campaigns import restored
     from omnicli.campaigns.lock import project_lock
     from omnicli.campaigns.run import build_renderer
@@ -146,11 +152,13 @@ def recover(yes: Yes = False) -> None:
     providers = build(loaded, live=s.live, root=loaded.root)
     try:
         with project_lock(loaded.root, live=s.live), s.progress(t("recovering", "rétablissement")):
-            done = restored.recovered(store, loaded, providers, build_renderer(loaded, store, live=s.live), now=now)
+            done = restored.recovered(
+                store, loaded, providers, build_renderer(loaded, store, live=s.live), now=now, offline=offline
+            )
     finally:
         close(providers)
     result = {"why": done.why, "since": done.since, "doubted": done.doubted, "settled": done.settled, "unknown": done.unknown,
-              "parked": done.parked, "dropped": done.dropped}  # fmt: skip
+              "parked": done.parked, "dropped": done.dropped, "barred": done.barred}  # fmt: skip
     s.finish(
         result,
         exit=Exit.SOME_FAILED if done.unknown + done.parked else Exit.FINE,
@@ -181,7 +189,7 @@ def _recovered(console: Console, done: Recovered, *, live: bool) -> None:
     flag = " --live" if live else ""
     facts = [
         (done.doubted, t("may have been sent", "sont peut-être partis")), (done.settled, t("settled by evidence", "tranchés par une preuve")),
-        (done.dropped, t("given up by policy", "abandonnés par règle")), (done.unknown, t("unknown", "inconnus")), (done.parked, t("parked", "garés")),
+        (done.barred, t("barred, as a provider knew", "exclus, un prestataire le savait")), (done.dropped, t("given up by policy", "abandonnés par règle")), (done.unknown, t("unknown", "inconnus")), (done.parked, t("parked", "garés")),
     ]  # fmt: skip
     said = " · ".join(f"{n} {word}" for n, word in facts if n) or t("Nothing was in doubt.", "Rien n'était douteux.")
     console.print(said, soft_wrap=True)
