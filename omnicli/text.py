@@ -89,7 +89,7 @@ def mask(address: str) -> str:
 
 def printable(text: str) -> str:
     """Text for a terminal: control, zero-width and bidirectional characters dropped (delivery S31)."""
-    return _CONTROL.sub("", text)
+    return text if text.isprintable() else _CONTROL.sub("", text)
 
 
 def width(text: str) -> int:

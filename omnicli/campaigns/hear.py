@@ -37,7 +37,8 @@ def hear(
     """Store these receipts and raise the bars that they carry, in one transaction. `wait`: seconds for the writer's lock, then
     OmniError `busy` (exit 5) and nothing is stored. What is older than the keys is a replay and dropped, but with `ever`: entries of
     a provider's list may be of any age."""
-    young = [r for r in receipts if ever or r.response is None or r.response.at > now - inbox.KEYS]
+    oldest = now - inbox.KEYS
+    young = [r for r in receipts if ever or r.response is None or r.response.at > oldest]
     if not young:
         return Taken(repeated=len(receipts))
     with store.write(wait=wait) as connection:

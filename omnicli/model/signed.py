@@ -37,8 +37,9 @@ def read_mark(keys: Mapping[int, bytes], text: str | None) -> Marked | None:
     if found is None:
         return None
     body = f"{found[1]}.{found[2]}"
-    if any(hmac.compare_digest(_tag(key, body), found[3]) for key in keys.values()):
-        return Marked(found[1], int(found[2]))
+    for key in keys.values():
+        if hmac.compare_digest(_tag(key, body), found[3]):
+            return Marked(found[1], int(found[2]))
     return None
 
 

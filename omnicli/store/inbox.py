@@ -99,22 +99,34 @@ def known(connection: sa.Connection, source: str, ids: Sequence[str]) -> set[str
     return found
 
 
+_QUOTED = json.encoder.encode_basestring
 _AS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
 
 def write_raw(response: Response) -> bytes:
-    """The response as JSON bytes; defaults are left out."""
-    found: dict[str, Any] = {"id": response.id, "contact": response.contact, "name": response.name, "at": clock.iso(response.at)}
-    if response.source != "omni":
-        found["source"] = response.source
-    for key in ("channel", "campaign", "message", "step", "touch", "attempt", "address"):
-        if (value := getattr(response, key)) is not None:
-            found[key] = value
-    if response.machine:
-        found["machine"] = True
-    if response.payload:
-        found["payload"] = dict(response.payload)
-    return _AS_JSON(found).encode()
+    """The response as JSON bytes; defaults are left out. Put together by hand: a webhook writes thousands a second."""
+    r = response
+    text = f'{{"id":{_QUOTED(r.id)},"contact":{_QUOTED(r.contact)},"name":{_QUOTED(r.name)},"at":"{clock.iso(r.at)}"'
+    if r.source != "omni":
+        text += f',"source":{_QUOTED(r.source)}'
+    for key, value in (
+        ("channel", r.channel),
+        ("campaign", r.campaign),
+        ("message", r.message),
+        ("step", r.step),
+        ("touch", r.touch),
+    ):
+        if value is not None:
+            text += f',"{key}":{_QUOTED(value)}'
+    if r.attempt is not None:
+        text += f',"attempt":{r.attempt}'
+    if r.address is not None:
+        text += f',"address":{_QUOTED(r.address)}'
+    if r.machine:
+        text += ',"machine":true'
+    if r.payload:
+        text += f',"payload":{_AS_JSON(dict(r.payload))}'
+    return (text + "}").encode()
 
 
 def read_raw(raw: bytes) -> Response:
