@@ -42,6 +42,11 @@ def rows(found: list[dict[str, Any]]) -> list[tuple[str, ...]]:
             table.append(_row(name, r, f"{r['us_a_row']} µs a row", f"{r['floor_us']} µs", 1.5))
         elif name == "smtp" and "skipped" not in r:
             table.append(_row(name, r, f"{r['us_a_mail']} µs a mail", f"{r['mailmerge_us']} µs", 0.2))
+        elif name == "webhook":
+            table.append(_row(name, r, f"{r['us_an_event']} µs an event", f"{r['floor_us']} µs", 2))
+            met = "yes" if r["p99_ms"] <= 250 else "no"
+            table.append(("webhook, 300 requests a second", str(r["steady_asked"]), f"p99 {r['p99_ms']} ms", "–", f"p50 {r['p50_ms']} ms",
+                          f"{r['cpu_ms_a_request']} ms each", "p99 ≤ 250 ms", met, ""))  # fmt: skip
         elif name == "tick":
             table.append(_row("tick, due", r, f"{r['us_a_pass']} µs a pass", f"{r['floor_us']} µs", 4))
             met = "yes" if r["empty_ms"] <= 5 else "no"

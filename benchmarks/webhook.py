@@ -251,8 +251,8 @@ def measure(contacts: int) -> dict[str, Any]:
     acknowledged = BATCH + contacts // BATCH * BATCH + steady.count(200)
     assert kept >= acknowledged, (kept, acknowledged)
     return {
-        "goal": "≥ 0.5 of the floor's events a second; p99 ≤ 250 ms at 300 requests a second", "contacts": contacts, "batch": BATCH,
-        "ratio": round(floor / seconds, 3), "cpu_ratio": round(floor_cpu / cpu, 3), "cpu_ms_a_request": round(steady_cpu / len(steady) * 1000, 2), "omni_s": round(seconds, 3), "floor_s": round(floor, 3),
+        "goal": "≤ 2 × the floor (0.5 of its events a second); p99 ≤ 250 ms at 300 requests a second", "contacts": contacts, "batch": BATCH,
+        "ratio": round(seconds / floor, 3), "cpu_ratio": round(cpu / floor_cpu, 3), "cpu_ms_a_request": round(steady_cpu / len(steady) * 1000, 2), "omni_s": round(seconds, 3), "floor_s": round(floor, 3),
         "events_a_second": round(contacts / seconds), "floor_events_a_second": round(contacts / floor), "us_an_event": round(seconds / contacts * 1e6, 1),
         "floor_us": round(floor / contacts * 1e6, 1), "requests_a_second": RATE, "p50_ms": round(took[len(took) // 2] * 1000, 1),
         "p99_ms": round(took[int(len(took) * 0.99)] * 1000, 1), "steady_200": steady.count(200), "steady_asked": len(steady), "peak_mb": peak_mb(),
