@@ -7,6 +7,7 @@ its calls are timed. The floor posts each of the same messages whole, over one k
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -131,6 +132,7 @@ def _many(kept: Sequence[Handed], count: int) -> Iterator[Handed]:
 def _provider_alone(kept: Sequence[Handed], count: int, url: str, watch: Watch) -> Iterator[int]:
     """The calls alone are watched, `IN_FLIGHT` at a time as dispatch makes them; a tenth of them at each step, and never more touches
     in memory than are in flight."""
+    gc.set_threshold(100_000, 20, 100)  # as dispatch has it
     provider, touches = _provider(url), _many(kept, count)
     left, step = count, max(BATCH * IN_FLIGHT, count // STEPS)
     while left:

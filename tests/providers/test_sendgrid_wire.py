@@ -148,7 +148,6 @@ def test_places_in_the_answer_are_those_of_the_request_not_of_the_call(fake: Fak
     assert not outcomes[2].bad_address
 
 
-@pytest.mark.guards("bisect")
 @pytest.mark.parametrize("body", [errors(None), errors("personalizations"), errors("personalizations.99.to"), {}, [], {"errors": "x"}, b"<html>", None])  # fmt: skip
 def test_when_nobody_is_named_the_request_is_halved_until_the_culprit_stands_alone(
     body: Any, fake: FakeSendGrid, sendgrid: SendGrid
