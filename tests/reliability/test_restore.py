@@ -11,6 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from fake_sendgrid import FakeSendGrid
 from fake_smtp import FakeSmtp
 
 from omnicli.app import open_store
@@ -252,3 +253,29 @@ def test_a_recovery_that_was_interrupted_is_run_again(house: House, mail: FakeSm
     assert house.recover(timedelta(hours=2)).doubted == PEOPLE
     assert house.held() is None
     assert mail.accepted == []
+
+
+def test_who_said_no_in_the_lost_time_is_asked_of_the_provider_before_anything_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENDGRID_API_KEY", "SG.test")
+    with FakeSendGrid() as fake:
+        monkeypatch.setenv("OMNI_SENDGRID_URL", fake.url)
+        monkeypatch.setitem(globals(), "OMNI", OMNI.replace("provider: smtp", "provider: sendgrid")
+                            + 'providers: {sendgrid: {api_key: "${SENDGRID_API_KEY}", batch: 1}}\n')  # fmt: skip
+        house = House(tmp_path)
+        house.people(1, 2)
+        with house.store.write() as connection:
+            holding.hold(connection, "restored")
+        fake.behave("refuse", status=503, on="any")
+        with pytest.raises(OmniError):
+            house.recover(timedelta(hours=1))
+        assert house.held() == "restored"
+        fake.reset()
+        fake.lists["/v3/suppression/unsubscribes"] = [{"email": "c1@example.com", "created": int(DAY.timestamp())}]
+        assert house.recover(timedelta(hours=1)).barred == 1
+        assert house.held() is None
+        house.start()
+        house.run(timedelta(hours=2))
+        assert fake.log.recipients() == ["c2@example.com"]
+        house.store.close()
