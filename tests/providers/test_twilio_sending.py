@@ -162,6 +162,15 @@ def test_a_template_that_cannot_say_it_sends_nothing(
     assert [r.method for r in fake.requests] == ["GET"]
 
 
+def test_a_marketing_template_to_a_number_where_whatsapp_delivers_none_is_not_paid_for(fake: FakeTwilio) -> None:
+    american = a_whatsapp(approved="HX" + "b" * 32, address="+12025550123")
+    assert sent(fake, american, countries="all").code == "63049"
+    assert fake.requests == []
+    assert sent(fake, replace(american, purpose="service"), countries="all").outcome == "accepted"
+    assert sent(fake, replace(american, address="+14165550123"), countries="all").outcome == "accepted"  # Canada
+    assert sent(fake, replace(american, window_until=NOW + timedelta(hours=1)), countries="all").outcome == "accepted"
+
+
 def test_templates_that_cannot_be_asked_for_mean_that_nothing_was_sent(fake: FakeTwilio) -> None:
     fake.behave("refuse", status=500, on="any")
     assert sent(fake, a_whatsapp(approved="offre")).outcome == "not_sent"

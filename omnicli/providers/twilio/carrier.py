@@ -92,6 +92,10 @@ class Twilio:
         if one.channel != "whatsapp" or not one.approved:
             why = t("the 24 hour window is closed", "la fenêtre de 24 heures est fermée")
             return Outcome("rejected", code="63016", detail=why)
+        if one.purpose == "marketing" and (country := numbers.undelivered(one.address or "", now.date())) is not None:
+            why = t("WhatsApp delivers no marketing templates in {country}", "WhatsApp ne remet pas de modèles publicitaires en {country}",
+                    country=country)  # fmt: skip
+            return Outcome("rejected", code="63049", detail=why)
         values = messages.variables(one)
         template: content.Template | None = None
         try:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from functools import lru_cache
+from importlib.resources import files
+
+import yaml
 
 from omnicli.texts import t
 
@@ -33,3 +37,26 @@ def refused(number: str, countries: tuple[str, ...]) -> tuple[str, str] | None:
     return "country", t(
         "{country} is not among the project's countries", "{country} n'est pas dans les pays du projet", country=seen
     )
+
+
+def undelivered(number: str, on: date) -> str | None:
+    """The country of this number when WhatsApp delivers no marketing templates there that day (rules.md WA-05)."""
+    countries, since = _closed()
+    region = _region(number) if on >= since else None
+    return region if region in countries else None
+
+
+@lru_cache(maxsize=1)
+def _closed() -> tuple[frozenset[str], date]:
+    found = yaml.safe_load(files(__package__).joinpath("data/limits.yaml").read_text("utf-8"))["whatsapp_marketing"]
+    return frozenset(found["countries"]), found["from"]
+
+
+@lru_cache(maxsize=65_536)
+def _region(number: str) -> str | None:
+    import phonenumbers
+
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(number, None))
+    except phonenumbers.NumberParseException:
+        return None
