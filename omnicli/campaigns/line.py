@@ -54,6 +54,7 @@ class Line:
     running: int = 0
     people: int = 0
     probing: bool = False
+    used: bool = False
     said: str | None = None
     shut: dict[str, str] = field(default_factory=dict)
     calls: deque[Call] = field(default_factory=deque)
@@ -89,6 +90,7 @@ class Line:
 
     def take(self, prepared: Sequence[Prepared]) -> None:
         """Put touches into the queue."""
+        self.used = not self.repeatable
         cut = self.cutter.fill(prepared) if self.cutter is not None else chunks(prepared, self.batch)
         self.calls.extend(Call(self, people) for people in cut)
 

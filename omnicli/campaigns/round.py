@@ -59,6 +59,7 @@ class Round:
         self.presses = Presses(store, loaded, renderer, now=now, live=live)
         self.lines = self._lines(providers)
         self.each = list(dict.fromkeys(self.lines.values()))
+        self.lasting = any(not line.repeatable for line in self.each)
         self.report = DispatchReport()
         self.worker = name()
         self.recorder = Recorder(self.worker, now, self.report, canary.Canary(now))
@@ -99,7 +100,7 @@ class Round:
             if not self._due(connection, campaigns, channels, 1, ()):
                 return
         faults.point("F03")
-        if any(not line.repeatable for line in self.each):
+        if self.lasting:
             journal.allocate(self.store)
         at_once = False
         try:
@@ -113,8 +114,8 @@ class Round:
 
     def _step(self, campaigns: Collection[str] | None, channels: Collection[str] | None, most: int | None) -> None:
         self._gather()
-        if self.progress is not None and self.running:
-            self.progress(0)
+        if self.progress is not None and self.lasting:
+            self.progress(0)  # whoever wants to leave is asked before each T2, not only before each claim
         if self.back and all(call.line.inline and not call.line.repeatable for call in self.back):
             self._secure()  # one call at a time: its outcome is on disk before the next is even intended
         with self.store.write() as connection:
@@ -286,11 +287,11 @@ class Round:
             self.report.problem(full)
             self.more = False
             return []
-        without = self._shut(book)
-        found = self._due(connection, campaigns, channels, limit, without)
+        crowded = {channel for channel, line in self.lines.items() if line.queued >= CLAIM and not line.repeatable}
+        found = self._due(connection, campaigns, channels, limit, crowded | self._shut(book))
         self.dry = not found
         if not found:
-            self.more = limit <= 0 and bool(self._in_flight or self.running or any(line.queued for line in self.each))
+            self.more = bool((limit <= 0 or crowded) and (self.running or any(line.queued for line in self.each)))
             return []
         ids = [row[0] for row in found]
         self.cursor = Cursor(*found[-1][1:4])
@@ -309,16 +310,15 @@ class Round:
     def _hungry(self) -> bool:
         return self.more and not self.dry and self._starving
 
-    def _shut(self, book: Book) -> tuple[str, ...]:
-        """Channels of which nothing is claimed now: their account is left alone, they are shut, or enough of them waits here."""
+    def _shut(self, book: Book) -> set[str]:
+        """Channels of which nothing is claimed now: they are shut, or their account is left alone."""
         found = {channel for line in self.each for channel in line.shut}
         for channel, line in self.lines.items():
-            if line.repeatable:
-                continue
-            verdict = breaker.may(book.of(line.provider.name, line.account), clock.to_ms(self.moment))
-            if (verdict.kind == "wait" and not line.probing) or line.queued >= CLAIM:
-                found.add(channel)
-        return tuple(sorted(found))
+            if not line.repeatable and not line.probing:
+                verdict = breaker.may(book.of(line.provider.name, line.account), clock.to_ms(self.moment))
+                if verdict.kind == "wait":
+                    found.add(channel)
+        return found
 
     def _claim_again(self, connection: sa.Connection, again: Sequence[Again]) -> list[tuple[Again, list[Claimed]]]:
         """What goes again at once is claimed by name, in the transaction that recorded it."""
@@ -383,8 +383,8 @@ class Round:
 
     def _startable(self, connection: sa.Connection, line: Line, book: Book) -> Iterator[Call]:
         """Calls of this line that its account, its rate and its room let start now."""
-        if self.dry or not self.more:
-            line.flush()
+        if not self.more or (self.dry and not self.running and not any(other.calls for other in self.each)):
+            line.flush()  # nobody else comes to fill its requests
         started = 0
         while line.calls and started < line.room:
             if line.repeatable:

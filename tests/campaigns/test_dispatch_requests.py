@@ -189,3 +189,17 @@ def test_the_same_touch_is_accepted_once_whatever_its_mark(tmp_path: Path) -> No
     stage = a_stage(tmp_path, Recorder(answer=accepted), 3)
     stage.dispatch()
     assert len({one.mark for one in stage.provider.handed}) == 3
+
+
+def test_one_round_takes_everybody_though_other_providers_are_idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line of the others has nothing to do, and never ends the round of those that have."""
+    from omnicli.campaigns import round as module
+
+    monkeypatch.setattr(module, "CLAIM", 10)
+    stage = a_stage(tmp_path, Requests(batch=4, in_flight=2), 75)
+    idle = Recorder(name="idle")
+    monkeypatch.setattr(
+        type(stage), "providers", property(lambda self: {"email": self.provider, "webhook": idle, "sms": Recorder(name="other")})
+    )
+    assert stage.dispatch().accepted == 75
+    assert len(stage.provider.requests) == 19  # full ones, but for the last
