@@ -179,6 +179,18 @@ def test_templates_that_cannot_be_asked_for_mean_that_nothing_was_sent(fake: Fak
     assert not fake.messages
 
 
+def test_a_long_look_at_the_templates_asks_the_gate_again(fake: FakeTwilio, monkeypatch: pytest.MonkeyPatch) -> None:
+    from omnicli.providers.twilio import carrier
+
+    a_template(fake)
+    monkeypatch.setattr(carrier, "SLOW", -1.0)
+    provider = a_provider(fake.url)
+    outcome = provider.send([a_whatsapp(approved="offre")], now=NOW)[0]
+    assert (outcome.outcome, outcome.code, outcome.free) == ("not_sent", "late", True)
+    monkeypatch.undo()
+    assert provider.send([a_whatsapp(approved="offre")], now=NOW)[0].outcome == "accepted"
+
+
 def test_a_template_by_its_sid_goes_even_when_nobody_can_be_asked(fake: FakeTwilio) -> None:
     fake.behave("refuse", status=503, on="/v1/Content")
     assert sent(fake, a_whatsapp(approved="HX" + "b" * 32)).outcome == "accepted"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from omnicli import guards
+from omnicli import clock, guards
 from omnicli.model.response import Receipt
 from omnicli.model.touch import Doubtful, Evidence, Handed, Outcome, Ready
 from omnicli.providers.twilio import codes, content, messages, numbers, voice
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from omnicli.providers.twilio.readiness import Wanted
 
 CHANNELS = ("sms", "whatsapp", "messenger", "voice")
+#: Seconds that a look at the templates may take before a message.
+SLOW = 5.0
 
 
 @dataclass
@@ -96,33 +98,29 @@ class Twilio:
             why = t("WhatsApp delivers no marketing templates in {country}", "WhatsApp ne remet pas de modèles publicitaires en {country}",
                     country=country)  # fmt: skip
             return Outcome("rejected", code="63049", detail=why)
-        values = messages.variables(one)
-        template: content.Template | None = None
+        found = self._template(one.approved, now)
+        return found if isinstance(found, Outcome) else content.fill(found, one.approved, messages.variables(one))
+
+    def _template(self, name: str, now: datetime) -> content.Template | Outcome | None:
+        """What Twilio knows of this template; None for one named by its sid that nobody could be asked about."""
+        began = clock.awake()
         try:
-            template = self.templates.find(one.approved, now=now)
+            found = self.templates.find(name, now=now)
         except NotConnected as error:
             return _not_sent("connect", str(error), halt=error.trust)
         except Exception as error:  # nothing of this touch was sent: it is asked again
-            if not content.is_sid(one.approved):
-                return self._no_templates(error, now)
-        if template is None:
-            if content.is_sid(one.approved):
-                return messages.template_words(one.approved, values)
-            why = t("Twilio knows no template called '{name}'", "Twilio ne connaît pas de modèle « {name} »", name=one.approved)
-            return _not_sent("template", why, halt=True, halts="campaign")
-        if template.status not in ("approved", ""):
-            why = t(
-                "the template '{name}' is {state}",
-                "le modèle « {name} » est « {state} »",
-                name=one.approved,
-                state=template.status,
+            return None if content.is_sid(name) else self._no_templates(error, now)
+        if clock.awake() - began > SLOW:  # the gate was asked too long ago: it is asked again, at no cost
+            return Outcome(
+                "not_sent",
+                code="late",
+                detail=t("looking up templates took long", "chercher les modèles a pris du temps"),
+                free=True,
             )
-            return Outcome("rejected", code="template", detail=why)
-        if template.variables != len(values):
-            why = t("the template '{name}' takes {n} values, the message has {m}", "le modèle « {name} » prend {n} valeurs, le message en a {m}",
-                    name=one.approved, n=template.variables, m=len(values))  # fmt: skip
-            return _not_sent("63028", why, halt=True, halts="campaign")
-        return messages.template_words(template.sid, values)
+        if found is None and not content.is_sid(name):
+            why = t("Twilio knows no template called '{name}'", "Twilio ne connaît pas de modèle « {name} »", name=name)
+            return _not_sent("template", why, halt=True, halts="campaign")
+        return found
 
     def _no_templates(self, error: Exception, now: datetime) -> Outcome:
         """The templates could not be asked for: nothing was sent, whatever the reason."""

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from omnicli.model.touch import Outcome
+from omnicli.providers.twilio import messages
+from omnicli.texts import t
 
 if TYPE_CHECKING:
     from twilio.rest import Client
@@ -58,6 +62,20 @@ class Templates:
 
 def is_sid(name: str) -> bool:
     return _SID.fullmatch(name) is not None
+
+
+def fill(template: Template | None, name: str, values: Sequence[str]) -> messages.Arguments | Outcome:
+    """The arguments of a message by this template (None: named by its sid, and nothing known of it); an Outcome when it cannot say it."""
+    if template is None:
+        return messages.template_words(name, values)
+    if template.status not in ("approved", ""):
+        why = t("the template '{name}' is {state}", "le modèle « {name} » est « {state} »", name=name, state=template.status)
+        return Outcome("rejected", code="template", detail=why)
+    if template.variables != len(values):
+        why = t("the template '{name}' takes {n} values, the message has {m}", "le modèle « {name} » prend {n} valeurs, le message en a {m}",
+                name=name, n=template.variables, m=len(values))  # fmt: skip
+        return Outcome("not_sent", code="63028", detail=why, halt=True, halts="campaign")
+    return messages.template_words(template.sid, values)
 
 
 def read_template(one: Any) -> Template:
