@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from omnicli.store.outbox import Doubt
     from omnicli.store.sent import Listed, Whole
 
+    Seen = tuple[int, str, str, str | None]
+
 app = typer.Typer(
     help=page(
         "omni touch show 7c1e",
@@ -113,14 +115,16 @@ def show(touch: Id, as_of: AsOf = None) -> None:
     )
 )
 def unknown(as_of: AsOf = None) -> None:
-    from omnicli.store.outbox import doubts
+    from omnicli.store.outbox import doubts, evidence
 
     s = session()
     loaded, store = s.loaded(), s.store()
     now = s.now(as_of)
     with store.read() as connection:
         found = doubts(connection)
-    s.finish({"touches": [_doubt_json(d, now) for d in found]}, show=lambda console: _show_doubts(console, found, now, loaded),
+        seen = evidence(connection, [d.id for d in found])
+    s.finish({"touches": [_doubt_json(d, now, seen.get(d.id, [])) for d in found]},
+             show=lambda console: _show_doubts(console, found, seen, now, loaded),
              exit=Exit.SOME_FAILED if found else Exit.FINE)  # fmt: skip
 
 
@@ -138,6 +142,7 @@ def resolve(
 ) -> None:  # fmt: skip
     import getpass
 
+    from omnicli.campaigns.journal import replay
     from omnicli.campaigns.recover import resolve as settle
 
     s = session()
@@ -152,6 +157,7 @@ def resolve(
     s.loaded()
     store = s.store()
     now = s.now(as_of, changes=True)
+    replay(store, now=now)  # what waits beside the store may be the answer
     found = settle(store, touch, chosen[0], because=because, who=getpass.getuser(), now=now)
     words = {
         "accepted": t("counts as accepted", "compte comme accepté"), "not-sent": t("will be sent by the next run", "partira au prochain passage"),
@@ -206,11 +212,14 @@ def _whole_json(found: Whole, message: Mapping[str, str], loaded: Loaded) -> dic
     }  # fmt: skip
 
 
-def _doubt_json(d: Doubt, now: Any) -> dict[str, Any]:
+def _doubt_json(d: Doubt, now: Any, seen: list[Seen]) -> dict[str, Any]:
     from omnicli import clock
 
-    return {"touch": d.key.hex(), "state": d.state, "channel": d.channel, "purpose": d.purpose, "provider": d.provider,
-            "since": clock.from_ms(d.started_at), "age_seconds": int((now - clock.from_ms(d.started_at)).total_seconds())}  # fmt: skip
+    return {
+        "touch": d.key.hex(), "state": d.state, "channel": d.channel, "purpose": d.purpose, "provider": d.provider, "account": d.account,
+        "attempt": d.n, "since": clock.from_ms(d.started_at), "age_seconds": int((now - clock.from_ms(d.started_at)).total_seconds()),
+        "evidence": [{"at": clock.from_ms(at), "source": source, "kind": kind, "detail": detail} for at, source, kind, detail in seen],
+    }  # fmt: skip
 
 
 _COLOURS = {
@@ -285,7 +294,7 @@ def _show_history(console: Console, found: Whole, zone: tzinfo) -> None:
     lay(console, rows, indent=1, shrink=3)
 
 
-def _show_doubts(console: Console, found: list[Doubt], now: Any, loaded: Loaded) -> None:
+def _show_doubts(console: Console, found: list[Doubt], seen: Mapping[int, list[Seen]], now: Any, loaded: Loaded) -> None:
     from omnicli import clock
     from omnicli.cli.rows import ago, lay
     from omnicli.model.spoken import word
@@ -293,6 +302,20 @@ def _show_doubts(console: Console, found: list[Doubt], now: Any, loaded: Loaded)
     if not found:
         console.print(t("No touch is unknown.", "Le sort de chaque envoi est connu."))
         return
-    lay(console, [(d.key.hex()[:8], word(d.state), d.channel, d.provider, ago(clock.from_ms(d.started_at), now)) for d in found])
+    lay(console, [(d.key.hex()[:8], word(d.state), d.channel, d.provider, ago(clock.from_ms(d.started_at), now), _last(seen.get(d.id, [])))
+                  for d in found], shrink=5)  # fmt: skip
     console.print(t('Decide:  omni touch resolve ID --accepted|--not-sent|--resend|--drop --because "…"',
                     "Décider :  omni touch resolve ID --accepted|--not-sent|--resend|--drop --because « … »"))  # fmt: skip
+
+
+def _last(seen: list[Seen]) -> str:
+    """How often a provider was asked, and the newest thing that was said."""
+    if not seen:
+        return t("nothing heard", "aucune nouvelle")
+    asked = sum(1 for _, _, kind, _ in seen if kind == "asked")
+    _, source, kind, detail = seen[-1]
+    if kind == "asked":
+        return t(
+            "{source} asked {n}×: {detail}", "{source} interrogé {n}× : {detail}", source=source, n=asked, detail=detail or ""
+        )
+    return f"{source}: {detail or kind}"

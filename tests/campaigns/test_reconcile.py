@@ -237,3 +237,13 @@ def test_a_receiver_that_knows_keys_again_gets_the_same_key_again(tmp_path: Path
     assert len(keys) == 2
     assert len(set(keys)) == 1
     assert stage.rows("SELECT n, outcome FROM attempt") == [(1, "waived"), (2, "accepted")]
+
+
+def test_the_list_of_doubts_says_who_was_asked_and_what_was_said(tmp_path: Path) -> None:
+    stage = a_doubt(tmp_path, Asked(says=[Evidence(2, detail="SM1 SM2")]))
+    pass_time(stage, minutes=1)
+    with stage.store.read() as connection:
+        (doubt,) = outbox.doubts(connection)
+        seen = outbox.evidence(connection, [doubt.id])
+    assert (doubt.provider, doubt.account, doubt.state) == ("recorder", "test", "parked")
+    assert [row[1:] for row in seen[doubt.id]] == [("recorder", "asked", "SM1 SM2")]
