@@ -305,6 +305,12 @@ def test_what_is_no_list_of_events_is_kept_whole_and_answered(body: bytes) -> No
     assert all(len(receipt.key) == 16 for receipt in heard.receipts)
 
 
+def test_lists_in_lists_where_a_text_belongs_are_no_exception() -> None:
+    for depth in range(100, 1100, 7):
+        body = b'[{"event":"click","omni":"%s","url":%s}]' % (MARK.encode(), b"[" * depth + b"]" * depth)
+        assert HEARING.hear(EVENTS, incoming(body), now=NOW).status == 200
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b" [ ] \r\n"])
 def test_an_empty_post_is_answered_and_leaves_nothing(body: bytes) -> None:
     heard = HEARING.hear(EVENTS, incoming(body), now=NOW)

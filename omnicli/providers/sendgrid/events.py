@@ -123,9 +123,14 @@ def _key(element: Mapping[str, Any], marked: Marked | None) -> bytes:
         if marked
         else f"{_text(element, 'sg_message_id', 400)}{_SEPARATOR}{_text(element, 'email', 400)}"
     )
-    rest = (str(element.get(name, ""))[:2000] for name in ("event", "timestamp", "url", "reason", "useragent"))
+    rest = (_flat(element.get(name, "")) for name in ("event", "timestamp", "url", "reason", "useragent"))
     said = _SEPARATOR.join((whose, *rest)).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(said, digest_size=16, person=b"sendgrid event").digest()
+
+
+def _flat(value: Any) -> str:
+    """A field as it enters the key; lists and objects, which no event has there, as nothing (their text may be endless)."""
+    return str(value)[:2000] if isinstance(value, str | int | float) else ""
 
 
 def _ref(element: Mapping[str, Any]) -> str:
