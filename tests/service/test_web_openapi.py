@@ -20,7 +20,7 @@ SCHEMA = schemathesis.openapi.from_dict(SPEC)
 OPERATIONS = [operation.ok() for operation in SCHEMA.get_all_operations()]
 #: Of a token's routes, what half of the requests really name.
 PURPOSES = {"c": "click", "u": "unsubscribe", "p": "preferences", "w": "web_version", "q": "scan", "o": "opens"}
-EXAMPLES = 15
+EXAMPLES = 10
 
 
 class Believing(Signed):

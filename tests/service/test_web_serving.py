@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 import socket
@@ -39,8 +40,6 @@ def test_it_says_where_it_listens_which_webhooks_it_takes_and_stops_when_asked(p
 
 def test_a_client_that_never_ends_its_request_is_left_and_others_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ten seconds for a head, without waiting for them."""
-    import asyncio
-
     from uvicorn import Config, Server
 
     monkeypatch.setattr(listening, "HEAD", 0.05)
@@ -50,33 +49,39 @@ def test_a_client_that_never_ends_its_request_is_left_and_others_are_served(monk
         await send({"type": "http.response.start", "status": 204, "headers": []})  # type: ignore[operator]
         await send({"type": "http.response.body", "body": b""})  # type: ignore[operator]
 
-    async def story() -> tuple[bytes, bytes]:
+    async def story() -> list[bytes]:
         bound = listening.bind("127.0.0.1", 0)
-        lines = []
         server = Server(Config(app, http=listening.PatientProtocol, ws="none", lifespan="off", log_config=None))
         task = asyncio.create_task(server._serve(sockets=[bound]))
-        reader, writer = await asyncio.open_connection(*bound.getsockname())
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
-        lines.append(writer)
-        try:
-            silent = await asyncio.wait_for(reader.read(), 5)
-        except ConnectionResetError:
-            silent = b""
-        reader, writer = await asyncio.open_connection(*bound.getsockname())
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        good = await reader.read()
-        lines.append(writer)
-        for line in lines:
-            line.close()
-            with contextlib.suppress(ConnectionError):
-                await line.wait_closed()
+        whole = b"GET / HTTP/1.1\r\nHost: x\r\n"
+        found = [
+            await _heard(bound, sent)
+            for sent in ([whole + b"X-Slow: "], [whole + b"\r\n", whole], [whole + b"Connection: close\r\n\r\n"])
+        ]
         server.should_exit = True
         await task
-        return silent, good
+        return found
 
-    silent, good = asyncio.run(story())
+    silent, second, good = asyncio.run(story())
     assert silent == b""
+    assert second.count(b"HTTP/1.1 204") == 1
     assert good.startswith(b"HTTP/1.1 204")
+
+
+async def _heard(bound: socket.socket, sent: list[bytes]) -> bytes:
+    """What comes back on one connection until the server ends it, one answer read after each piece but the last."""
+    reader, writer = await asyncio.open_connection(*bound.getsockname())
+    found = b""
+    with contextlib.suppress(ConnectionError):
+        for piece in sent[:-1]:
+            writer.write(piece)
+            found += await reader.readuntil(b"\r\n\r\n")
+        writer.write(sent[-1])
+        found += await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+    return found
 
 
 def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

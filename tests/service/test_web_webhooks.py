@@ -171,6 +171,25 @@ def test_a_store_that_another_process_holds_is_answered_503_and_the_repeat_goes_
     assert "busy" in {r.get("id") for r in shop.inbox()}
 
 
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(sqlite3.OperationalError("database is locked: lea@example.com"), 503), (KeyError("lea@example.com"), 500)],
+)
+def test_a_fault_is_a_page_and_its_log_quotes_nobody(shop: Shop, error: Exception, status: int, caplog: pytest.LogCaptureFixture,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    def broken(*_: Any) -> None:
+        raise error
+
+    with serving(shop) as (client, site):
+        monkeypatch.setattr(site, "opened", broken)
+        answer = client.get(shop.path("unsubscribe"))
+    assert answer.status_code == status
+    assert "<html" in answer.text
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert type(error).__name__ in caplog.text
+    assert "lea@example.com" not in caplog.text + answer.text
+
+
 # --- the intake -------------------------------------------------------------------------------------------------------
 def receipt(id: str) -> Receipt:
     return Receipt("test", id.encode().ljust(16, b"."), id.encode(), None, id)

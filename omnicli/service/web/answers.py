@@ -45,8 +45,3 @@ async def told(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return missing(request)
     return PlainTextResponse(f"{error.detail}\n", error.status_code, headers=error.headers)
-
-
-async def failed(request: Request, error: Exception) -> Response:
-    """A fault of ours: the page, and never a word of what was in the request."""
-    return sorry(request, 500)

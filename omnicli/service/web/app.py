@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -15,8 +18,11 @@ from starlette.routing import Route
 
 from omnicli.service.web import answers, click, landing, leaving, metrics, preferences, version, webhooks
 from omnicli.service.web.body import Scales
+from omnicli.service.web.intake import of_the_store
 from omnicli.service.web.paper import Paper
 from omnicli.service.web.site import Site
+
+log = logging.getLogger("omni.serve")
 
 #: What every answer carries; a page sets its own policy of contents.
 HEADERS = (
@@ -53,7 +59,7 @@ def application(site: Site) -> Starlette:
     extra = [Route(path, webhooks.webhook, methods=["POST"]) for path in site.hearings if path not in webhooks.PATHS]
     app = Starlette(
         routes=[*ROUTES, *extra], lifespan=lifespan, middleware=[Middleware(Marked, site=site)],
-        exception_handlers={HTTPException: answers.told, Exception: answers.failed},
+        exception_handlers={HTTPException: answers.told},
     )  # fmt: skip
     app.router.redirect_slashes = False  # it would build an address from what the request calls this host
     app.state.site, app.state.scales = site, Scales()
@@ -62,7 +68,8 @@ def application(site: Site) -> Starlette:
 
 
 class Marked:
-    """Puts the headers on every answer and counts it by its route, never by its address: that names a person."""
+    """Puts the headers on every answer and counts it by its route, never by its address: that names a person. A fault is answered
+    503 when it is the store's, else 500, and logged by its kind and place alone."""
 
     def __init__(self, app: Any, site: Site) -> None:
         self.app, self.site = app, site
@@ -72,8 +79,12 @@ class Marked:
             await self.app(scope, receive, send)
             return
 
+        begun = False
+
         async def marked(message: Any) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 headers = message["headers"]
                 present = {name for name, _ in headers}
                 headers.extend(header for header in HEADERS if header[0] not in present)
@@ -82,7 +93,18 @@ class Marked:
                 self.site.answers[(route_of(scope["path"]), message["status"])] += 1
             await send(message)
 
-        await self.app(scope, receive, marked)
+        try:
+            await self.app(scope, receive, marked)
+        except Exception as error:
+            log.error("%s in %s", type(error).__name__, _where(error))  # its message may quote a person
+            if not begun:
+                await answers.sorry(Request(scope), 503 if of_the_store(error) else 500)(scope, receive, marked)
+
+
+def _where(error: BaseException) -> str:
+    """File and line of a fault, and nothing of what was being done."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(last.filename).name}:{last.lineno}"
 
 
 def route_of(path: str) -> str:

@@ -31,26 +31,35 @@ HEAD_BYTES = 16_384
 
 
 class PatientProtocol(H11Protocol):
-    """HTTP with a limit on how long the head of the first request may take."""
+    """HTTP with a limit on how long the head of a request may take: of the first from the connection on, of others from their first byte."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._deadline: asyncio.TimerHandle | None = self.loop.call_later(HEAD, self._too_slow)
 
+    def data_received(self, data: bytes) -> None:
+        if self._deadline is None and self.cycle is not None and self.cycle.response_complete:
+            self._deadline = self.loop.call_later(HEAD, self._too_slow)
+        super().data_received(data)
+
     def handle_events(self) -> None:
+        before = self.scope
         super().handle_events()
-        if self.scope is not None and self._deadline is not None:
+        if self.scope is not before:
+            self._heard()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._heard()
+        super().connection_lost(exc)
+
+    def _heard(self) -> None:
+        if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
     def _too_slow(self) -> None:
-        if self.scope is None and not self.transport.is_closing():
+        if not self.transport.is_closing():
             self.transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-        super().connection_lost(exc)
 
 
 class _Server(Server):
