@@ -51,6 +51,7 @@ def _look(loaded: Loaded, store: Store, now: datetime, *, live: bool) -> dict[st
     """Everything that the page says, as plain values; `overviews` for the table."""
     import sqlalchemy as sa
 
+    from omnicli.campaigns import quality
     from omnicli.campaigns.run import last_end
     from omnicli.cli import campaign_view as view
     from omnicli.store import campaigns
@@ -58,6 +59,7 @@ def _look(loaded: Loaded, store: Store, now: datetime, *, live: bool) -> dict[st
 
     overviews = view.overview(store, loaded, now)
     with store.read() as connection:
+        judged = [one.said for one in quality.standings(connection, loaded, now=now) if one.level != "fine"]
         people = connection.scalar(sa.select(sa.func.count()).select_from(tb.contact)) or 0
         hold = connection.scalar(sa.select(tb.instance.c.hold))
         waiting = connection.scalar(sa.select(sa.func.count()).select_from(tb.inbox).where(tb.inbox.c.folded_at.is_(None))) or 0
@@ -73,7 +75,7 @@ def _look(loaded: Loaded, store: Store, now: datetime, *, live: bool) -> dict[st
         "due_people": sum(o.due.get("people", 0) for o in overviews if o.state == "running"),
         "due_touches": sum(o.due.get("touches", 0) for o in overviews if o.state == "running"),
         "held": sum(o.due.get("held", 0) for o in overviews), "unknown": sum(o.doubtful for o in overviews),
-        "unfolded": waiting, "tasks": tasks, "cases": cases, "alerts": _alerts(loaded, overviews, hold, ended, now, live=live),
+        "unfolded": waiting, "tasks": tasks, "cases": cases, "alerts": [*_alerts(loaded, overviews, hold, ended, now, live=live), *judged],
     }  # fmt: skip
 
 

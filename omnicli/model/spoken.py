@@ -28,6 +28,8 @@ _FRENCH = {
     "event": "événement", "touch": "envoi", "consent": "consentement", "pass": "passage", "bar": "interdit", "granted": "accordé",
     "denied": "refusé", "withdrawn": "retiré", "entered": "entrée", "ended": "fini", "barred": "posé", "lifted": "levé", "goal": "but atteint",
     "end": "fin du parcours", "none": "aucune", "unsubscribed": "désabonnement", "complained": "plainte", "asked": "demandé", "unmatched": "sans contact",
+    "doubt": "refus à éclaircir", "soft_bounces": "rebonds répétés", "out_of_reach": "téléphone éteint", "objection": "opposition", "receipt": "accusé",
+    "contradiction": "contradiction",
     # the facts of a moment
     "channel": "canal", "purpose": "usage", "campaign": "campagne", "step": "étape", "reason": "motif", "due_at": "dû", "held_by": "retenu par",
     "delivery": "remise", "scope": "portée", "until": "jusqu'au", "proof": "preuve", "text": "texte", "link": "lien", "keyword": "mot",

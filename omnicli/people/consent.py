@@ -118,6 +118,10 @@ def change_consent(
             number, wanted, granted, at or now, until, source or "omni contact consent", kept, state=state
         )
         changed = consents.record_permissions(connection, [permission], now=now)
+        if granted:  # a person has looked: a doubt about what was written is settled, a refusal is not
+            consents.lift(
+                connection, consents.bars_of(connection, number, wanted, "doubt", at=at or now, source=permission.source), now=now
+            )
         refold_reach(connection, [number], now=now)
         return bool(changed)
 

@@ -18,6 +18,7 @@ from omnicli.campaigns.hear import Taken, hear
 from omnicli.errors import OmniError
 from omnicli.model.contact import read_reach
 from omnicli.model.response import RECEIPT, Receipt, Response
+from omnicli.people.consent import change_consent
 from omnicli.store import consents, holding, inbox
 from omnicli.store import tables as tb
 from omnicli.store.consents import Bar, fingerprint, pepper
@@ -264,6 +265,18 @@ def test_doubt_stops_marketing_and_calls_a_person(stage: Stage) -> None:
     assert stage.fold().cases == 1
     assert bars(stage) == [("sms", "marketing", "doubt")]
     assert stage.row("SELECT kind, channel, text, state FROM inbox_case") == ("refusal", "sms", "St0p", "open")
+
+
+def test_a_permission_given_by_hand_settles_a_doubt_and_no_refusal(stage: Stage) -> None:
+    for n, text in enumerate(("St0p", "stop")):
+        heard(stage, receipt(stage, "replied", f"2027-01-04 09:0{n}", text=text, channel="sms", address="lea@sms"))
+    stage.fold()
+    assert bars(stage) == [("sms", "marketing", "doubt"), ("sms", "marketing", "stop")]
+    change_consent(stage.store, stage.loaded, "lea", "sms", granted=True, now=stage.now)
+    assert bars(stage) == [("sms", "marketing", "stop")]
+    heard(stage, receipt(stage, "replied", "2027-01-04 09:05", text="merci", channel="sms", address="lea@sms"))
+    stage.fold()
+    assert bars(stage) == [("sms", "marketing", "stop")]
 
 
 def test_a_leaving_that_was_taken_back_stays_so_when_it_is_folded_late(stage: Stage) -> None:
