@@ -164,7 +164,8 @@ def _floor(kept: Sequence[Handed], count: int, url: str, watch: Watch) -> Iterat
         with watch:
             for one, parts in touches[first : first + step]:
                 body = json.dumps({
-                    "personalizations": [{"to": [{"email": one.address}], "custom_args": {"omni": one.mark}}],
+                    "personalizations": [{"to": [{"email": one.address}], "custom_args": {"omni": one.mark}, "headers": {
+                        "List-Unsubscribe": f"<mailto:unsubscribe+{one.mark}@maisonlune.example>", "List-Id": one.extra["list_id"]}}],
                     "from": {"email": "bonjour@maisonlune.example", "name": "Maison Lune"}, "subject": parts["subject"],
                     "content": [{"type": "text/plain", "value": parts["text"]}, {"type": "text/html", "value": parts["html"]}],
                 })  # fmt: skip
