@@ -323,3 +323,36 @@ def test_the_inventory_of_routes_is_this_one() -> None:
         ("/w/{token}", "GET", "HEAD"), ("/webhooks/sendgrid", "POST"), ("/webhooks/sendgrid/inbound", "POST"), ("/webhooks/twilio/inbound", "POST"),
         ("/webhooks/twilio/status", "POST"),
     ]  # fmt: skip
+
+
+# --- the real Twilio --------------------------------------------------------------------------------------------------
+def test_an_answer_by_text_message_is_verified_by_the_public_address_and_answered_in_twilio_s_words(tmp_path: Path) -> None:
+    from twilio.request_validator import RequestValidator
+
+    from omnicli.providers.twilio import open_hearing as open_twilio
+
+    shop = a_shop(tmp_path)
+    sid = "AC" + "0" * 32
+    hearing = open_twilio(
+        shop.loaded.project, {"account_sid": sid, "auth_token": "a token of the test"}, {0: b"k" * 32}, live=True
+    )
+    form = {
+        "AccountSid": sid,
+        "MessageSid": "SM" + "1" * 32,
+        "From": "+33639980001",
+        "To": "+33639989999",
+        "Body": "STOP",
+        "NumMedia": "0",
+    }
+    address = "https://omni.maisonlune.example/webhooks/twilio/inbound"
+    good = RequestValidator("a token of the test").compute_signature(address, form)
+    wrong = RequestValidator("a token of the test").compute_signature("http://evil.example/webhooks/twilio/inbound", form)
+    with serving(shop, hearing) as (client, _):
+        spoofed = client.post(
+            "/webhooks/twilio/inbound", data=form, headers={"x-twilio-signature": wrong, "host": "evil.example"}
+        )
+        answers = [client.post("/webhooks/twilio/inbound", data=form, headers={"x-twilio-signature": good}) for _ in range(2)]
+    assert spoofed.status_code == 403
+    assert [(a.status_code, a.headers["content-type"].partition(";")[0]) for a in answers] == [(200, "text/xml")] * 2
+    assert "<Response" in answers[0].text
+    assert [(r["name"], r["address"], r["payload"]["text"]) for r in shop.inbox()] == [("replied", "+33639980001", "STOP")]
