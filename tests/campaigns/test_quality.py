@@ -129,3 +129,17 @@ def test_bodies_are_cleared_once_a_day(stage: Stage) -> None:
     assert stage.row("SELECT raw IS NULL FROM inbox") == (0,)
     upkeep(stage.store, stage.loaded, now=NOW + timedelta(days=31), heard=False)
     assert stage.row("SELECT raw IS NULL FROM inbox") == (1,)
+
+
+def test_the_doctor_says_who_is_judged_and_what_we_had_missed(stage: Stage) -> None:
+    from omnicli.service.doctor.reputation import reputation
+    from omnicli.service.doctor.sign import Patient
+    from omnicli.store import consents
+
+    patient = Patient(stage.loaded, stage.folder, stage.store, NOW, live=True)
+    assert list(reputation(patient, stage.store)) == []
+    events(stage, "delivered", 2000)
+    events(stage, "complained", 20)
+    with stage.store.write() as connection:
+        consents.suppress(connection, [consents.Bar("sms", b"m" * 16, "stop", NOW, source="mirror:twilio")], now=NOW)
+    assert [(sign.name, sign.state) for sign in reputation(patient, stage.store)] == [("quality", "wrong"), ("sync", "note")]

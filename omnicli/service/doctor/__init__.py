@@ -50,7 +50,7 @@ def examine(
 def _parts(
     patient: Patient, *, online: bool, domains: Sequence[str], provider: str | None, resolver: Any
 ) -> Iterator[Sequence[Sign]]:
-    from omnicli.service.doctor import calls, carriers, files, names, shelf
+    from omnicli.service.doctor import calls, carriers, files, names, reputation, shelf
     from omnicli.store import migrations
     from omnicli.store.preparing import version_of
 
@@ -65,4 +65,5 @@ def _parts(
     yield list(carriers.carriers(seen, online=online, only=None))
     if usable and patient.store is not None:
         yield list(calls.calls(patient, patient.store))
+        yield list(reputation.reputation(patient, patient.store))
     yield list(names.names(patient, online=online, given=domains, resolver=resolver))
