@@ -117,11 +117,12 @@ class _Noting:
         """The head goes whole; the body in two writes, a fault point between them (F08)."""
         if self.sock is None or not isinstance(data, bytes) or not self.witness.written:
             self.witness.written = True
-            return super().send(data)  # type: ignore[misc,no-any-return]
-        half = len(data) // 2
-        super().send(data[:half])  # type: ignore[misc]
+            super().send(data)  # type: ignore[misc]
+            return
+        body, half = memoryview(data), len(data) // 2
+        super().send(body[:half])  # type: ignore[misc]
         faults.point("F08")
-        return super().send(data[half:])  # type: ignore[misc,no-any-return]
+        super().send(body[half:])  # type: ignore[misc]
 
     def getresponse(self) -> http.client.HTTPResponse:
         faults.point("F09")

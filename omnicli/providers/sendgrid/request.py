@@ -65,7 +65,9 @@ def build(group: Group, wishes: Wishes) -> bytes:
     if wishes.ip_pool:
         shared["ip_pool_name"] = wishes.ip_pool
     people = _people(group, body, personal=not one_subject)
-    return f'{{"personalizations":[{people}],{json.dumps(shared)[1:]}'.encode("ascii")
+    people[0] = '{"personalizations":[' + people[0]
+    people[-1] += f"],{json.dumps(shared)[1:]}"
+    return ",".join(people).encode("ascii")
 
 
 def mail_for_nobody(sender: tuple[str, str]) -> bytes:
@@ -77,7 +79,7 @@ def mail_for_nobody(sender: tuple[str, str]) -> bytes:
 
 
 # --- who ----------------------------------------------------------------------------------------------------------------
-def _people(group: Group, body: Body, *, personal: bool) -> str:
+def _people(group: Group, body: Body, *, personal: bool) -> list[str]:
     """A personalization each, as JSON: one recipient, our id, and what is this person's alone."""
     columns: list[Column] = ['{"to":[{"email":', _quoted(group.addresses), '}],"custom_args":{"omni":', _quoted(group.marks), "}"]
     if personal:
@@ -86,7 +88,7 @@ def _people(group: Group, body: Body, *, personal: bool) -> str:
         columns += [',"headers":{', *_headers(group), "}"]
     if body.tags:
         columns += [',"substitutions":{', _substitutions(body), "}"]
-    return ",".join(_rows([*columns, "}"], len(group.ones)))
+    return _rows([*columns, "}"], len(group.ones))
 
 
 def _rows(columns: Sequence[Column], size: int) -> list[str]:
