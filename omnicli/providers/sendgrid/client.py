@@ -140,7 +140,7 @@ class _Secure(_Noting, http.client.HTTPSConnection):
 class _Wire(urllib.request.AbstractHTTPHandler):
     """Opens http and https with our connections, and nothing else."""
 
-    def __init__(self, read_timeout: float, context: ssl.SSLContext) -> None:
+    def __init__(self, read_timeout: float, context: ssl.SSLContext | None) -> None:
         super().__init__()
         self.read_timeout, self.context = read_timeout, context
         self.witness = Witness()
@@ -150,7 +150,7 @@ class _Wire(urllib.request.AbstractHTTPHandler):
         return self.do_open(partial(self._made, _Plain), request)
 
     def https_open(self, request: urllib.request.Request) -> Any:
-        return self.do_open(partial(self._made, _Secure, context=self.context), request)
+        return self.do_open(partial(self._made, _Secure, context=self.context or secure()), request)
 
     http_request = https_request = urllib.request.AbstractHTTPHandler.do_request_
 
@@ -209,7 +209,7 @@ class Api(SendGridAPIClient):  # type: ignore[misc]
         self, api_key: str, host: str, *, connect_timeout: float, read_timeout: float, context: ssl.SSLContext | None = None
     ) -> None:
         super().__init__(api_key=api_key, host=host)
-        self._wire = _Wire(read_timeout, context or secure())
+        self._wire = _Wire(read_timeout, context)
         opener = urllib.request.OpenerDirector()
         opener.add_handler(self._wire)
         self.client = _Client(wire=self._wire, opener=opener, connect_timeout=connect_timeout, host=host,

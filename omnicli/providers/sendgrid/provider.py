@@ -123,7 +123,8 @@ class SendGrid:
         found: Api | None = getattr(self._local, "api", None)
         if found is None:
             with self._lock:
-                self._context = self._context or secure()
+                if self._context is None and self.wishes.base.url.startswith("https://"):
+                    self._context = secure()
             w = self.wishes
             found = self._local.api = Api(w.api_key.reveal() if w.api_key else "", w.base.url, connect_timeout=w.connect_timeout,
                                           read_timeout=w.read_timeout, context=self._context)  # fmt: skip
