@@ -366,6 +366,9 @@ class Round:
             return []
         passed, slots = self._passed(connection, calls, same=same and all(call.line.repeatable for call in calls))
         begun = [call for call in calls if call.people]
+        for call in calls:
+            if call.probe and not call.people:
+                call.line.probing = False  # who was to probe fell out at the gate: the next in line does
         if not begun:
             return []
         ids = self.presses.archive(connection, passed)
@@ -404,11 +407,6 @@ class Round:
             started += 1
             if verdict.kind == "probe":
                 call.probe = line.probing = True
-                book.put(
-                    line.provider.name,
-                    line.account,
-                    breaker.probing(account, clock.to_ms(self.moment), patience=int(line.patience * 1000)),
-                )
             yield call
             if call.probe or line.pace:
                 return
@@ -456,9 +454,10 @@ class Round:
         line = call.line
         if line.repeatable:
             return
-        account = breaker.begun(
-            book.of(line.provider.name, line.account), clock.to_ms(self.moment), calls=1, retries=int(call.retry)
-        )
+        now = clock.to_ms(self.moment)
+        account = breaker.begun(book.of(line.provider.name, line.account), now, calls=1, retries=int(call.retry))
+        if call.probe:
+            account = breaker.probing(account, now, patience=int(line.patience * 1000))
         account = breaker.reserve(account, clock.to_ms(clock.now()), pace=line.pace, touches=len(call.people))
         line.free_at = account.free_at
         book.put(line.provider.name, line.account, account)

@@ -61,6 +61,21 @@ def test_an_account_that_was_left_alone_stays_so_for_other_rounds_and_is_probed_
     assert account(stage).state == "closed"
 
 
+def test_when_who_was_to_probe_falls_out_at_the_gate_the_next_in_line_probes(tmp_path: Path) -> None:
+    stage = a_stage(tmp_path, 8)
+    stage.provider.answer = busy
+    stage.dispatch()
+    assert account(stage).state == "open"
+    stage.now += timedelta(seconds=31)
+    first = stage.rows("SELECT id FROM touch WHERE send_state IN ('planned','retry') ORDER BY priority, due_at, touch_key")[:2]
+    with stage.store.write() as connection:
+        ids = ",".join(str(row[0]) for row in first)
+        connection.exec_driver_sql(f"UPDATE touch SET expires_at = {clock.to_ms(stage.now) - 1} WHERE id IN ({ids})")
+    stage.provider.answer = accepted
+    report = stage.dispatch()
+    assert (report.accepted, report.skipped, account(stage).state) == (6, 2, "closed")
+
+
 def test_a_probe_carries_one_touch_though_requests_are_large(tmp_path: Path) -> None:
     stage = a_stage(tmp_path, 30, batch=10)
     stage.provider.answer = lambda _one: Outcome("unknown", code="503", http_status=503)
