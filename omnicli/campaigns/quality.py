@@ -43,10 +43,12 @@ class Limit:
     least: int = 0
 
 
+#: Below so many messages a rate says nothing of a sender: one wrong number in five is no reputation.
+FEW = 200
 #: The harshest first (rules.md DL-03).
 LIMITS = (
-    Limit("complaints", 0.003, "pause", 1000), Limit("bounces", 0.05, "pause"),
-    Limit("complaints", 0.001, "warn", 1000), Limit("bounces", 0.02, "warn"), Limit("unsubscribes", 0.01, "warn"),
+    Limit("complaints", 0.003, "pause", 1000), Limit("bounces", 0.05, "pause", FEW),
+    Limit("complaints", 0.001, "warn", 1000), Limit("bounces", 0.02, "warn", FEW), Limit("unsubscribes", 0.01, "warn", FEW),
 )  # fmt: skip
 
 
@@ -119,11 +121,12 @@ def standings(connection: sa.Connection, loaded: Loaded, *, now: datetime) -> li
 
 
 def watch(store: Store, loaded: Loaded, *, now: datetime) -> list[str]:
-    """Pause the running marketing of channels that are judged badly; a line for each that warns or pauses."""
+    """Pause the running marketing of channels that are judged badly; a line for each that was. What only warns is shown by `status`
+    and `doctor`: a tick would repeat it every quarter of an hour."""
     with store.read() as connection:
-        found = [q for q in standings(connection, loaded, now=now) if q.level != "fine"]
+        found = standings(connection, loaded, now=now)
     stop = [q for q in found if q.level == "pause"] if guards.on("quality") else []
-    lines = [q.said for q in found if q not in stop]
+    lines: list[str] = []
     if stop:
         with store.write() as connection:
             for q in stop:

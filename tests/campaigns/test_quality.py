@@ -34,7 +34,7 @@ def a_quality(**counts: int) -> Quality:
         ({"bounces": 210}, "fine"),
         ({"bounces": 240}, "warn"),
         ({"bounces": 600}, "pause"),
-        ({"bounces": 1, "accepted": 3, "delivered": 2}, "pause"),
+        ({"bounces": 60, "accepted": 199, "delivered": 139}, "fine"),
         ({"unsubscribes": 100}, "fine"),
         ({"unsubscribes": 130}, "warn"),
         ({"unsubscribes": 9000}, "warn"),
