@@ -77,6 +77,10 @@ DECLARED = {
 }
 
 
+#: How much later than the start the newest process lives; the fakes' clocks go by it.
+LATER = [0.0]
+
+
 def ahead_of_now(more: float = 0.0) -> float:
     """Seconds by which a process' clock is moved so that it lives on that Wednesday, `more` seconds later."""
     return _AHEAD + more
@@ -97,6 +101,7 @@ class House:
     def run(self, *argv: str, later: float = 0.0, seconds: float = 60, **asked: Any) -> Ended:
         """One `omni --live` command, `later` seconds after the start."""
         self.runs += 1
+        LATER[0] = later
         out = self.folder / f"said-{self.runs}.txt"
         words = [*argv, "-C", str(self.folder), "--live", "--lang", "en", "--no-input"]
         return self.omni.run(words, out, env=dict(self.env), ahead=ahead_of_now(later), seconds=seconds, **asked)
@@ -104,6 +109,7 @@ class House:
     def start(self, *argv: str, later: float = 0.0, **asked: Any) -> tuple[int, Path]:
         """The same, left running: its pid and where it talks."""
         self.runs += 1
+        LATER[0] = later
         out = self.folder / f"said-{self.runs}.txt"
         words = [*argv, "-C", str(self.folder), "--live", "--lang", "en", "--no-input"]
         return self.omni.start(words, out, env=dict(self.env), ahead=ahead_of_now(later), **asked), out

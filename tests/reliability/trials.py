@@ -17,7 +17,7 @@ from typing import Any
 from fake_sendgrid import FakeSendGrid
 from fake_smtp import ACCEPT_SILENT, CUT, FakeSmtp
 from fake_twilio import ACCOUNT, TOKEN, FakeTwilio
-from houses_live import House, ahead_of_now, build
+from houses_live import LATER, House, ahead_of_now, build
 from invariants import Seen, breaches, counts
 from processes import FROZEN, KILLED, Processes
 from sizes import SIZES
@@ -80,7 +80,7 @@ class Rig:
     def __enter__(self) -> Rig:
         self.omni.__enter__()
         for fake in self.fakes.values():
-            fake.clock = lambda: time.time() + ahead_of_now()
+            fake.clock = lambda: time.time() + ahead_of_now(LATER[0])
             fake.__enter__()
         return self
 
@@ -104,6 +104,7 @@ class Rig:
             folder = self.folder / f"{provider}-{people}"
             self._houses[provider, people] = build(folder, self.omni, provider=provider, people=people, env=self.env)
         self.fakes[provider].clear()
+        LATER[0] = 0.0
         if provider != "smtp":
             self.fakes[provider].messages.clear()
         self._copies += 1

@@ -77,6 +77,7 @@ def rounds(folder: str, count: str, step: str, out: str) -> int:
         work.decide(now)
         work.send(now, providers)
         passed += timedelta(seconds=float(step))
+        Path(f"{out}.clock").write_text(str(passed.total_seconds()))
         if number == 2:
             before = _held()
     Path(out).write_text(json.dumps({"before": before, "after": _held()}))
