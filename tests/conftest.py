@@ -16,7 +16,9 @@ if FAKES not in sys.path:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--require-rig", action="store_true", help="a missing part of the test rig (Prism, descriptions …) is a failure")
+    parser.addoption(
+        "--require-rig", action="store_true", help="a missing part of the test rig (Prism, descriptions …) is a failure"
+    )
 
 
 @pytest.fixture(autouse=True)
