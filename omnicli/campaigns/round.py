@@ -51,7 +51,7 @@ class Round:
 
     def __init__(
         self, store: Store, loaded: Loaded, renderer: Renderer, providers: Mapping[str, Provider], *, now: datetime, live: bool,
-        late_after: datetime | None, progress: Callable[[int], None] | None, patience: float,
+        late_after: datetime | None, progress: Callable[[int], None] | None, patience: float, report: DispatchReport,
     ) -> None:  # fmt: skip
         self.store, self.now, self.live, self.late_after = store, now, live, late_after
         self.now_ms, self.started = clock.to_ms(now), clock.monotonic()
@@ -60,7 +60,7 @@ class Round:
         self.lines = self._lines(providers)
         self.each = list(dict.fromkeys(self.lines.values()))
         self.lasting = any(not line.repeatable for line in self.each)
-        self.report = DispatchReport()
+        self.report = report
         self.worker = name()
         self.recorder = Recorder(self.worker, now, self.report, canary.Canary(now))
         self.spent: dict[str, int] = {}

@@ -315,7 +315,7 @@ class _Work:
 
         report, tally = self.report, Tally()
         self._listen()
-        if _something_came(self.store):
+        if something_came(self.store):
             self.look()
         folded = fold(self.store, self.loaded, now=report.now)
         report.folded += folded.events
@@ -362,16 +362,19 @@ class _Work:
 
     def _dispatch(self, left: int | None) -> bool:
         """One round of delivery; True when a touch was settled, so that somebody's next step may be due now."""
-        from omnicli.campaigns.dispatch import dispatch
+        from omnicli.campaigns.dispatch import DispatchReport, dispatch
 
         if not _something_to_send(self.store, self.report.now):
             self.report.doubtful = _doubts(self.store, self.report.names)
             return False
         self.look()
-        sent = dispatch(self.store, self.loaded, self.tools.renderer, self.tools.providers, now=self.report.now, live=self.sends_live,
-                        campaigns=self.report.names, only=self.only, max=left, late_after=self.late_after,
-                        progress=self.step)  # fmt: skip
-        self.report.add(sent)
+        sent = DispatchReport()
+        try:
+            dispatch(self.store, self.loaded, self.tools.renderer, self.tools.providers, now=self.report.now, live=self.sends_live,
+                     campaigns=self.report.names, only=self.only, max=left, late_after=self.late_after, progress=self.step,
+                     report=sent)  # fmt: skip
+        finally:
+            self.report.add(sent)  # what left before somebody interrupted it is told too
         return bool(sent.accepted + sent.rejected + sent.skipped + sent.render_failed)
 
 
@@ -383,7 +386,7 @@ def _somebody_due(store: Store, now: datetime) -> bool:
         return connection.execute(due).first() is not None
 
 
-def _something_came(store: Store) -> bool:
+def something_came(store: Store) -> bool:
     """A response that is not folded yet."""
     with store.read() as connection:
         return connection.execute(sa.text("SELECT 1 FROM inbox WHERE folded_at IS NULL LIMIT 1")).first() is not None

@@ -67,7 +67,7 @@ class Ticked:
             (sum(h.touches for h in r.approval), t("await an approval", "attendent un accord")),
         )
         said = ", ".join(f"{n} {word}" for n, word in counts if n) or t("people moved on", "des personnes ont avancé")
-        return f"{clock.iso(self.at)}  " + t("{names}: {said}", "{names} : {said}", names=", ".join(r.names), said=said)
+        return f"{clock.iso(self.at)}  " + t("{names}: {said}", "{names} : {said}", names=", ".join(r.names) or "omni", said=said)
 
     @property
     def alarm(self) -> str:
@@ -90,13 +90,15 @@ class Ticked:
 
 
 def tick(store: Store, loaded: Loaded, *, live: bool, now: datetime, stopping: Callable[[], bool] = lambda: False) -> Ticked:
-    """One turn and one dispatch for all running campaigns. A tick that finds the lock held leaves at once."""
-    from omnicli.campaigns.run import run
+    """One turn and one dispatch for all running campaigns, and for what others left open. A tick that finds the lock held leaves
+    at once."""
+    from omnicli.campaigns.run import run, something_came
     from omnicli.store import campaigns
 
     with store.read() as connection:
         names = tuple(row.name for row in campaigns.known(connection, states=("running", "paused")))
-    if not names:
+        names += campaigns.left_open(connection, now)  # stopped ones too: what was under way then must end
+    if not names and not something_came(store):
         return Ticked(now, without="idle")
     try:
         with project_lock(loaded.root, live=live):

@@ -241,3 +241,27 @@ def unsettled(connection: sa.Connection, campaign_id: int) -> int:
         .where(e.campaign_id == campaign_id, x.send_state.in_(UNSETTLED))
     )
     return connection.scalar(query) or 0
+
+
+#: Literals, so that each is answered from its partial index.
+_OPEN = (
+    "send_state IN ('planned','retry') AND due_at <= :now",
+    "send_state IN ('claimed','sending')",
+    "send_state IN ('unknown','parked')",
+)
+
+
+def left_open(connection: sa.Connection, now: datetime) -> tuple[str, ...]:
+    """Names of campaigns that have ended while touches of theirs have not: leases of the dead, doubts, retries that are due."""
+    ended = sa.text(
+        "SELECT v.id, k.name FROM campaign_version v JOIN campaign k ON k.id = v.campaign_id WHERE k.state IN ('stopped','finished')"
+    )
+    names: dict[int, str] = {row[0]: row[1] for row in connection.execute(ended)}
+    if not names:
+        return ()
+    versions, values = ",".join(str(i) for i in names), {"now": clock.to_ms(now)}
+    found: set[str] = set()
+    for clause in _OPEN:
+        query = sa.text(f"SELECT DISTINCT version_id FROM touch WHERE {clause} AND version_id IN ({versions})")
+        found |= {names[row[0]] for row in connection.execute(query, values if ":now" in clause else {})}
+    return tuple(sorted(found))

@@ -12,6 +12,7 @@ from omnicli.campaigns import life
 from omnicli.campaigns import run as running
 from omnicli.errors import OmniError
 from omnicli.model.touch import Outcome
+from omnicli.service.scheduler import tick
 from omnicli.store import campaigns as stored
 
 
@@ -195,6 +196,7 @@ def test_a_run_that_is_asked_to_stop_finishes_its_batch_and_running_again_sends_
     stage = begun(Living(tmp_path, welcome(), provider=Recorder(batch=1)))
     report = stage.run("2027-01-05 10:00", stopping=lambda: bool(stage.got()))
     assert (report.interrupted, report.exit) == (True, 130)
+    assert (report.accepted, report.by_channel) == (1, {"email": 1})  # what left is told
     stage.run("2027-01-05 10:00")
     assert sorted(stage.got()) == ["lea j0", "max j0"]
 
@@ -204,6 +206,23 @@ def test_a_run_with_a_touch_of_unknown_fate_exits_with_3(tmp_path: Path) -> None
     report = begun(stage).run("2027-01-05 10:00")
     assert (report.unknown, report.doubtful, report.exit) == (2, 2, 3)
     assert stage.run("2027-01-05 10:01").exit == 3
+
+
+def test_what_was_under_way_when_a_campaign_was_stopped_ends_at_the_next_tick(tmp_path: Path) -> None:
+    stage = Living(tmp_path, welcome(), provider=Recorder(lambda one: Outcome("unknown", detail="connection lost")))
+    begun(stage).run("2027-01-05 10:00")
+    with stage.store.write() as connection:  # one was claimed by somebody who died since
+        first = "SELECT min(id) FROM touch WHERE send_state = 'unknown'"
+        connection.exec_driver_sql(f"DELETE FROM attempt WHERE touch_id = ({first})")
+        connection.exec_driver_sql(f"UPDATE touch SET send_state = 'retry', due_at = due_at + 1000 WHERE id = ({first})")
+        connection.exec_driver_sql(
+            "UPDATE touch SET send_state = 'claimed', lease_by = 'x.1.y-1', lease_until = 1 WHERE send_state = 'retry'"
+        )
+    stage.stop()
+    done = tick(stage.store, stage.loaded, live=False, now=paris("2027-01-05 10:05"))
+    assert (done.without, done.exit) == (None, 3)
+    assert "omni touch unknown" in done.alarm
+    assert sorted(stage.rows("SELECT send_state, reason FROM touch")) == [("parked", None), ("skipped", "stopped")]
 
 
 def test_a_stopped_campaign_is_not_run(stage: Living) -> None:
