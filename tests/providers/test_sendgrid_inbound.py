@@ -17,7 +17,8 @@ from test_sendgrid_hearing import MARK, PRIVATE, TOUCH, incoming, shown
 from omnicli.model.response import Heard, Receipt
 from omnicli.model.signed import mark
 from omnicli.providers.sendgrid.hearing import INBOUND, SendGridHearing
-from omnicli.providers.sendgrid.inbound import form, own_words, words_of
+from omnicli.providers.sendgrid.inbound import form, own_words
+from omnicli.providers.strangers import words_of
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 HEARING = SendGridHearing(wishes(inbound_webhook_keys=[shown(PRIVATE)]), KEYS)

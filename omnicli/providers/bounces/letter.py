@@ -9,15 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from email import message_from_bytes
 from email.message import Message
-from email.policy import compat32
 
 from omnicli import guards
 from omnicli.model.signed import Marked, read_mark
+from omnicli.providers.strangers import MOST as MOST
+from omnicli.providers.strangers import open_headers, open_mail
 
-#: Bytes of one mail that are read; what stands behind them is the returned message's body.
-MOST = 256 * 1024
 #: Parts, and fields of one report, that are looked at.
 PARTS, FIELDS = 50, 200
 #: Headers in which a delivery agent keeps the envelope's recipient.
@@ -53,7 +51,7 @@ class Letter:
 
 def open_letter(raw: bytes) -> Letter:
     """The mail in its parts. What is no mail at all has no headers and no parts."""
-    message = message_from_bytes(raw[:MOST], policy=compat32)
+    message = open_mail(raw)
     return Letter(headers_of(message), _parts(message), str(message.get_param("report-type") or "").lower())
 
 
@@ -95,7 +93,7 @@ def returned(letter: Letter) -> dict[str, list[str]]:
             if isinstance(inner, list) and inner and isinstance(inner[0], Message):
                 return headers_of(inner[0])
         elif part.get_content_type() in ("text/rfc822-headers", "message/rfc822-headers"):
-            return headers_of(message_from_bytes(text_of(part).lstrip().encode("utf-8", "replace"), policy=compat32))
+            return headers_of(open_headers(text_of(part).lstrip()))
     return {}
 
 

@@ -164,20 +164,20 @@ def _seal(file: BinaryIO, offset: int) -> str:
 
 def _mails(file: BinaryIO, most: int) -> Iterator[Mail]:
     """The next mails, each to its end; the file stands where the next one begins."""
-    begun, kept, size, empty = -1, b"", 0, True
+    begun, kept, size, empty = -1, bytearray(), 0, True
     while size < most:
         at = file.tell()
         line = file.readline(MOST)
         if not line or (empty and line.startswith(b"From ")):
             if begun >= 0:
-                yield Mail(str(begun), kept)
+                yield Mail(str(begun), bytes(kept))
                 size += 1
             if not line:
                 return
             if size >= most:
                 file.seek(at)
                 return
-            begun, kept = at, b""
+            begun, kept = at, bytearray()
         elif begun >= 0 and len(kept) < MOST:
             kept += line[: MOST - len(kept)]
         empty = line in (b"\n", b"\r\n")

@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from email import message_from_string
-from email.policy import compat32
 from typing import Literal
 
 from omnicli.model.signed import Marked
 from omnicli.providers.bounces import letter as taken
 from omnicli.providers.bounces.codes import Kind, code_of, kind_of
 from omnicli.providers.bounces.letter import Letter
+from omnicli.providers.strangers import open_headers
 from omnicli.texts import t
 
 What = Literal["bounced", "delayed", "delivered", "relayed", "complained", "unsubscribed", "nothing", "unclear"]
@@ -110,7 +109,7 @@ def _recipient(fields: Mapping[str, str]) -> Told:
 def _fields(group: str) -> dict[str, str]:
     """The fields of one group; the first of a name counts."""
     found: dict[str, str] = {}
-    for name, value in message_from_string(group.lstrip(), policy=compat32).items()[: taken.FIELDS]:
+    for name, value in open_headers(group.lstrip()).items()[: taken.FIELDS]:
         found.setdefault(name.lower(), " ".join(str(value).split()))
     return found
 

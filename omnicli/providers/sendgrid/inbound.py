@@ -11,39 +11,49 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from email import message_from_bytes, message_from_string
-from email.header import decode_header, make_header
+from email.header import decode_header
 from email.message import Message
-from email.utils import parseaddr
-from html.parser import HTMLParser
 from typing import Any
 
 from omnicli.model.response import Heard, Incoming, Receipt, Response
 from omnicli.model.signed import Marked, read_mark
 from omnicli.providers.sendgrid import events
+from omnicli.providers.strangers import address, decode, open_headers, open_mail, words_of
 
 #: Characters of an answer that are kept, that are read at all, and of its recipients; parts a form may have.
 LONGEST, READ, RECIPIENTS, PARTS = 20_000, 100_000, 10_000, 200
+#: Bytes of a field that are decoded, and of a post that is kept unread.
+FIELD, KEPT = 4 * READ, 100_000
 _MARKED = re.compile(r"(?i)\b(unsubscribe|reply|bounce)\+([0-9a-f]{32}\.[0-9]{1,2}\.[0-9a-f]{14})@")
 _UNSUBSCRIBE = re.compile(r"(?i)\bunsubscribe\+[^@\s]*@")
 _WROTE = re.compile(
     r"(?im)^[ \t]*(?:"
     r"(?P<wrote>(?:On|Le|Am|El|Il) .{1,300}(?:\n.{0,200})?(?:wrote|a écrit|schrieb|escribió|ha scritto)[ \t\u00a0\u202f]*:[ \t]*$)"
-    r"|-{2,}\s*(?:Original Message|Message d'origine|Forwarded message|Message transféré)\s*-{2,}.*$"
-    r"|_{10,}\s*$"
-    r"|(?:From|De)\s*: .+\n(?:\s*.*\n)?(?:Sent|Date|Envoyé|To|À)\s*:.*$)"
+    r"|-{2,}[ \t]*(?:Original Message|Message d'origine|Forwarded message|Message transféré)[ \t]*-{2,}.*$"
+    r"|_{10,}[ \t]*$"
+    r"|(?:From|De)[ \t\u00a0]*: .+\n(?:[ \t]*\n)?(?:.*\n)?(?:Sent|Date|Envoyé|To|À)[ \t\u00a0]*:.*$)"
 )
 _SIGNATURE = re.compile(r"(?m)^-- ?$")
 _QUOTED = re.compile(r"(?m)^[ \t]*>.*$\n?")
 _ANSWERED = re.compile(r"(?i)(?:re|ré|rép|tr|fw|fwd|aw|wg|sv)\s*(?:\[\d+\])?\s*:")
 _BLANK = re.compile(r"\n{3,}")
+#: The fields of a form that are read.
+_READ = ("headers", "from", "text", "html")
 
 
 def read(incoming: Incoming, *, keys: Mapping[int, bytes], now: datetime) -> Heard:
-    """What a verified post says. Never raises for what may stand in it."""
+    """What a verified post says. Never raises for what may stand in it: what cannot be read is kept, for posting it again cannot mend it."""
+    try:
+        return _read(incoming, keys, now)
+    except Exception as defect:  # the standard library's reader has been known to raise on odd mails
+        note = f"not readable: {type(defect).__name__}"
+        return Heard(200, [events.unreadable(incoming.body[:KEPT], note)], why=note)
+
+
+def _read(incoming: Incoming, keys: Mapping[int, bytes], now: datetime) -> Heard:
     fields = form(incoming.headers.get("content-type", ""), incoming.body)
     if fields is None:
-        return Heard(200, [events.unreadable(incoming.body[:100_000], "not a form of parts")], why="not a form of parts")
+        return Heard(200, [events.unreadable(incoming.body[:KEPT], "not a form of parts")], why="not a form of parts")
     mail = Mail.of(fields)
     found = _receipt(mail, incoming.body, keys, now)
     return Heard(200, [found], why=found.note or "")
@@ -61,17 +71,15 @@ class Mail:
     @classmethod
     def of(cls, fields: Mapping[str, bytes]) -> Mail:
         charsets = _object(fields.get("charsets", b""))
-        said = {name: decode(value, charsets.get(name)) for name, value in fields.items() if name != "email"}
+        said = {name: decode(fields[name][:FIELD], charsets.get(name)) for name in _READ if name in fields}
         envelope = _object(fields.get("envelope", b""))
         if "email" in fields:
-            head: Message = message_from_bytes(fields["email"])
+            head: Message = open_mail(fields["email"])
             text = body_of(head)
         else:
-            head = message_from_string(said.get("headers", "").strip("\n") + "\n\n")
-            text = said.get("text", "").strip() or words_of(said.get("html", ""))
-        sender = (
-            parseaddr(said.get("from", ""))[1] or parseaddr(str(head.get("From") or ""))[1] or str(envelope.get("from") or "")
-        )
+            head = open_headers(said.get("headers", "").strip("\n") + "\n\n")
+            text = said.get("text", "").strip() or words_of(said.get("html", "")[: 10 * LONGEST])
+        sender = address(said.get("from", "")) or address(str(head.get("From") or "")) or str(envelope.get("from") or "")[:1000]
         return cls(head, text, sender, envelope)
 
     @property
@@ -160,44 +168,13 @@ def _bare(text: str) -> str:
     return _BLANK.sub("\n\n", rest[: signature.start()] if signature else rest).strip()
 
 
-def words_of(html: str) -> str:
-    """The text of an HTML mail, quotes left out."""
-    reader = _Words()
-    try:
-        reader.feed(html[: 10 * LONGEST])
-        reader.close()
-    except (AssertionError, ValueError):  # CPython's parser on broken declarations
-        return ""
-    return re.sub(r"[ \t]+", " ", "".join(reader.found)).strip()
-
-
-class _Words(HTMLParser):
-    _SKIPPED, _LINES = frozenset({"style", "script", "head", "title", "blockquote"}), frozenset({"p", "div", "br", "tr", "li"})
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.found: list[str] = []
-        self.skipping = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.skipping += tag in self._SKIPPED
-        if tag in self._LINES:
-            self.found.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self.skipping = max(0, self.skipping - (tag in self._SKIPPED))
-
-    def handle_data(self, data: str) -> None:
-        if not self.skipping:
-            self.found.append(data)
-
-
 def _subject(mail: Mail) -> str:
     """A subject that the writer chose; "Re: …" is ours."""
     try:
-        found = str(make_header(decode_header(str(mail.head.get("Subject") or ""))))[:300].strip()
-    except (LookupError, UnicodeError, ValueError):
+        pieces = decode_header(str(mail.head.get("Subject") or "")[:1000])
+    except ValueError:
         return ""
+    found = "".join(decode(piece, charset) if isinstance(piece, bytes) else piece for piece, charset in pieces)[:300].strip()
     return "" if _ANSWERED.match(found) else found
 
 
@@ -207,21 +184,10 @@ def body_of(message: Message) -> str:
         for part in message.walk():
             if part.get_content_type() == kind and part.get_content_disposition() != "attachment":
                 payload = part.get_payload(decode=True)
-                text = decode(payload if isinstance(payload, bytes) else b"", part.get_content_charset())
+                text = decode(payload[:FIELD] if isinstance(payload, bytes) else b"", part.get_content_charset())
                 if text.strip():
-                    return text if kind == "text/plain" else words_of(text)
+                    return text if kind == "text/plain" else words_of(text[: 10 * LONGEST])
     return ""
-
-
-def decode(value: bytes, charset: Any = None) -> str:
-    """Text in the charset that was named; UTF-8 where none or an unknown one was, and what fits nothing is replaced."""
-    for name in (charset, "utf-8"):
-        if isinstance(name, str) and 0 < len(name) < 40:
-            try:
-                return value.decode(name)
-            except (LookupError, UnicodeError, ValueError):
-                continue
-    return value.decode("utf-8", "replace")
 
 
 # --- the form -----------------------------------------------------------------------------------------------------------
