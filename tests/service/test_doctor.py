@@ -20,6 +20,7 @@ from omnicli.campaignfile import Loaded, load_project
 from omnicli.cli.main import run as omni
 from omnicli.engine import breaker
 from omnicli.errors import OmniError
+from omnicli.model.touch import Ready
 from omnicli.service import doctor
 from omnicli.service.doctor.installation import wal_reset_bug
 from omnicli.store import accounts, backups, holding, room, setting
@@ -172,7 +173,13 @@ def test_a_provider_that_answers_again_is_taken_up_again(loaded: Loaded, monkeyp
     assert wrong(found) == {"breaker"}
     assert found["breaker"].fix == "omni doctor --live --provider smtp"
     monkeypatch.setattr(doctor.carriers if hasattr(doctor, "carriers") else __import__("omnicli.service.doctor.carriers", fromlist=["x"]), "ready",
-                        lambda *_a, **_k: [])  # fmt: skip
+                        lambda *_a, **_k: told)  # fmt: skip
+    told = [("smtp", Ready("smtp login", False, "535 no"))]
+    assert "left alone" in signs(loaded, provider="smtp")["breaker"].text
+    told = [
+        ("smtp", Ready("smtp login", True, "relay")),
+        ("smtp", Ready("smtp bounces", False, "/no/such/box")),
+    ]  # it only hears less
     assert signs(loaded, provider="smtp")["breaker"].text == "smtp is taken up again"
     with store.read() as connection:
         assert accounts.load(connection, "smtp", account).state == "closed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from omnicli.campaigns.launch import POORER
 from omnicli.errors import OmniError
 from omnicli.providers import build, close, overrides, ready
 from omnicli.service.doctor.sign import NOTE, WELL, WRONG, Patient, Sign, Signs
@@ -52,7 +53,7 @@ def carriers(patient: Patient, *, online: bool, only: str | None) -> Signs:
     if quiet:
         yield Sign("providers", WELL, t("set up: {names}", "réglés : {names}", names=", ".join(quiet)))
     yield from (Sign("moved", NOTE, line) for line in overrides(patient.loaded, live=True))
-    if only is not None and patient.store is not None and all(one.ok is not False for _, one in said):
+    if only is not None and patient.store is not None and all(one.ok is not False or not _of_account(one) for _, one in said):
         yield from _taken_up(patient.store, only, names[only])
     if patient.store is not None:
         yield from _left_alone(patient.store)
@@ -75,6 +76,14 @@ def _sign(name: str, one: Ready, *, online: bool) -> Sign:
     if one.fix is None and not online:
         return Sign(what, NOTE, said + t(" (not asked)", " (non interrogé)"), f"omni doctor --live --provider {name}")
     return Sign(what, NOTE, said, one.fix or "")
+
+
+def _of_account(one: Ready) -> bool:
+    """Whether this says that the account may be called: what only keeps us from hearing back, or single messages from leaving, is
+    no reason to leave everybody without."""
+    template = " " in one.name and "/" in one.name.split()[0]  # `campaign/message language`
+    heard = one.name in (*POORER, "smtp bounces", "unsubscribe groups", "asm_groups") or one.name.startswith("inbound ")
+    return not (template or heard)
 
 
 def _taken_up(store: Store, name: str, account: str) -> Signs:
