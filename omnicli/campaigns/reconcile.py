@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 #: A provider is asked when an attempt is so old, and again after `BETWEEN`, before "nothing there" counts.
 ASK_AFTER, BETWEEN, TIMES = timedelta(minutes=1), timedelta(minutes=2), 2
 #: Providers whose events come later: silence before this means nothing. `evidence_after` of a provider says otherwise.
-EVIDENCE_AFTER = {"sendgrid": timedelta(minutes=15), "twilio": timedelta(minutes=4)}
+EVIDENCE_AFTER = {"sendgrid": timedelta(minutes=15)}
+#: Providers that keep a list of everything they took: "nothing there" counts, that they could not be asked does not.
+LISTS = ("twilio",)
 #: Silence is evidence only when so many others of that account, sent within a minute of it, have been heard of.
 SPOKEN, AROUND = 20, timedelta(seconds=60)
 #: Where silence proves nothing, doubts wait this long for the policy.
@@ -139,10 +141,11 @@ class _Cases:
             return
         provider = _provider(self.providers, doubt)
         asked = outbox.looked(self.connection, [doubt.id]).get(doubt.id, Looked(0, 0))
-        if asked.times:
-            if asked.times >= TIMES:
-                self._policy(doubt, age, provider, sister=False)
+        if asked.times >= TIMES:
+            self._policy(doubt, age, provider, sister=False)
             return
+        if (asked.times or doubt.provider in LISTS) and age < LONGEST:
+            return  # its records answer: while they cannot be asked, silence says nothing
         if getattr(provider, "reconcile", None) is not None and age < ASK_AFTER + BETWEEN:
             return
         sister, silent = self._silence(doubt, provider, age)
@@ -157,7 +160,7 @@ class _Cases:
             return sister, True
         if sister or age < after:
             return sister, False
-        if not after or not guards.on("path_alive") or doubt.provider == "twilio":
+        if not after or not guards.on("path_alive"):
             return False, True
         around = int(AROUND / timedelta(milliseconds=1))
         return False, outbox.spoken_of(self.connection, doubt, around=around) >= SPOKEN

@@ -113,6 +113,31 @@ def test_a_provider_that_fails_to_answer_is_asked_again(tmp_path: Path) -> None:
     assert states(stage) == ["unknown"]
 
 
+def test_a_list_that_cannot_be_asked_is_no_answer(tmp_path: Path) -> None:
+    provider = Asked(name="twilio")
+    answer = provider.reconcile
+    provider.reconcile = lambda doubtful, **_k: [None] * len(doubtful)  # type: ignore[method-assign, assignment]
+    stage = a_doubt(tmp_path, provider)
+    for minutes in (1, 5, 60, 600):
+        pass_time(stage, minutes=minutes)
+    assert states(stage) == ["unknown"]
+    provider.reconcile = answer  # type: ignore[method-assign]
+    provider.says = [Evidence(1, "SM9")]
+    pass_time(stage, minutes=1)
+    assert states(stage) == ["accepted"]
+
+
+def test_a_list_that_answered_once_and_never_again_leaves_it_to_the_policy_after_a_day(tmp_path: Path) -> None:
+    provider = Asked()
+    stage = a_doubt(tmp_path, provider)
+    pass_time(stage, minutes=1)
+    provider.reconcile = lambda doubtful, **_k: [None] * len(doubtful)  # type: ignore[method-assign, assignment]
+    pass_time(stage, hours=23)
+    assert states(stage) == ["unknown"]
+    pass_time(stage, hours=1)
+    assert states(stage) == ["parked"]
+
+
 # --- events ---------------------------------------------------------------------------------------------------------
 def test_a_providers_own_event_settles_it(tmp_path: Path) -> None:
     stage = a_doubt(tmp_path, Recorder(name="sendgrid"))
