@@ -140,10 +140,10 @@ class Press:
         return resolved, resolved.as_json() if touch.message not in told else None
 
     def stale(self, touch: Claimed) -> str | None:
-        """The live fact that is older than it may be, or None: the contact's newest change, or the event, dates it."""
+        """The live fact that is older than it may be, or None: the newest change of an attribute, or the event, dates it."""
         for name, fact in self._live[touch.message]:
             event = self.presses.events.get(touch.entered_event or 0) if (fact.from_ or "").startswith("event.") else None
-            read_at = event.at if event else touch.changed_at
+            read_at = event.at if event else touch.attributes_at
             assert fact.max_age is not None
             if guards.on("stale_data") and self.presses.now - clock.from_ms(read_at) > fact.max_age.about:
                 return name
@@ -155,7 +155,7 @@ class Press:
         for _, fact in self._live[touch.message]:
             event = self.presses.events.get(touch.entered_event or 0) if (fact.from_ or "").startswith("event.") else None
             assert fact.max_age is not None
-            ends.append((event.at if event else touch.changed_at) + fact.max_age.about // timedelta(milliseconds=1))
+            ends.append((event.at if event else touch.attributes_at) + fact.max_age.about // timedelta(milliseconds=1))
         return min(ends, default=None)
 
     def hand(self, p: Prepared) -> Handed:

@@ -37,7 +37,12 @@ class Change:
         names = [
             column for column in self.columns for column in ((column, "f_" + column[2:]) if column in self.copies else (column,))
         ]
-        imports.update(self.connection, "contact", (*names, "changed_at"), [(*row[:-1], self.plan.ms, row[-1]) for row in people])
+        imports.update(
+            self.connection,
+            "contact",
+            (*names, "changed_at", "attributes_at"),
+            [(*row[:-1], self.plan.ms, self.plan.ms, row[-1]) for row in people],
+        )
         imports.put_addresses(self.connection, addresses)
         changed = consents.record_permissions(self.connection, permissions, now=self.plan.now)
         touched = {row[0] for row in addresses} | changed

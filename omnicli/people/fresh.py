@@ -43,7 +43,7 @@ class Fresh:
         created = self.pick(self.table.created) if self.table.created else now
         columns: dict[str, Sequence[Any]] = {
             "id": self.ids, "uid": [contact_uid(project, name) for name in self.names], "source_id": self.names,
-            "created_at": [at or ms for at in created] if self.table.created else now, "changed_at": now, "reach": self.reach(),
+            "created_at": [at or ms for at in created] if self.table.created else now, "changed_at": now, "attributes_at": now, "reach": self.reach(),
         }  # fmt: skip
         for name, values in self.table.built_in.items():
             columns[name] = self.pick(values)

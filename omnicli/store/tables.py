@@ -69,6 +69,7 @@ contact = _table(
     C("last_human_channel", TEXT), C("last_human_at", INT),
     C("complaint_until", INT),
     C("reach", TEXT, nullable=False, server_default="{}"),
+    C("attributes_at", INT),  # when an attribute was last brought or set: what live facts (`max_age`) are dated by
     sa.Index("ix_contact_changed_at", "changed_at"),
 )  # fmt: skip
 address = _table(

@@ -458,7 +458,13 @@ def _setter(name: str, change: str, kind: str | None) -> Bulk:
     column = name if kind is None else attribute_column(name)
     written = f"{column} = COALESCE({column}, 0) {change} :value" if change in "+-" else f"{column} = :value"
     copied = f", {folded_column(name)} = :folded" if kind in FOLDED else ""
-    return Bulk(f"UPDATE contact SET {written}{copied}, changed_at = :now WHERE id = :id", "value", "folded", "now", "id")
+    return Bulk(
+        f"UPDATE contact SET {written}{copied}, changed_at = :now, attributes_at = :now WHERE id = :id",
+        "value",
+        "folded",
+        "now",
+        "id",
+    )
 
 
 # --- wake -----------------------------------------------------------------------------------------------------------

@@ -150,7 +150,7 @@ class Stage:
         reach = {c: ChannelReach(True, True if c in consent else None) for c in (addresses if addresses is not None else consent)}
         row: dict[str, Any] = {
             "uid": contact_uid(project.project, name), "source_id": name, "created_at": clock.to_ms(self.now),
-            "changed_at": clock.to_ms(self.now), "country": "FR", "time_zone": "Europe/Paris", "language": "fr", "reach": write_reach(reach),
+            "changed_at": clock.to_ms(self.now), "attributes_at": clock.to_ms(self.now), "country": "FR", "time_zone": "Europe/Paris", "language": "fr", "reach": write_reach(reach),
         }  # fmt: skip
         for key, value in values.items():
             declared = project.contacts.attributes.get(key)

@@ -167,7 +167,7 @@ def test_a_touch_of_unknown_fate_holds_the_pass(tmp_path: Path) -> None:
     stage.deliver("unknown")
     assert stage.run("2027-02-04 09:00") == []
     assert stage.passes() == ["a bienvenue at j0"]
-    stage.says("a", "delivered", at="2027-02-04 10:00", channel="email")
+    stage.says("a", "delivered", at="2027-02-04 10:00", channel="email")  # a guess which touch it answers proves nothing
     with stage.store.write() as connection:  # the attempt that the proof settles
         connection.exec_driver_sql(
             "INSERT INTO handover (id, provider, account, size, started_at, outcome) VALUES (1, 'p', 'a', 1, 0, 'unknown')"
@@ -177,6 +177,9 @@ def test_a_touch_of_unknown_fate_holds_the_pass(tmp_path: Path) -> None:
             "SELECT id, 1, 1, 0, 'unknown', x'00', x'00', 0 FROM touch"
         )
     stage.run("2027-02-04 10:00")
+    assert stage.row("SELECT send_state, delivery_state FROM touch") == ("unknown", "delivered")
+    stage.says("a", "delivered", at="2027-02-04 11:00", touch=stage.row("SELECT lower(hex(touch_key)) FROM touch")[0])
+    stage.run("2027-02-04 11:00")
     assert stage.row("SELECT send_state, delivery_state FROM touch") == ("accepted", "delivered")
     assert stage.passes() == ["a bienvenue at w"]
 

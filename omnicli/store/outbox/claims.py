@@ -17,7 +17,8 @@ _LOAD = (
     "t.id, t.touch_key, t.fence, t.attempts, t.contact_id, t.enrollment_id, t.version_id, t.step, t.message, t.channel, t.purpose,"
     " t.priority, t.due_at, t.expires_at, t.created_at, t.cost, t.team, t.task_kind, t.task_due, t.place, t.facts,"
     " e.pass, e.entered_at, e.entered_event, e.language, e.persona, e.told, e.state, e.touch_id, e.due_at,"
-    " c.source_id, c.uid, c.country, c.region, c.time_zone, c.place, c.changed_at, c.erased_at, c.reach, c.complaint_until, a.value, a.hmac"
+    " c.source_id, c.uid, c.country, c.region, c.time_zone, c.place, c.changed_at,"
+    " coalesce(c.attributes_at, c.changed_at), c.erased_at, c.reach, c.complaint_until, a.value, a.hmac"
 )
 
 

@@ -55,6 +55,7 @@ class Claimed(NamedTuple):
     time_zone: str | None
     contact_place: str | None
     changed_at: int
+    attributes_at: int
     erased_at: int | None
     reach: str
     complaint_until: int | None

@@ -36,6 +36,7 @@ def upgrade() -> None:
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
+    op.add_column("contact", sa.Column("attributes_at", INT, nullable=True))
     op.add_column("attempt", sa.Column("free", INT, server_default="0", nullable=False))
     whatsapp = sa.text("channel = 'whatsapp' AND send_state IN ('sending','accepted','unknown','parked')")
     op.create_index("touch_whatsapp", "touch", ["settled_at"], sqlite_where=whatsapp, postgresql_where=whatsapp)
