@@ -6,11 +6,13 @@ a checksum; a torn tail is left out. Replaying is idempotent: an outcome is told
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,13 +69,10 @@ def keep(store: Store, worker: str, calls: Sequence[Call], *, at: datetime) -> N
         return
     lines = b"".join(_line(entry) for entry in _entries(worker, calls, at))
     allocate(store)
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
+    with _alone(path) as descriptor:
         end = len(b"".join(_whole_lines(path.read_bytes())))
         os.pwrite(descriptor, lines, end)
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _entries(worker: str, calls: Sequence[Call], at: datetime) -> Iterator[dict[str, Any]]:
@@ -81,7 +80,7 @@ def _entries(worker: str, calls: Sequence[Call], at: datetime) -> Iterator[dict[
         for p, o in zip(call.people, call.outcomes, strict=True):
             free = o.free or o.halve or o.halt
             yield {
-                "touch": p.touch.id, "n": p.touch.attempts + 1, "by": worker, "outcome": o.outcome, "ref": o.ref, "code": o.code,
+                "touch": p.touch.key.hex(), "n": p.touch.attempts + 1, "by": worker, "outcome": o.outcome, "ref": o.ref, "code": o.code,
                 "detail": (o.detail or "")[:80] or None, "free": int(free), "at": clock.to_ms(at),
             }  # fmt: skip
 
@@ -110,19 +109,32 @@ def pending(store: Store) -> list[dict[str, Any]]:
 
 def replay(store: Store, *, now: datetime) -> int:
     """Let the store take what waits, in one transaction, and empty the journal; how many outcomes it took."""
-    entries = pending(store)
-    if not entries:
-        return 0
-    with store.write() as connection:
-        took = sum(_take(connection, entry, clock.to_ms(now)) for entry in entries)
     path = path_of(store)
-    assert path is not None
-    _empty(path)
+    if path is None or not pending(store):
+        return 0
+    with _alone(path) as descriptor:
+        entries = pending(store)
+        with store.write() as connection:
+            took = sum(_take(connection, entry, clock.to_ms(now)) for entry in entries)
+        _empty(descriptor)
     return took
 
 
+@contextmanager
+def _alone(path: Path) -> Iterator[int]:
+    """The journal open, and nobody else at it: what is appended while another empties it would be lost."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def _take(connection: sa.Connection, entry: dict[str, Any], now: int) -> bool:
-    touch, n, outcome = int(entry["touch"]), int(entry["n"]), str(entry["outcome"])
+    touch, n, outcome = outbox.touch_by_key(connection, bytes.fromhex(entry["touch"])), int(entry["n"]), str(entry["outcome"])
+    if touch is None:  # of a database that no longer stands here
+        return False
     if outcome == "accepted":
         return outbox.proof(connection, touch, n, ref=entry["ref"] or "journal", source="journal", now=now) == "settled"
     if not outbox.unsettle(connection, touch, n):
@@ -131,10 +143,6 @@ def _take(connection: sa.Connection, entry: dict[str, Any], now: int) -> bool:
     return outcome == "unknown" or outbox.disproof(connection, touch, n, outcome, now=now, free=bool(entry["free"]))
 
 
-def _empty(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        os.pwrite(descriptor, b"\0" * os.fstat(descriptor).st_size, 0)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _empty(descriptor: int) -> None:
+    os.pwrite(descriptor, b"\0" * os.fstat(descriptor).st_size, 0)
+    os.fsync(descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,35 @@ def test_a_replay_that_was_interrupted_before_the_journal_was_emptied_is_harmles
     assert journal.replay(stage.store, now=stage.now) == 0
     assert states(stage) == {"accepted": 3}
     assert stage.rows("SELECT outcome, count(*) FROM attempt GROUP BY 1") == [("accepted", 3)]
+
+
+def test_outcomes_of_touches_that_the_store_does_not_know_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another database was put in its place: ids begin anew there, keys do not."""
+    (tmp_path / "first").mkdir()
+    lost = a_journal(tmp_path / "first", monkeypatch)
+    (tmp_path / "second").mkdir()
+    other = Delivery(tmp_path / "second", a_campaign(FLOW), file=True, provider=Recorder(lambda _one: Outcome("unknown")))
+    other.sign_up("dora")
+    other.now = lost.now
+    other.decide()
+    other.dispatch()
+    (tmp_path / "second/sandbox.journal").write_bytes((tmp_path / "first/sandbox.journal").read_bytes())
+    assert journal.replay(other.store, now=other.now) == 0
+    assert states(other).keys() <= {"unknown", "parked"}
+    assert journal.pending(other.store) == []
+
+
+def test_nothing_is_appended_while_somebody_takes_it_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = a_journal(tmp_path, monkeypatch)
+    path = journal.path_of(stage.store)
+    assert path is not None
+    late = threading.Thread(target=journal.keep, args=(stage.store, "w", []), kwargs={"at": stage.now})
+    with journal._alone(path):
+        late.start()
+        late.join(0.1)
+        assert late.is_alive()
+    late.join(10)
+    assert not late.is_alive()
 
 
 @pytest.mark.parametrize("raw", [b"", b"\0" * 64, b"nonsense\n", b"00000000 {}\n", b"\xff\xfe\n\0"])
