@@ -10,7 +10,8 @@ __all__ = ["DispatchReport"]
 @dataclass
 class DispatchReport:
     """What one round did. `cost` in millionths; `held` were put back under a guard; `open_unknown` counts the touches of
-    these campaigns that are unknown or parked now; `problems` are lines for a person."""
+    these campaigns that are unknown or parked now; `stuck`: something is due that only a person can let go (a full disk, an
+    account that refuses us); `problems` are lines for a person."""
 
     accepted: int = 0
     rejected: int = 0
@@ -23,6 +24,7 @@ class DispatchReport:
     by_channel: dict[str, int] = field(default_factory=dict)
     unknown_touches: tuple[str, ...] = ()
     open_unknown: int = 0
+    stuck: bool = False
     problems: tuple[str, ...] = ()
 
     def problem(self, line: str) -> None:

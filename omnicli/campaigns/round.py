@@ -285,10 +285,13 @@ class Round:
             return []
         if (full := room.room(self.store.path)) is not None:
             self.report.problem(full)
+            self.report.stuck = True
             self.more = False
             return []
         crowded = {channel for channel, line in self.lines.items() if line.queued >= CLAIM and not line.repeatable}
-        found = self._due(connection, campaigns, channels, limit, crowded | self._shut(book))
+        shut = self._shut(book)
+        self._tell_shut(connection, book, campaigns, channels, shut)
+        found = self._due(connection, campaigns, channels, limit, crowded | shut)
         self.dry = not found
         if not found:
             self.more = bool((limit <= 0 or crowded) and (self.running or any(line.queued for line in self.each)))
@@ -319,6 +322,28 @@ class Round:
                 if verdict.kind == "wait":
                     found.add(channel)
         return found
+
+    def _tell_shut(
+        self, connection: sa.Connection, book: Book, campaigns: Collection[str] | None, channels: Collection[str] | None, shut: set[str]
+    ) -> None:  # fmt: skip
+        """What is due and waits for a person to mend an account is told by every round, not only by the one that it refused."""
+        for line in self.each if shut and self.cursor is None else ():
+            account = book.of(line.provider.name, line.account) if not line.repeatable else breaker.Account()
+            carried = {
+                c for c, other in self.lines.items() if other is line and c in shut and (channels is None or c in channels)
+            }
+            if (
+                account.needs_person
+                and account.state != "closed"
+                and carried
+                and self._due(connection, campaigns, carried, 1, ())
+            ):
+                self.report.stuck = True
+                self.report.problem(
+                    t("{name} is left alone until it is mended ({why}): omni doctor --live --provider {name}",
+                      "{name} est laissé de côté jusqu'à réparation ({why}) : omni doctor --live --provider {name}",
+                      name=line.provider.name, why=account.why or "?")
+                )  # fmt: skip
 
     def _claim_again(self, connection: sa.Connection, again: Sequence[Again]) -> list[tuple[Again, list[Claimed]]]:
         """What goes again at once is claimed by name, in the transaction that recorded it."""

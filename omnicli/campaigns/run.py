@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
 
-from omnicli import clock
+from omnicli import clock, guards
 from omnicli.campaigns import life, startup, versions
 from omnicli.errors import Exit, OmniError
 from omnicli.model.touch import Handed, Outcome, Provider
@@ -84,6 +84,7 @@ class RunReport:
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     unknown_touches: tuple[str, ...] = ()
     doubtful: int = 0
+    stuck: bool = False
     problems: tuple[str, ...] = ()
     approval: tuple[Held, ...] = ()
     finished: tuple[str, ...] = ()
@@ -97,7 +98,8 @@ class RunReport:
             return Exit.INTERRUPTED
         if self.approval:
             return Exit.REFUSED
-        return Exit.SOME_FAILED if self.doubtful or self.unknown or self.retried or self.render_failed else Exit.FINE
+        failed = self.doubtful or self.unknown or self.retried or self.render_failed or self.stuck
+        return Exit.SOME_FAILED if failed else Exit.FINE
 
     @property
     def happened(self) -> bool:
@@ -109,7 +111,7 @@ class RunReport:
         """Take in one round of dispatch."""
         for name in ("accepted", "rejected", "skipped", "unknown", "retried", "render_failed", "cost"):
             setattr(self, name, getattr(self, name) + getattr(sent, name))
-        self.held = sent.held
+        self.held, self.stuck = sent.held, sent.stuck
         self.doubtful = sent.open_unknown
         self.unknown_touches = (*self.unknown_touches, *sent.unknown_touches)
         self.problems = (*self.problems, *(p for p in sent.problems if p not in self.problems))
@@ -494,7 +496,7 @@ def _late_after(store: Store, loaded: Loaded, now: datetime) -> datetime | None:
     assert loaded.project is not None
     limit = now - loaded.project.schedule.catch_up.about
     ended = last_end(store)
-    return limit if ended is not None and ended < limit else None
+    return limit if ended is not None and ended < limit and guards.on("catch_up") else None
 
 
 def _awaiting_approval(store: Store, names: Sequence[str]) -> tuple[Held, ...]:

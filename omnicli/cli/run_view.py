@@ -144,7 +144,7 @@ def _account(report: RunReport, loaded: Loaded, *, dry_run: bool, seconds: float
     elif sent:
         first = t("Sent {n} for {cost} in {s} s.", "{n} envoyés pour {cost} en {s} s.", n=number(sent), cost=cost, s=rows.number(seconds, 1))  # fmt: skip
     else:
-        first = t("Nothing was due.", "Rien n'était dû.") if not (report.decided or report.skipped) else t("Nothing was sent.", "Rien n'est parti.")  # fmt: skip
+        first = t("Nothing was due.", "Rien n'était dû.") if not (report.decided or report.skipped or report.stuck) else t("Nothing was sent.", "Rien n'est parti.")  # fmt: skip
     lines = [(first, "bold")]
     without = skipped(report)
     pieces = [

@@ -12,7 +12,7 @@ from delivering import OMNI, SENDS, Delivery, Recorder, a_campaign, accepted, pa
 
 from omnicli import clock
 from omnicli.model.touch import Handed, Outcome
-from omnicli.store import accounts
+from omnicli.store import accounts, room
 
 ONE = "- {send: offre, by: email, id: j0}"
 
@@ -208,3 +208,26 @@ def test_flows_go_on_when_the_account_is_well(tmp_path: Path) -> None:
     stage = a_stage(tmp_path, 2, flow=SENDS)
     stage.dispatch()
     assert stage.rows("SELECT state, calls, retries FROM account") == [("closed", 2, 0)]
+
+
+def test_what_waits_for_a_person_is_told_by_every_round(tmp_path: Path) -> None:
+    stage = a_stage(tmp_path, 4)
+    stage.provider.answer = lambda _one: Outcome("not_sent", code="401", detail="who?", halt=True, http_status=401)
+    stage.dispatch()
+    assert account(stage).needs_person
+    stage.now += timedelta(hours=1)
+    report = stage.dispatch()
+    assert (report.stuck, stage.provider.calls) == (True, 1)
+    assert any("recorder is left alone until it is mended (who?)" in line for line in report.problems)
+    with stage.store.write() as connection:
+        accounts.close(connection, "recorder", "test")
+    stage.provider.answer = accepted
+    report = stage.dispatch()
+    assert (report.stuck, report.accepted, report.problems) == (False, 4, ())
+
+
+def test_a_round_without_room_on_the_disk_says_that_something_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = a_stage(tmp_path, 2)
+    monkeypatch.setattr(room, "room", lambda _path: "the disk is nearly full")
+    report = stage.dispatch()
+    assert (report.stuck, report.accepted, report.problems) == (True, 0, ("the disk is nearly full",))
