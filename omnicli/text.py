@@ -13,7 +13,7 @@ _LETTERS = str.maketrans(
     {"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "’": "'"}
 )
 _SPACE = re.compile(r"\s+")
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
 def fold(text: str) -> str:
@@ -88,7 +88,7 @@ def mask(address: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text for a terminal: control, zero-width and bidirectional characters dropped (delivery S31)."""
+    """Text for a terminal: control, zero-width and bidirectional characters and halves of letters dropped (delivery S31)."""
     return text if text.isprintable() else _CONTROL.sub("", text)
 
 

@@ -1,0 +1,55 @@
+"""What SendGrid signed, turned against us: parts of the body in the timestamp, too many elements, halves of letters."""
+
+from __future__ import annotations
+
+import json
+
+from sendgrid_values import NOW
+from test_sendgrid_hearing import HEARING, MARK, incoming
+
+from omnicli.model.response import Incoming
+from omnicli.providers.sendgrid.hearing import EVENTS, MOST
+from omnicli.providers.sendgrid.signature import TIMESTAMP
+from omnicli.store.inbox import write_raw
+
+BOUNCE = {
+    "event": "bounce",
+    "type": "bounce",
+    "status": "5.1.1",
+    "email": "p1@example.com",
+    "timestamp": int(NOW.timestamp()),
+    "omni": MARK,
+}
+
+
+def shifted(genuine: Incoming, n: int) -> Incoming:
+    """The same signed text with the border between timestamp and body moved by n bytes."""
+    stamp = genuine.headers[TIMESTAMP]
+    said = stamp.encode() + genuine.body
+    border = len(stamp) + n
+    return Incoming("POST", genuine.url, {**genuine.headers, TIMESTAMP: said[:border].decode("latin-1")}, said[border:])
+
+
+def test_the_border_between_timestamp_and_body_stands_where_it_was_signed() -> None:
+    genuine = incoming(json.dumps([BOUNCE]).encode())
+    assert HEARING.hear(EVENTS, genuine, now=NOW).status == 200
+    assert {HEARING.hear(EVENTS, shifted(genuine, n), now=NOW).status for n in range(-10, len(genuine.body) + 1) if n} == {403}
+
+
+def test_more_elements_than_any_real_post_has_are_kept_as_one() -> None:
+    for body in (
+        b"[" + b"{}," * 300_000 + b"1]",
+        b"[" + b",".join(b"%d" % n for n in range(140_000)) + b"]",
+        b"[" + b"{}," * 90_000 + b"{}]",
+    ):
+        heard = HEARING.hear(EVENTS, incoming(body), now=NOW)
+        assert heard.status == 200
+        assert len(heard.receipts) == MOST + 1
+
+
+def test_a_bounce_with_half_a_letter_still_bars() -> None:
+    body = json.dumps([{**BOUNCE, "reason": "no \ud800 such user", "sg_event_id": "\udfff1", "email": "p1@example.com\udc00"}])
+    (receipt,) = HEARING.hear(EVENTS, incoming(body.encode()), now=NOW).receipts
+    assert receipt.response is not None
+    assert receipt.response.name == "bounced"
+    assert b"no  such user" in write_raw(receipt.response)
