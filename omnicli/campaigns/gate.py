@@ -71,6 +71,7 @@ class Gate:
     now: datetime
     worker: str
     late_after: datetime | None = None
+    late_since: datetime | None = None
     spent: dict[str, int] = field(default_factory=dict)
     asked: dict[int, Leaving] = field(default_factory=dict)
     same: bool = False
@@ -179,9 +180,15 @@ class Gate:
                 return Verdict("wait", "paused", clock.from_ms(touch.due_at))
         if self.ms > touch.expires_at and guards.on("expiry"):
             return Verdict("skip", "expired")
-        if self.late_after is not None and touch.due_at < clock.to_ms(self.late_after):
+        if self.late_after is not None and self._late(touch):
             return Verdict("skip", "expired")
         return None
+
+    def _late(self, touch: Claimed) -> bool:
+        """Due while no tick ran, and too long ago. What was due before the last one ended was held by something: it may wait."""
+        assert self.late_after is not None
+        seen = self.late_since is not None and touch.due_at <= clock.to_ms(self.late_since)
+        return touch.due_at < clock.to_ms(self.late_after) and not seen
 
     def _pass(self, touch: Claimed, facts: Guarded | Claimed) -> Verdict | None:
         if (

@@ -52,8 +52,9 @@ class Round:
     def __init__(
         self, store: Store, loaded: Loaded, renderer: Renderer, providers: Mapping[str, Provider], *, now: datetime, live: bool,
         late_after: datetime | None, progress: Callable[[int], None] | None, patience: float, report: DispatchReport,
+        late_since: datetime | None = None,
     ) -> None:  # fmt: skip
-        self.store, self.now, self.live, self.late_after = store, now, live, late_after
+        self.store, self.now, self.live, self.late_after, self.late_since = store, now, live, late_after, late_since
         self.now_ms, self.started = clock.to_ms(now), clock.monotonic()
         self.progress, self.patience = progress, patience
         self.presses = Presses(store, loaded, renderer, now=now, live=live)
@@ -497,7 +498,17 @@ class Round:
         self, connection: sa.Connection, calls: Sequence[Call], *, same: bool
     ) -> tuple[list[Prepared], dict[int, tuple[str, str, int] | None]]:
         """Ask the gate about everybody, by priority, due instant and key; calls keep those who pass."""
-        gate = Gate(connection, self.presses.houses, self.moment, self.worker, self.late_after, self.spent, self.asked, same)
+        gate = Gate(
+            connection,
+            self.presses.houses,
+            self.moment,
+            self.worker,
+            self.late_after,
+            self.late_since,
+            self.spent,
+            self.asked,
+            same,
+        )
         self.presses.houses.on(connection)
         people = calls[0].people if len(calls) == 1 else sorted((p for call in calls for p in call.people), key=_order)
         gate.read([p.touch for p in people])

@@ -215,7 +215,7 @@ def run(
         startup.refuse(store, loaded)
     ready = () if tick or rehearsed else prepare(store, loaded, names, now=now, live=live, apply=apply)
     report = RunReport(now, tuple(names), ready)
-    late_after = _late_after(store, loaded, now) if tick else None
+    late_after, late_since = (_late_after(store, loaded, now), last_end(store)) if tick else (None, None)
     real = live and not rehearsed
 
     def step(count: int) -> None:
@@ -235,7 +235,7 @@ def run(
             before.append(outcomes(store, names, now))
 
     try:
-        work = _Work(store, loaded, report, tools, step, look, live, real, only, late_after)
+        work = _Work(store, loaded, report, tools, step, look, live, real, only, late_after, late_since)
         work.until_rest(max)
         report.approval = _awaiting_approval(store, names) if live else ()
         report.finished = life.finish(store, loaded, _rows(store, names), now=now)
@@ -308,6 +308,7 @@ class _Work:
     sends_live: bool
     only: Mapping[str, str] | None = None
     late_after: datetime | None = None
+    late_since: datetime | None = None
 
     def until_rest(self, most: int | None) -> None:
         """Fold once, then decide and dispatch in turns until a round of dispatch settles nothing, or `most` touches left."""
@@ -374,7 +375,7 @@ class _Work:
         try:
             dispatch(self.store, self.loaded, self.tools.renderer, self.tools.providers, now=self.report.now, live=self.sends_live,
                      campaigns=self.report.names, only=self.only, max=left, late_after=self.late_after, progress=self.step,
-                     report=sent)  # fmt: skip
+                     report=sent, late_since=self.late_since)  # fmt: skip
         finally:
             self.report.add(sent)  # what left before somebody interrupted it is told too
         return bool(sent.accepted + sent.rejected + sent.skipped + sent.render_failed)

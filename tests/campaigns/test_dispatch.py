@@ -269,6 +269,18 @@ def test_a_late_tick_lets_old_touches_expire(tmp_path: Path) -> None:
     assert stage.dispatch(late_after=stage.now - timedelta(hours=12)).skipped == 1
 
 
+def test_a_late_tick_sends_what_was_due_before_the_last_one_ended(tmp_path: Path) -> None:
+    """Ticks ran and something held it (an account left alone, a full disk): that is not lateness."""
+    stage = Delivery(tmp_path, a_campaign(SENDS))
+    stage.sign_up("lea")
+    decided(stage)
+    late = {"late_after": stage.now + timedelta(hours=8), "late_since": stage.now + timedelta(hours=1)}
+    stage.now += timedelta(hours=20)
+    assert stage.dispatch(**late).skipped == 0
+    stage.now += timedelta(hours=7)  # out of the quiet hours
+    assert stage.dispatch(**late).accepted == 1
+
+
 def test_a_store_on_hold_sends_nothing(tmp_path: Path) -> None:
     stage = Delivery(tmp_path, a_campaign(SENDS))
     stage.sign_up("lea")
@@ -352,6 +364,7 @@ def test_five_failures_in_a_row_end_the_round(tmp_path: Path) -> None:
     assert stage.provider.calls == 5
 
 
+@pytest.mark.guards("defect_is_unknown")
 def test_a_provider_that_raises_leaves_an_unknown_touch_and_says_so(tmp_path: Path) -> None:
     stage = Delivery(tmp_path, a_campaign(SENDS))
 
@@ -472,6 +485,21 @@ def test_the_store_allows_one_open_attempt_a_touch(tmp_path: Path) -> None:
         connection.exec_driver_sql(again.format("not_sent"))
 
 
+@pytest.mark.guards("touch_key")
+def test_the_store_allows_one_touch_a_key(tmp_path: Path) -> None:
+    stage = Delivery(tmp_path, a_campaign(SENDS))
+    stage.sign_up("lea")
+    stage.send("2027-01-04 10:00")
+    again = (
+        "INSERT INTO touch (touch_key, contact_id, enrollment_id, version_id, step, message, channel, purpose, priority, due_at, expires_at, send_state,"
+        " created_at) SELECT touch_key, contact_id, enrollment_id, version_id, 'j9', message, channel, purpose, priority, due_at, expires_at, 'planned',"
+        " created_at FROM touch WHERE id = 1"
+    )
+    with pytest.raises(sa.exc.IntegrityError), stage.store.write() as connection:
+        connection.exec_driver_sql(again)
+
+
+@pytest.mark.guards("touch_move")
 def test_sending_never_returns_to_planned(tmp_path: Path) -> None:
     stage = Delivery(tmp_path, a_campaign(SENDS))
     stage.sign_up("lea")
