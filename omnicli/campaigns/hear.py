@@ -38,14 +38,14 @@ def hear(
     OmniError `busy` (exit 5) and nothing is stored. What is older than the keys is a replay and dropped, but with `ever`: entries of
     a provider's list may be of any age."""
     oldest = now - inbox.KEYS
-    young = [r for r in receipts if ever or r.response is None or r.response.at > oldest]
+    young = [r for r in receipts if ever or (at := r.at) is None or at > oldest]
     if not young:
         return Taken(repeated=len(receipts))
     with store.write(wait=wait) as connection:
         fresh = inbox.take(connection, young, now=now)
-        arrivals = [inbox.arrival(r, now) for r in fresh if r.response is not None]
+        arrivals = [inbox.arrival(r, now) for r in fresh if r.may_bar and r.response is not None]
         barred = respond.bar_at_once(store, connection, loaded, arrivals, now=now)
         faults.point("F13")
     faults.point("F14")
-    unreadable = sum(1 for r in fresh if r.response is None)
+    unreadable = sum(1 for r in fresh if r.at is None)
     return Taken(len(fresh), len(receipts) - len(fresh), barred, unreadable)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 #: Responses by a person: they wake waits, set the last human channel, and feed `best hour`.
 HUMAN = frozenset({"clicked", "replied", "scanned", "answered", "callback", "done"})
@@ -51,7 +51,7 @@ class Incoming:
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """One element of what a provider posted. Either key suffices to know a repeat (docs/delivery 15): `event_id` is the
-    provider's, `key` 16 bytes of a hash over what it says. `response` None: honest but unreadable, `note` says why; it is kept."""
+    provider's, `key` a hash of 16 bytes over what it says (keys that begin alike are cheaper to store). `response` None: honest but unreadable, `note` says why; it is kept."""
 
     provider: str
     key: bytes
@@ -59,6 +59,12 @@ class Receipt:
     response: Response | None = None
     event_id: str | None = None
     note: str | None = None
+    may_bar: ClassVar[bool] = True
+
+    @property
+    def at(self) -> datetime | None:
+        """When it happened; None when nobody can read it."""
+        return self.response.at if self.response is not None else None
 
 
 @dataclass(frozen=True, slots=True)

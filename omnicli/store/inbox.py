@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -14,13 +14,22 @@ import sqlalchemy as sa
 
 from omnicli import clock, guards
 from omnicli.model.ids import digest
+from omnicli.model.kept import Kept, write_raw
+from omnicli.model.kept import read_raw as read_raw
 from omnicli.model.response import Receipt, Response
 from omnicli.store import tables
 
 inbox = tables.inbox
 ROWS = 5000
-#: Rows of one statement that says which of them are new.
-TAKEN = 500
+#: Rows of one statement. FAIL instead of ABORT: what fails takes the whole transaction back anyway, and SQLite then keeps no second
+#: copy of each page for this one statement.
+_SIZES = (256, 64, 16, 4, 1)
+_INSERTS = {
+    size: "INSERT OR FAIL INTO inbox (provider, dedup_key, provider_event_id, raw, received_at, folded_at, outcome, body) VALUES "
+    + ",".join(["(?,?,?,?,?,?,?,?)"] * size)
+    + " ON CONFLICT DO NOTHING"
+    for size in _SIZES
+}
 #: What was posted is kept so long, and so long the keys by which a repeat is known (docs/delivery 15).
 BODIES, KEYS = timedelta(days=30), timedelta(days=400)
 
@@ -57,29 +66,38 @@ def receive(connection: sa.Connection, responses: Iterable[Response], *, now: da
 def take(connection: sa.Connection, receipts: Sequence[Receipt], *, now: datetime) -> list[Receipt]:
     """Store what a provider posted; those that are new. A repeat by either key (what it says, the provider's id) is dropped; an
     unreadable one is kept with its reason and never folded."""
-    at = clock.to_ms(now)
+    by_key, by_id = guards.on("dedup_key"), guards.on("dedup_event_id")
     mine: dict[tuple[str, bytes], Receipt] = {}
     for receipt in receipts:
-        mine.setdefault((receipt.provider, receipt.key if guards.on("dedup_key") else secrets.token_bytes(16)), receipt)
-    fresh: set[tuple[str, bytes]] = set()
-    waiting = iter(mine.items())
-    while chunk := list(islice(waiting, TAKEN)):
-        values = [value for (_, key), receipt in chunk for value in _row(receipt, key, at)]
-        marks = ",".join(["(?,?,?,?,?,?,?,?)"] * len(chunk))
-        found = connection.exec_driver_sql(
-            "INSERT INTO inbox (provider, dedup_key, provider_event_id, raw, received_at, folded_at, outcome, body)"
-            f" VALUES {marks} ON CONFLICT DO NOTHING RETURNING provider, dedup_key",
-            tuple(values),
-        )
-        fresh.update((row[0], bytes(row[1])) for row in found)
+        mine.setdefault((receipt.provider, receipt.key if by_key else secrets.token_bytes(16)), receipt)
+    new = _insert(connection, mine, clock.to_ms(now), by_id=by_id)
+    if new == len(mine):
+        return list(mine.values())
+    last = (
+        "SELECT provider, dedup_key FROM inbox WHERE rowid > (SELECT max(rowid) FROM inbox) - ?"  # rows are numbered as they come
+    )
+    rows = connection.exec_driver_sql(last, (new,))
+    fresh = {(provider, bytes(key)) for provider, key in rows}
     return [receipt for key, receipt in mine.items() if key in fresh]
 
 
-def _row(receipt: Receipt, key: bytes, at: int) -> tuple[Any, ...]:
-    event_id = receipt.event_id if guards.on("dedup_event_id") else None
-    if receipt.response is None:
-        return receipt.provider, key, event_id, None, at, at, f"unreadable: {receipt.note or '?'}", receipt.raw
-    return receipt.provider, key, event_id, write_raw(receipt.response), at, None, None, receipt.raw
+def _insert(connection: sa.Connection, mine: Mapping[tuple[str, bytes], Receipt], at: int, *, by_id: bool) -> int:
+    """Lay these down by statements of a few sizes, so that none is prepared twice; how many were new."""
+    waiting, left, new = iter(mine.items()), len(mine), 0
+    while left:
+        size = next(size for size in _SIZES if size <= left)
+        values: list[Any] = []
+        for (provider, key), receipt in islice(waiting, size):
+            event_id = receipt.event_id if by_id else None
+            if type(receipt) is Kept:
+                values += (provider, key, event_id, receipt.text, at, None, None, receipt.raw)
+            elif receipt.response is not None:
+                values += (provider, key, event_id, write_raw(receipt.response), at, None, None, receipt.raw)
+            else:
+                values += (provider, key, event_id, None, at, at, f"unreadable: {receipt.note or '?'}", receipt.raw)
+        new += connection.exec_driver_sql(_INSERTS[size], tuple(values)).rowcount
+        left -= size
+    return new
 
 
 def arrival(receipt: Receipt, now: datetime) -> Arrival:
@@ -97,43 +115,6 @@ def known(connection: sa.Connection, source: str, ids: Sequence[str]) -> set[str
         query = sa.select(inbox.c.dedup_key).where(inbox.c.provider == source, inbox.c.dedup_key.in_(some))
         found.update(keys[bytes(key)] for key in connection.execute(query).scalars())
     return found
-
-
-_QUOTED = json.encoder.encode_basestring
-_AS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
-
-
-def write_raw(response: Response) -> bytes:
-    """The response as JSON bytes; defaults are left out. Put together by hand: a webhook writes thousands a second."""
-    r = response
-    text = f'{{"id":{_QUOTED(r.id)},"contact":{_QUOTED(r.contact)},"name":{_QUOTED(r.name)},"at":"{clock.iso(r.at)}"'
-    if r.source != "omni":
-        text += f',"source":{_QUOTED(r.source)}'
-    for key, value in (
-        ("channel", r.channel),
-        ("campaign", r.campaign),
-        ("message", r.message),
-        ("step", r.step),
-        ("touch", r.touch),
-    ):
-        if value is not None:
-            text += f',"{key}":{_QUOTED(value)}'
-    if r.attempt is not None:
-        text += f',"attempt":{r.attempt}'
-    if r.address is not None:
-        text += f',"address":{_QUOTED(r.address)}'
-    if r.machine:
-        text += ',"machine":true'
-    if r.payload:
-        text += f',"payload":{_AS_JSON(dict(r.payload))}'
-    return (text + "}").encode()
-
-
-def read_raw(raw: bytes) -> Response:
-    """The response again. Numbers of the payload come back as int and float, others as texts."""
-    found = json.loads(raw)
-    at = datetime.fromisoformat(found.pop("at"))
-    return Response(at=at, payload=found.pop("payload", {}), **found)
 
 
 def unfolded(connection: sa.Connection, *, limit: int = ROWS) -> list[Arrival]:

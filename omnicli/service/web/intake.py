@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -188,7 +188,9 @@ class Intake:
                     if of_the_store(error):
                         raise
                     log.warning("an element of %s is kept unread: %s", receipt.provider, type(error).__name__)
-                    unread = replace(receipt, response=None, event_id=None, note=f"could not be stored: {type(error).__name__}")
+                    unread = Receipt(
+                        receipt.provider, receipt.key, receipt.raw, note=f"could not be stored: {type(error).__name__}"
+                    )
                     self._count(self._keep([unread]))
         except Exception as error:
             self._break([one], error)
