@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from sendgrid_values import NOW
-from test_sendgrid_hearing import HEARING, MARK, incoming
+from test_sendgrid_hearing import HEARING, MARK, TOUCH, incoming
+from test_sendgrid_inbound import written
 
+from omnicli.campaigns.respond import keywords
 from omnicli.model.response import Incoming
 from omnicli.providers.sendgrid.hearing import EVENTS, MOST
 from omnicli.providers.sendgrid.signature import TIMESTAMP
@@ -53,3 +56,23 @@ def test_a_bounce_with_half_a_letter_still_bars() -> None:
     assert receipt.response is not None
     assert receipt.response.name == "bounced"
     assert b"no  such user" in write_raw(receipt.response)
+
+
+def test_a_mark_says_whom_a_mail_is_about_and_a_from_that_nobody_proved_does_not() -> None:
+    marked = {"to": f"unsubscribe+{MARK}@parse.example.com"}
+    forged, proved = written("x", dkim="none", **marked).response, written("x", **marked).response
+    assert forged is not None
+    assert proved is not None
+    assert (forged.touch, forged.address, proved.address) == (TOUCH, None, "ann@example.com")
+
+
+@pytest.mark.parametrize(
+    ("dkim", "word"),
+    [("", None), ("none", None), ("{@example.com : fail}", None), ("{@evil.example : pass}", None), ("{@ple.com : pass}", None),
+     ("{@example.com : pass}", "start"), ("{@other.example : fail, @Example.com : pass}", "start")],
+)  # fmt: skip
+def test_a_start_in_anothers_name_undoes_nothing_and_a_stop_always_counts(dkim: str, word: str | None) -> None:
+    for text, means in (("START", word), ("STOP", "stop")):
+        response = written(text, dkim=dkim).response
+        assert response is not None
+        assert keywords.of_payload(response.payload) == means

@@ -52,6 +52,7 @@ def written(text: str = "Thank you!", *, head: str = HEAD, to: str = "hello@pars
             "subject": "Re: For you",
             "text": text,
             "envelope": envelope,
+            "dkim": "{@example.com : pass}",
             **fields,
         }
     )

@@ -61,11 +61,11 @@ def said(text: str) -> Word | None:
 
 
 def of_payload(payload: Mapping[str, Any]) -> Word | None:
-    """What a reply asks for: what the provider took it for and answered already (`opt_out`), else what its text says."""
+    """What a reply asks for: what the provider took it for and answered already (`opt_out`), else what its text says. A START that
+    anybody may have written in another's name (`unproved`) undoes nothing (docs/delivery S20)."""
     taken = str(payload.get("opt_out") or "").lower()
-    if taken in ("stop", "start", "help"):
-        return taken  # type: ignore[return-value]
-    return said(str(payload.get("text") or ""))
+    found: Word | None = taken if taken in ("stop", "start", "help") else said(str(payload.get("text") or ""))  # type: ignore[assignment]
+    return None if found == "start" and payload.get("unproved") else found
 
 
 @lru_cache(maxsize=1)

@@ -38,7 +38,8 @@ _QUOTED = re.compile(r"(?m)^[ \t]*>.*$\n?")
 _ANSWERED = re.compile(r"(?i)(?:re|ré|rép|tr|fw|fwd|aw|wg|sv)\s*(?:\[\d+\])?\s*:")
 _BLANK = re.compile(r"\n{3,}")
 #: The fields of a form that are read.
-_READ = ("headers", "from", "text", "html")
+_READ = ("headers", "from", "text", "html", "dkim", "DKIM")
+_SIGNED_BY = re.compile(r"@([a-z0-9-]+(?:\.[a-z0-9-]+)+)\s*:\s*pass")
 
 
 def read(incoming: Incoming, *, keys: Mapping[int, bytes], now: datetime) -> Heard:
@@ -62,8 +63,8 @@ def _read(incoming: Incoming, keys: Mapping[int, bytes], now: datetime) -> Heard
 class Mail:
     """One mail, whether it came as fields or raw (`email`)."""
 
-    def __init__(self, head: Message, text: str, sender: str, envelope: Mapping[str, Any]) -> None:
-        self.head, self.text, self.sender = head, text, sender
+    def __init__(self, head: Message, text: str, sender: str, envelope: Mapping[str, Any], dkim: str = "") -> None:
+        self.head, self.text, self.sender, self.dkim = head, text, sender, dkim
         written = (*_list(envelope.get("to")), head.get("To") or "", head.get("Delivered-To") or "")
         self.to = " ".join(map(str, written))[:RECIPIENTS]
         self.returns_to = str(envelope.get("from") or "")
@@ -80,12 +81,18 @@ class Mail:
             head = open_headers(said.get("headers", "").strip("\n") + "\n\n")
             text = said.get("text", "").strip() or words_of(said.get("html", "")[: 10 * LONGEST])
         sender = address(said.get("from", "")) or address(str(head.get("From") or "")) or str(envelope.get("from") or "")[:1000]
-        return cls(head, text, sender, envelope)
+        return cls(head, text, sender, envelope, said.get("dkim", "") or said.get("DKIM", ""))
 
     @property
     def id(self) -> str | None:
         written = str(self.head.get("Message-ID") or "").strip()
         return written[:200] or None
+
+    @property
+    def proved(self) -> bool:
+        """Whether the domain of From signed it (`{@example.com : pass}`, as SendGrid says): anybody can write any From."""
+        domain = self.sender.rpartition("@")[2].lower()
+        return any(domain == signer or domain.endswith(f".{signer}") for signer in _SIGNED_BY.findall(self.dkim[:2000].lower()))
 
     def automatic(self) -> str | None:
         """Why nobody wrote this, or None (RFC 3834, and what was common before it)."""
@@ -128,8 +135,11 @@ def _receipt(mail: Mail, body: bytes, keys: Mapping[int, bytes], now: datetime) 
 def _said(
     name: str, payload: dict[str, Any], mail: Mail, marked: Marked | None, key: bytes, raw: bytes, now: datetime
 ) -> Receipt:
+    if marked is None and not mail.proved:
+        payload["unproved"] = True  # whoever wrote it may bar that address, and undo nothing
+    whose = mail.sender if marked is None or mail.proved else None  # our mark says whom it is about; a From could name another
     response = Response(
-        mail.id or key.hex(), "", name, now, events.NAME, events.CHANNEL, payload=payload, address=mail.sender or None,
+        mail.id or key.hex(), "", name, now, events.NAME, events.CHANNEL, payload=payload, address=whose or None,
         touch=marked.touch if marked else None, attempt=marked.attempt if marked else None,
     )  # fmt: skip
     return Receipt(events.NAME, key, raw, response, mail.id)
