@@ -17,6 +17,10 @@ GUARDS = frozenset(
         "dedup_key", "dedup_event_id", "opt_out_at_once", "sticky_flags", "contradiction", "quality",
         "bounce_mark", "bounce_vouched", "bounce_stored_first", "push_host", "whole_answer",
         "whatsapp_window", "whatsapp_limit", "country_list", "twilio_signature", "twilio_fields", "twilio_mark",
+        "touch_key", "sending_never_returns", "defect_is_unknown", "no_redirects", "n_day_count", "tag_nonce", "tags_by_part",
+        "sendgrid_signature", "raw_bytes", "signed_ids", "sendgrid_mark", "stored_before_2xx",
+        "post_only", "token_purpose", "token_signature", "no_page_redirect", "web_targets", "occurrence_key", "catch_up", "spread",
+        "sandbox", "ast_list", "output_limit", "autoescape", "header_line", "strict_undefined", "redaction", "quiet_clients",
     }
 )  # fmt: skip
 

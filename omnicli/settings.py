@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 
+from omnicli import guards
 from omnicli.errors import OmniError
 from omnicli.texts import t
 
@@ -24,7 +25,7 @@ class Secret:
         return self._value
 
     def __str__(self) -> str:
-        return "***"
+        return "***" if guards.on("redaction") else self._value
 
     __repr__ = __str__
 

@@ -13,6 +13,7 @@ def test_an_unset_name_says_which_and_what_to_do() -> None:
     assert "OMNI_NOBODY_SET_THIS" in caught.value.message
 
 
+@pytest.mark.guards("redaction")
 def test_a_secret_is_never_shown() -> None:
     secret = settings.resolve("${KEY}", {"KEY": "SG.canary"})
     assert "canary" not in f"{secret} {secret!r} {[secret]}"

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from omnicli import clock, faults
+from omnicli import clock, faults, guards
 from omnicli.campaigns.turn import Houses
 from omnicli.condition.check import check
 from omnicli.condition.sql import Compiler
@@ -224,7 +224,7 @@ class _Door:
             ).one()
         after = clock.from_ms(max(done if done is not None else 0, self.since - 1, 0))
         newest = occurrence.latest(schedule, self.zone, after, self.now)
-        if newest is not None:
+        if newest is not None and not self._had(newest, mine):
             with self.store.write() as connection:
                 if open_ is not None:
                     connection.execute(
@@ -248,6 +248,13 @@ class _Door:
         if not self._admit([Candidate(contact_id, at) for contact_id in self._everybody()], fresh=at):
             with self.store.write() as connection:
                 connection.execute(sa.update(tb.occurrence).where(mine, o.at == at).values(done_at=clock.to_ms(self.now)))
+
+    def _had(self, newest: occurrence.Occurrence, mine: sa.ColumnElement[bool]) -> bool:
+        """Whether that date and time of day was: a project that moved to a zone further west would live it again."""
+        o = tb.occurrence.c
+        query = sa.select(sa.literal(1)).where(mine, o.local_date == newest.date, o.local_slot == newest.slot)
+        with self.store.read() as connection:
+            return connection.execute(query).first() is not None and guards.on("occurrence_key")
 
     def _everybody(self, changed_since: int | None = None) -> list[int]:
         """Ids of those who fulfil `if`, by uid; only of those changed since that instant when given."""

@@ -150,9 +150,10 @@ def make(call: Call, at: float, now: datetime) -> Call:
         call.outcomes = _sent(call, at, now)
     except Exception as defect:  # a provider that raises has a defect; what it did before is not known
         call.defect = f"{call.line.provider.name}: {type(defect).__name__}: {defect}"
-        call.outcomes = [
-            Outcome("not_sent" if call.line.repeatable else "unknown", code="defect", detail=type(defect).__name__)
-        ] * len(call.people)
+        harmless = call.line.repeatable or not guards.on("defect_is_unknown")
+        call.outcomes = [Outcome("not_sent" if harmless else "unknown", code="defect", detail=type(defect).__name__)] * len(
+            call.people
+        )
     faults.point("F10")
     return call
 

@@ -75,7 +75,7 @@ def recover(store: Store, providers: Mapping[str, Provider], *, now: datetime, a
 def _reap(connection: sa.Connection, strays: Sequence[Stray], providers: Mapping[str, Provider], *, now: datetime) -> None:
     outbox.release(connection, [s for s in strays if s.state == "claimed"])
     sending = [s for s in strays if s.state == "sending"]
-    same = {p.name for p in providers.values() if getattr(p, "repeatable", False)}
+    same = {p.name for p in providers.values() if getattr(p, "repeatable", False) or not guards.on("sending_never_returns")}
     outbox.doubt(connection, sending)
     for s in sending:
         if s.provider in same:

@@ -24,7 +24,7 @@ from omnicli.campaigns.worker import lease, name
 from omnicli.engine import breaker
 from omnicli.errors import OmniError
 from omnicli.model.touch import Provider
-from omnicli.store import outbox, room, serial, turns
+from omnicli.store import outbox, preparing, room, serial, turns
 from omnicli.store.accounts import Book
 from omnicli.store.outbox import Claimed, Cursor, Handing, Intent, Result
 from omnicli.texts import t
@@ -199,10 +199,11 @@ class Round:
         if self.back or self.running or self.unfit or self.again or self._hungry:
             return
         waits = [self._rate_wait(line) for line in self.each if line.calls]
-        if waits and (wait := min(waits)) > 0:
+        end = clock.monotonic() + (min(waits) if waits else 0.0)
+        while (left := end - clock.monotonic()) > 0:
             if self.progress is not None:
-                self.progress(0)
-            time.sleep(wait)
+                self.progress(0)  # whoever wants to leave is heard within half a second
+            time.sleep(min(left, 0.5))
 
     def _room(self, most: int | None, results: Sequence[Sequence[Result]], begun: Sequence[Call]) -> int:
         """How many more may be claimed when at most `most` may leave: those that left, are leaving or wait here are counted."""
@@ -286,6 +287,11 @@ class Round:
             return []
         if (full := room.room(self.store.path)) is not None:
             self.report.problem(full)
+            self.report.stuck = True
+            self.more = False
+            return []
+        if (newer := preparing.overtaken(connection)) is not None:
+            self.report.problem(f"{newer.message} → {newer.hint}")
             self.report.stuck = True
             self.more = False
             return []

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from omnicli.errors import Exit, OmniError
-from omnicli.store import holding, keys, mounted
+from omnicli.store import holding, keys, mounted, preparing
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def refuse(store: Store, loaded: Loaded) -> None:
     """Raise the first refusal (exit 4) of a live store that is not fit to send."""
     if not store.live or store.rehearsed:
         return
-    for ask in (_foreign_keys, _place, _jinja_refusal, _header_refusal):
+    for ask in (_tables, _foreign_keys, _place, _jinja_refusal, _header_refusal):
         if (why := ask(store)) is not None:
             raise why
     assert loaded.project is not None
@@ -33,6 +33,12 @@ def refuse(store: Store, loaded: Loaded) -> None:
         held = holding.held(connection)
     if held is not None:
         raise holding.refusal(held, live=True)
+
+
+def _tables(store: Store) -> OmniError | None:
+    """A daemon keeps the store open for weeks; somebody may migrate it under its hands."""
+    with store.read() as connection:
+        return preparing.overtaken(connection)
 
 
 def _foreign_keys(store: Store) -> OmniError | None:

@@ -160,7 +160,7 @@ def capped(slots: Collection[tuple[int, str]], caps: Caps, channel: str, today: 
     while True:
         moved = day
         for rate, taken in rules:
-            moved = max(moved, _free_from(taken, rate.count, rate.days, day))
+            moved = max(moved, _free_from(taken, rate.count, rate.days if guards.on("n_day_count") else 1, day))
         if moved >= NEVER:
             return NEVER
         if moved == day:

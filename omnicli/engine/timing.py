@@ -15,7 +15,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from omnicli import clock
+from omnicli import clock, guards
 from omnicli.model.literals import Duration, Moment, TimeOfDay
 
 #: `best hour` needs this many own responses; fewer say nothing (2.2).
@@ -230,7 +230,7 @@ def spread(key: bytes, window: timedelta | Duration) -> timedelta:
     """The place of a touch inside `window`, in whole milliseconds, by the hash of its key; always the same."""
     length = window.about if isinstance(window, Duration) else window
     ms = length // timedelta(milliseconds=1)
-    return timedelta(milliseconds=draw(key, "spread", ms)) if ms > 0 else timedelta(0)
+    return timedelta(milliseconds=draw(key, "spread", ms)) if ms > 0 and guards.on("spread") else timedelta(0)
 
 
 @lru_cache(maxsize=1024)

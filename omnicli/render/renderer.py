@@ -15,6 +15,7 @@ from typing import Any
 
 from jinja2 import Template, TemplateError, TemplateSyntaxError, nodes
 
+from omnicli import guards
 from omnicli.channels import MEDIA, Medium, Part
 from omnicli.channels.sms import count_sms
 from omnicli.errors import Exit, OmniError
@@ -326,7 +327,7 @@ class Renderer:
         else:
             stream = template.root_render_func(context)
         chunks = tuple(islice(stream, MAX_CHUNKS + 1))
-        if len(chunks) > MAX_CHUNKS:
+        if len(chunks) > MAX_CHUNKS and guards.on("output_limit"):
             raise TooMuch(t("the message grows too long", "le message devient trop long"))
         return chunks
 
@@ -462,7 +463,7 @@ class Renderer:
         recorder.begin(sheet.reader, marking=False)
         key = self._chunks(sheet, self._plain)
         texts = {made.part.name: "".join(chunks) for made, chunks in zip(sheet.made, key, strict=True)}
-        if sum(map(len, texts.values())) > MAX_OUTPUT:
+        if sum(map(len, texts.values())) > MAX_OUTPUT and guards.on("output_limit"):
             raise TooMuch(t("the message grows too long", "le message devient trop long"))
         parts = finished_parts(sheet.medium, texts)
         if sheet.medium.name == "email" and "text" not in parts:
@@ -699,7 +700,7 @@ def own_host(project: Project, *, live: bool) -> str | None:
 def _weighed(skeleton: Skeleton, values: int) -> None:
     """TooMuch for a message longer than any mail program shows."""
     constants, often = skeleton.weight
-    if constants + often * values > MAX_OUTPUT:
+    if constants + often * values > MAX_OUTPUT and guards.on("output_limit"):
         raise TooMuch(t("the message grows too long", "le message devient trop long"))
 
 
@@ -723,7 +724,7 @@ def finished_parts(medium: Medium, texts: Mapping[str, str]) -> dict[str, str]:
         if part.kind == "html":
             out[part.name] = finish.inline_css(text) if medium.name == "email" else text
         elif part.kind == "line":
-            out[part.name] = finish.one_line(text)
+            out[part.name] = finish.one_line(text) if guards.on("header_line") else text
         else:
             tidy = finish.tidy_markdown(text) if part.ext == "md" else finish.tidy_text(text)
             out[part.name] = "\n".join(map(plain_spaces, tidy.split("\n"))) if medium.plain_spaces else tidy

@@ -20,6 +20,7 @@ from jinja2.runtime import LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
+from omnicli import guards
 from omnicli.render.skeleton import CAPTURED, OPEN, Recorder
 from omnicli.render.views import ACCESS, Printed, make_hooks
 from omnicli.texts import t
@@ -114,7 +115,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def __init__(self, loader: BaseLoader, recorder: Recorder, *, marking: bool) -> None:
         super().__init__(
-            loader=loader, undefined=StrictUndefined, autoescape=is_html, cache_size=1000, auto_reload=False,
+            loader=loader, undefined=StrictUndefined if guards.on("strict_undefined") else Undefined, autoescape=is_html, cache_size=1000, auto_reload=False,
             keep_trailing_newline=False, trim_blocks=True, lstrip_blocks=True, extensions=(),
         )  # fmt: skip
         self.globals.clear()
@@ -151,7 +152,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         look = ACCESS.get(type(obj))
         if look is not None:
             return look(obj, attribute)
-        if attribute[:1] == "_":
+        if attribute[:1] == "_" and guards.on("sandbox"):
             raise SecurityError(
                 t("'{name}' cannot be reached from a template", "« {name} » est hors de portée d'un gabarit", name=attribute)
             )
@@ -167,7 +168,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
                 return getattr(obj, attribute)
         elif type(obj).__name__ in ("TemplateModule", "TemplateReference"):
             return super().getattr(obj, attribute)
-        return self.undefined(obj=obj, name=attribute)
+        return self.undefined(obj=obj, name=attribute) if guards.on("sandbox") else getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         if isinstance(argument, str):
@@ -268,7 +269,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 def is_html(name: str | None) -> bool:
     """Values are escaped in `*.html.j2`, and only there."""
-    return name is not None and name.endswith((".html.j2", ".html"))
+    return name is not None and name.endswith((".html.j2", ".html")) and guards.on("autoescape")
 
 
 def plain(value: Any) -> Any:
@@ -334,7 +335,7 @@ def check_tree(tree: nodes.Template, name: str | None) -> None:
         line = getattr(node, "lineno", 1) or 1
         if depth > MAX_DEPTH:
             raise Refused(t("so deep a nesting", "une imbrication si profonde"), line, name)
-        if not isinstance(node, ALLOWED_NODES):
+        if not isinstance(node, ALLOWED_NODES) and guards.on("ast_list"):
             kind = type(node).__name__
             raise Refused(f"'{REFUSED_NAMES.get(kind, kind.lower())}'", line, name)
         if isinstance(node, nodes.Filter) and node.name not in ALLOWED_FILTERS:

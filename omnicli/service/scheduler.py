@@ -195,7 +195,7 @@ class Metronome:
 
     def _beat(self) -> None:
         now = clock.now()
-        if self.guard.jumped(now, clock.monotonic()):
+        if self.guard.jumped(now, clock.awake()):  # a machine that slept is late; its clock was not moved
             self.alarm(Ticked(now, without="clock").line)
             return
         loaded, store = self._open()

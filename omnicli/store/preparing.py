@@ -24,6 +24,18 @@ if TYPE_CHECKING:
 SHAPE = "shape"
 
 
+def overtaken(connection: sa.Connection) -> OmniError | None:
+    """What a program that has the store open is told when another omni has changed its tables meanwhile (docs/delivery 12)."""
+    standing = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    if standing == migrations.HEAD:
+        return None
+    return OmniError(
+        t("another omni changed the tables of the store meanwhile ({known} → {found})",
+          "un autre omni a changé entre-temps les tables de la base ({known} → {found})", known=migrations.HEAD, found=standing),
+        hint=t("start this one anew", "relancez celui-ci"), code="store_newer", exit=Exit.REFUSED,
+    )  # fmt: skip
+
+
 def prepare(store: Store, project: Project, *, upgrade: bool = True) -> list[str]:
     """Bring the store to the program's tables and the project's columns; what was done, in words, empty when nothing.
 

@@ -201,7 +201,7 @@ SPENT = "cost > 0 AND send_state NOT IN ('skipped','rejected','held_out')"
 WHATSAPP = "channel = 'whatsapp' AND send_state IN ('sending','accepted','unknown','parked')"
 touch = _table(
     "touch",
-    C("id", ID, primary_key=True), C("touch_key", BLOB, nullable=False, unique=True),
+    C("id", ID, primary_key=True), C("touch_key", BLOB, nullable=False, unique=guards.on("touch_key")),
     C("contact_id", INT, _fk("contact.id"), nullable=False), C("enrollment_id", INT, _fk("enrollment.id"), nullable=False),
     C("version_id", INT, _fk("campaign_version.id"), nullable=False),
     C("step", TEXT, nullable=False), C("message", TEXT, nullable=False), C("channel", TEXT, nullable=False), C("purpose", TEXT, nullable=False),

@@ -279,6 +279,18 @@ def test_a_late_tick_sends_what_was_due_before_the_last_one_ended(tmp_path: Path
     assert stage.dispatch(**late).accepted == 1
 
 
+def test_when_another_omni_changed_the_tables_nothing_is_claimed(tmp_path: Path) -> None:
+    stage = Delivery(tmp_path, a_campaign(SENDS))
+    stage.sign_up("lea")
+    decided(stage)
+    with stage.store.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    report = stage.dispatch()
+    assert (report.accepted, report.stuck) == (0, True)
+    assert "9999" in report.problems[0]
+    assert stage.touches("lea")[0].startswith("lea j0 email planned")
+
+
 def test_a_store_on_hold_sends_nothing(tmp_path: Path) -> None:
     stage = Delivery(tmp_path, a_campaign(SENDS))
     stage.sign_up("lea")

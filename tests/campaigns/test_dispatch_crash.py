@@ -77,6 +77,7 @@ def test_killed_before_the_message_left_nobody_gets_it_twice(tmp_path: Path, poi
 
 
 @pytest.mark.parametrize("point", ["F09", "F10", "F11"])
+@pytest.mark.guards("sending_never_returns")
 def test_killed_after_it_left_it_is_unknown_and_never_sent_again(tmp_path: Path, point: str) -> None:
     stage = a_stage(tmp_path)
     assert run(stage, "journal", crash_at=point) is None

@@ -139,6 +139,18 @@ def test_every_occurrence_takes_in_whoever_fulfils_it_then_and_a_missed_one_is_m
     ]
 
 
+@pytest.mark.guards("occurrence_key")
+def test_a_date_that_is_lived_again_further_west_takes_nobody_in_again(tmp_path: Path) -> None:
+    stage = a_stage(tmp_path, "{every: day 09:00, if: orders = 0, again: always}", flow="- {exit: done}")
+    stage.person("lea", orders=0)
+    assert comers(stage, "2027-01-04 09:00") == ["lea"]
+    stage.run("2027-01-04 09:30")
+    (tmp_path / "omni.yaml").write_text((tmp_path / "omni.yaml").read_text().replace("Europe/Paris", "America/New_York"))
+    stage.loaded = stage.load()
+    assert comers(stage, "2027-01-04 15:10") == []  # nine in New York
+    assert comers(stage, "2027-01-05 15:10") == ["lea"]
+
+
 def test_an_occurrence_with_a_limit_goes_on_until_everybody_is_in(tmp_path: Path) -> None:
     stage = a_stage(tmp_path, "{at: 2027-01-12 10:00, limit: 2 per day}")
     for n in range(5):

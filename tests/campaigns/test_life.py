@@ -415,6 +415,7 @@ def test_a_tick_uses_the_applied_version_and_never_the_file(stage: Living) -> No
     assert sorted(stage.got()) == ["lea j0", "max j0"]
 
 
+@pytest.mark.guards("catch_up")
 def test_a_tick_that_comes_after_catch_up_skips_what_came_due_while_none_ran(stage: Living) -> None:
     begun(stage)
     stage.tick("2027-01-04 12:00")

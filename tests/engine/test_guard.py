@@ -67,6 +67,7 @@ def slots(*written: str) -> list[tuple[int, str]]:
     ],
 )  # fmt: skip
 @pytest.mark.guards("cap")
+@pytest.mark.guards("n_day_count")
 def test_a_cap_opens_on_the_date_that_the_table_says(cap: dict[str, str], taken: list[str], opens: str | None) -> None:
     found = guard.capped(slots(*taken), caps(**cap), "email", TODAY.toordinal())
     if opens == "never":

@@ -181,6 +181,7 @@ def test_29_february_is_kept_on_the_28th_in_other_years() -> None:
     assert timing.yearly(date(2024, 3, 1), 2027) == date(2027, 3, 1)
 
 
+@pytest.mark.guards("spread")
 def test_the_spread_is_the_same_every_time_and_even() -> None:
     window = Duration(30, "minute")
     places = [timing.spread(bytes([n % 256, n // 256]), window) for n in range(2000)]

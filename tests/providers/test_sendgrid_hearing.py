@@ -99,6 +99,13 @@ def test_the_official_verifier_agrees_with_ours() -> None:
         )
 
 
+@pytest.mark.guards("raw_bytes")
+@pytest.mark.parametrize("body", [b"[]\r\n", b" [ ]", b'[{"b": 1,  "a":1.0}]\n', '["é\\u00e9"]\r\n'.encode()])
+def test_what_was_signed_are_the_bytes_as_they_came_blanks_and_all(body: bytes) -> None:
+    assert HEARING.hear(EVENTS, incoming(body), now=NOW).status == 200
+
+
+@pytest.mark.guards("sendgrid_signature")
 def test_every_changed_byte_is_noticed() -> None:
     request = incoming(b'[{"event":"open"}]\r\n')
     for n in range(len(request.body)):
@@ -225,6 +232,7 @@ def test_no_field_is_needed_but_the_event_and_our_id(event: str) -> None:
 
 # --- ids ----------------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("forged", [MARK.replace("abc", "abd"), MARK[:-1], "", TOUCH, 7, ["x"], mark(b"x" * 32, TOUCH, 2), MARK + " "])  # fmt: skip
+@pytest.mark.guards("signed_ids", "sendgrid_mark")
 def test_a_foreign_id_in_an_honest_post_is_refused_for_that_element(forged: Any) -> None:
     heard = hear({"event": "delivered", "omni": forged}, {"event": "delivered", "omni": MARK})
     assert [receipt.response is None for receipt in heard.receipts] == [True, False]

@@ -71,6 +71,7 @@ def test_the_filled_request_equals_the_message_rendered_whole(
     assert filled(mail) == [dict(one.rendered.parts) for one in handed if one.rendered]
 
 
+@pytest.mark.guards("tags_by_part")
 def test_tags_are_ascii_of_one_width_and_none_begins_another() -> None:
     pieces = {"subject": ("s",), "text": tuple(range(30)), "html": ("<p>", *range(30))}
     mail, _ = written([a_letter(n, pieces=pieces, values=[f"{n}-{k}" for k in range(30)]) for n in range(3)])
@@ -81,6 +82,15 @@ def test_tags_are_ascii_of_one_width_and_none_begins_another() -> None:
     assert not any(a != b and b.startswith(a) for a in tags for b in tags)
 
 
+@pytest.mark.guards("tags_by_part")
+def test_a_value_is_escaped_in_html_and_only_there() -> None:
+    pieces = {"subject": ("s",), "text": ("Hi ", 0), "html": ("<p>", 0)}
+    handed = [a_letter(n, pieces=pieces, values=[f"<b>{n}", "", "", ""]) for n in range(2)]
+    mail, _ = written(handed)
+    assert filled(mail) == [dict(one.rendered.parts) for one in handed if one.rendered]
+
+
+@pytest.mark.guards("tag_nonce")
 def test_the_nonce_is_derived_anew_until_it_occurs_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     first, _ = written([a_letter(0), a_letter(1)])
     nonce = next(iter(first["personalizations"][0]["substitutions"]))[1:11]

@@ -109,6 +109,7 @@ def test_a_host_without_a_name_sent_nothing() -> None:
     assert {one.outcome for one in outcomes} == {"not_sent"}
 
 
+@pytest.mark.guards("no_redirects")
 def test_redirects_are_not_followed(fake: FakeSendGrid, sendgrid: SendGrid) -> None:
     with FakeSendGrid() as elsewhere:
         for status in (301, 302, 303, 307, 308):
@@ -283,6 +284,7 @@ def test_several_calls_at_a_time_keep_apart(fake: FakeSendGrid, sendgrid: SendGr
     assert sorted(message.to for message in fake.messages) == sorted(one.address for call in calls for one in call)
 
 
+@pytest.mark.guards("quiet_clients")
 def test_no_log_at_any_level_carries_the_key_or_a_letter(fake: FakeSendGrid, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     sendgrid = a_provider(fake.url)

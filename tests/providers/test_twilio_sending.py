@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -383,7 +384,9 @@ def test_several_threads_share_one_provider(fake: FakeTwilio) -> None:
     assert {o.suppress for o in outcomes if o.outcome == "rejected"} == {"stop"}
 
 
+@pytest.mark.guards("quiet_clients")
 def test_what_the_sdk_logs_names_nobody(fake: FakeTwilio, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
     sent(fake, an_sms("Bonjour Canari"))
     assert LEA not in caplog.text
     assert "Canari" not in caplog.text

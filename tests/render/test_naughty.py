@@ -88,6 +88,37 @@ def assert_header(text: str) -> None:
     assert "=?" not in text
 
 
+@pytest.mark.guards("output_limit")
+@pytest.mark.parametrize("who", ["x" * 30_000, "Léa"])
+def test_no_message_is_longer_than_any_mail_program_shows(tmp_path: Path, who: str) -> None:
+    """Values that are long, and words that are repeated: neither makes a mail above 256 KB."""
+    page = "<p>{{ contact.first_name }}</p>" * 10 if len(who) > 9 else "<p>{{ say.body }}</p>" * 200
+    renderer = a_renderer(tmp_path, letter__html=page)
+    campaign = a_campaign(m=Message(say={"fr": {"subject": "s", "body": "Bonjour " * 300, "short": "s", "cta": "c"}}))
+    with pytest.raises(CannotRender):
+        renderer.render(a_job(campaign, "letter", contact={"first_name": who}))
+
+
+@pytest.mark.guards("autoescape")
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x>', "a & b", "' onclick='x", "<b>Léa</b>"])
+def test_what_a_field_says_is_text_in_a_page(tmp_path: Path, text: str) -> None:
+    page = "<p title='{{ contact.first_name }}'>{{ contact.first_name|upper }}{{ contact.first_name }}</p>"
+    renderer = a_renderer(tmp_path, letter__html=page)
+    campaign = a_campaign()
+    plain = shape(renderer.render(a_job(campaign, "letter", contact={"first_name": "Léa"})).parts["html"])
+    for _ in range(60):  # the template as it stands, then folded, then compiled
+        assert shape(renderer.render(a_job(campaign, "letter", contact={"first_name": text})).parts["html"]) == plain
+
+
+@pytest.mark.guards("header_line")
+@pytest.mark.parametrize("between", ["\n", "\r\n", "\r", "\n\n", " \n\tBcc: x@example.com\n"])
+def test_a_subject_is_one_line_however_it_is_written(tmp_path: Path, between: str) -> None:
+    title = "{% block title %}{{ say.subject }}" + between + "{{ contact.first_name }}{% endblock %}"
+    renderer = a_renderer(tmp_path, push__txt=title)
+    campaign = a_campaign(m=Message(say={"fr": {"subject": "Bonjour", "body": "b", "short": "s", "cta": "c"}}))
+    assert_header(renderer.render(a_job(campaign, "push", contact={"first_name": "Léa"})).parts["title"])
+
+
 def test_an_address_from_a_field_must_be_one(tmp_path: Path) -> None:
     renderer = a_renderer(tmp_path, letter__html='<a href="{{ contact.website }}">x</a>')
     campaign = a_campaign()

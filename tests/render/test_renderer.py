@@ -135,6 +135,7 @@ def test_who_cannot_be_written_to_does_not_stop_the_others(tmp_path: Path) -> No
         ("{{ touch.nonsense }}", "touch.nonsense"),
     ],
 )
+@pytest.mark.guards("strict_undefined")
 def test_what_is_missing_is_named(tmp_path: Path, template: str, says: str) -> None:
     renderer = a_renderer(tmp_path, sms__txt=template)
     with pytest.raises(CannotRender, match=says) as caught:

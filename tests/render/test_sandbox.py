@@ -125,11 +125,20 @@ def test_secrets_of_the_process_are_not_in_reach(tmp_path: Path) -> None:
         assert text is None or not any(sign in text for sign in (*SIGNS, "canary")), (template, text)
 
 
+@pytest.mark.guards("sandbox")
+@pytest.mark.parametrize("template", [
+    "{{ 'x'['__cla' + 'ss__']['__na' + 'me__'] }}", "{{ 'abc'['cou' + 'nt']('b') }}", "{{ [3][('cop') + 'y']() }}", "{{ (1.5)['re' + 'al'] }}",
+])  # fmt: skip
+def test_a_name_put_together_reaches_no_more_than_one_written_out(tmp_path: Path, template: str) -> None:
+    assert rendered(tmp_path, template) is None
+
+
 @pytest.mark.parametrize(
     ("template", "construct"),
     [("{{ a ~ b }}", "~"), ("{{ 'a'|format }}", "format"), ("{{ x is callable }}", "callable"), ("{{ x.__class__ }}", "__class__"),
      ("{% autoescape true %}{% endautoescape %}", "autoescape"), ("a\ue000", "U+E000"), ("{{ x['__class__'] }}", "__class__")],
 )  # fmt: skip
+@pytest.mark.guards("ast_list")
 def test_the_refusal_names_the_construct(tmp_path: Path, template: str, construct: str) -> None:
     renderer = a_renderer(tmp_path, sms__txt=template)
     with pytest.raises(OmniError) as caught:

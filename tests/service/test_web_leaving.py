@@ -27,6 +27,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     found.store.close()
 
 
+@pytest.mark.guards("post_only")
 def test_hundreds_of_looks_unsubscribe_nobody(shop: Shop) -> None:
     before = shop.digest()
     paths = [shop.path(purpose) + "?List-Unsubscribe=One-Click&do=everything" for purpose in ("unsubscribe", "preferences")]
@@ -36,6 +37,16 @@ def test_hundreds_of_looks_unsubscribe_nobody(shop: Shop) -> None:
     assert len(answers) == 320
     assert {(a.request.method, a.status_code) for a in answers} == {("GET", 200), ("HEAD", 200), ("OPTIONS", 405), ("PUT", 405)}
     assert (shop.digest(), shop.inbox(), shop.bars()) == (before, [], [])
+
+
+@pytest.mark.guards("no_page_redirect")
+def test_no_answer_to_leaving_sends_anybody_elsewhere(shop: Shop) -> None:
+    """RFC 8058: a redirect would lose the POST; and with the host that a request names, it would lead off to anywhere."""
+    with serving(shop) as (client, _):
+        paths = [shop.path(purpose) + end for purpose in ("unsubscribe", "preferences") for end in ("", "/", "//")]
+        answers = [client.request(how, path, headers={"host": "evil.example"}) for how in ("GET", "POST") for path in paths]
+    assert {a.status_code for a in answers} == {200, 404}
+    assert not any("location" in a.headers for a in answers)
 
 
 @pytest.mark.parametrize("how", ["urlencoded", "multipart", "button", "nothing"])

@@ -66,6 +66,7 @@ def test_a_store_that_is_busy_does_not_keep_the_reader_from_the_shop(shop: Shop,
         assert client.get(shop.path("click")).headers["location"] == TARGET
 
 
+@pytest.mark.guards("token_purpose")
 def test_a_token_opens_one_purpose_and_a_bad_one_is_answered_like_an_unknown_one(shop: Shop) -> None:
     good = shop.token("click")
     unknown = links.token(shop.renderer.signing, "click", b"\0" * 16)
@@ -85,6 +86,7 @@ def test_a_token_opens_one_purpose_and_a_bad_one_is_answered_like_an_unknown_one
     assert shop.bars() == []
 
 
+@pytest.mark.guards("token_signature")
 def test_every_bit_of_a_token_counts(shop: Shop) -> None:
     import base64
 
@@ -133,6 +135,7 @@ async def _nowhere(_receipts: object) -> None:
     ("//evil.example", False), ("https:///x", False), ("https://shop.example\r\nX: y", False), ("https://shop.example\\@evil.example", False),
     ("mailto:a@b.example", False), ("tel:+33639980000", False), ("", False), ("https://[::1", False),
 ])  # fmt: skip
+@pytest.mark.guards("web_targets")
 def test_only_web_addresses_are_led_to(address: str, leads: bool) -> None:
     assert is_web(address) is leads
 

@@ -153,6 +153,7 @@ def test_the_disk_floor_answers_503_and_the_store_stays_as_it_is(shop: Shop, mon
     assert shop.digest() == before
 
 
+@pytest.mark.guards("stored_before_2xx")
 def test_a_store_that_another_process_holds_is_answered_503_and_the_repeat_goes_in(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,11 +19,12 @@ from typing import Any
 from python_http_client.client import Client
 from sendgrid import SendGridAPIClient
 
-from omnicli import clock, faults
+from omnicli import clock, faults, guards
 
 #: It logs bodies and the Authorization header at DEBUG, whoever asks for DEBUG.
-logging.getLogger("python_http_client").setLevel(logging.WARNING)
-logging.getLogger("python_http_client.client").setLevel(logging.WARNING)
+if guards.on("quiet_clients"):
+    logging.getLogger("python_http_client").setLevel(logging.WARNING)
+    logging.getLogger("python_http_client.client").setLevel(logging.WARNING)
 
 #: A request beyond this is refused before it is written (docs/providers 2.1: < 30 MB); an answer is read so far and no further.
 LARGEST, LONGEST_ANSWER = 30_000_000, 8_000_000
@@ -199,7 +200,8 @@ class _Client(Client):  # type: ignore[misc]
         follows redirects. Any status is an answer. The body is the one that omni wrote."""
         if self._wire.body is not None:
             request.data = self._wire.body
-        return _Bounded(self._opener.open(request, timeout=self._connect_timeout))
+        through = self._opener if guards.on("no_redirects") else opener
+        return _Bounded(through.open(request, timeout=self._connect_timeout))
 
 
 class Api(SendGridAPIClient):  # type: ignore[misc]

@@ -16,6 +16,7 @@ from itertools import chain, repeat
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
+from omnicli import guards
 from omnicli.model.touch import Handed
 from omnicli.providers.sendgrid.sift import SUBSTITUTIONS, Group
 from omnicli.providers.sendgrid.wishes import Wishes
@@ -151,13 +152,15 @@ def _body(group: Group) -> Body:
     nonce = _nonce(group.marks, pieces, constant.values(), chain.from_iterable(columns[n] for n in set(twins.values())))
     width = len(str(2 * len(used)))
     tags: dict[tuple[str, int], str] = {}
+    apart = guards.on("tags_by_part")
 
     def said(part: str, piece: str | int) -> str:
         if isinstance(piece, str):
             return piece
         if piece in constant:
             return str(constant[piece])
-        return tags.setdefault((part, twins[piece]), f"-{nonce}.{part[0]}.{len(tags):0{width}d}-")
+        where = part if apart else ""
+        return tags.setdefault((where, twins[piece]), f"-{nonce}.{part[0]}.{len(tags):0{width}d}-")
 
     contents = {part: _sound("".join([said(part, piece) for piece in pieces.get(part, ())])) for part, _ in TYPES}
     return Body(contents, tuple(tags.values()), [_sound_row(columns[n]) for _, n in tags])
@@ -184,7 +187,7 @@ def _nonce(marks: Sequence[str], pieces: Mapping[str, Sequence[str | int]], *val
     for n in range(10_000):
         digest = hashlib.sha256(seed + n.to_bytes(4, "big")).digest()
         nonce = base64.b32encode(digest)[:_NONCE].decode("ascii").lower()
-        if nonce[: _NONCE // 2] not in text and nonce[_NONCE // 2 :] not in text:
+        if (nonce[: _NONCE // 2] not in text and nonce[_NONCE // 2 :] not in text) or not guards.on("tag_nonce"):
             return nonce
     raise AssertionError("no nonce")
 

@@ -22,13 +22,14 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 from twilio.http import HttpClient
 from twilio.http.response import Response
 
-from omnicli import clock, faults
+from omnicli import clock, faults, guards
 
 #: Seconds that a kept connection may stand idle; the other side closes its own later, so that a dead one is rarely met.
 IDLE = 5.0
 
 _log = logging.getLogger("twilio.http_client")
-_log.setLevel(max(_log.level, logging.WARNING))  # below it the client writes addresses and bodies
+if guards.on("quiet_clients"):
+    _log.setLevel(max(_log.level, logging.WARNING))  # below it the client writes addresses and bodies
 
 
 class WireError(Exception):

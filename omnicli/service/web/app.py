@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from omnicli import guards
 from omnicli.service.web import answers, click, landing, leaving, metrics, preferences, version, webhooks
 from omnicli.service.web.body import Scales
 from omnicli.service.web.intake import of_the_store
@@ -61,7 +62,8 @@ def application(site: Site) -> Starlette:
         routes=[*ROUTES, *extra], lifespan=lifespan, middleware=[Middleware(Marked, site=site)],
         exception_handlers={HTTPException: answers.told},
     )  # fmt: skip
-    app.router.redirect_slashes = False  # it would build an address from what the request calls this host
+    # a redirect would build an address from what the request calls this host
+    app.router.redirect_slashes = not guards.on("no_page_redirect")
     app.state.site, app.state.scales = site, Scales()
     app.state.paper = Paper(site.project, site.loaded.root)
     return app

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from omnicli import guards
 from omnicli.render.links import LANDING
 from omnicli.render.skeleton import targets
 from omnicli.service.web.answers import missing
@@ -58,6 +59,8 @@ def target_of(site: Site, touch: Named, number: int) -> str | None:
 
 def is_web(address: str) -> bool:
     """http or https with a host, and no character that could end a header line or a host early."""
+    if not guards.on("web_targets"):
+        return True
     try:
         parts = urlsplit(address)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and address.isprintable() and "\\" not in address

@@ -6,6 +6,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from omnicli import guards
 from omnicli.engine.house import topic_of
 from omnicli.model.project import EVERYTHING
 from omnicli.service.web.answers import missing, sorry
@@ -28,7 +29,7 @@ async def unsubscribe(request: Request) -> Response:
     found = await run_in_threadpool(site.opened, request.path_params["token"], "unsubscribe")
     if found is None:
         return missing(request)
-    if request.method == "POST":
+    if request.method == "POST" or not guards.on("post_only"):
         return await _leave(request, site, found[0])
     return await run_in_threadpool(_show, request, site, found[0])
 

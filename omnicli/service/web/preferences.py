@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from omnicli import guards
 from omnicli.model.contact import ChannelReach
 from omnicli.model.project import EVERYTHING
 from omnicli.people.rejoin import agree, rejoin
@@ -51,7 +52,7 @@ async def preferences(request: Request) -> Response:
     if found is None:
         return missing(request)
     touch, said = found[0], ""
-    if request.method == "POST":
+    if request.method == "POST" or not guards.on("post_only"):
         form = await read_form(request)
         try:
             said = await _change(site, touch, form)

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from omnicli import guards
 from omnicli.model.response import Heard, Incoming
 from omnicli.service.web.body import MAIL, WEBHOOK
 from omnicli.service.web.intake import NotStored, Overloaded
@@ -49,7 +50,8 @@ async def _answer(site: Site, name: str, heard: Heard) -> Response:
         try:
             await site.keep(heard.receipts)
         except (NotStored, Overloaded):
-            return refused(503, "come again")
+            if guards.on("stored_before_2xx"):
+                return refused(503, "come again")
     return Response(heard.body, heard.status, media_type=heard.media_type)
 
 
