@@ -199,11 +199,12 @@ class Round:
         if self.back or self.running or self.unfit or self.again or self._hungry:
             return
         waits = [self._rate_wait(line) for line in self.each if line.calls]
-        end = clock.monotonic() + (min(waits) if waits else 0.0)
-        while (left := end - clock.monotonic()) > 0:
+        left = min(waits, default=0.0)
+        while left > 0:
             if self.progress is not None:
                 self.progress(0)  # whoever wants to leave is heard within half a second
             time.sleep(min(left, 0.5))
+            left -= 0.5
 
     def _room(self, most: int | None, results: Sequence[Sequence[Result]], begun: Sequence[Call]) -> int:
         """How many more may be claimed when at most `most` may leave: those that left, are leaving or wait here are counted."""
