@@ -39,6 +39,7 @@ class Store:
         self._holder: int | None = None
         self._lock_file: int | None = None
         self._process = os.getpid()
+        self._file = _file_at(path)
 
     @classmethod
     def sqlite(cls, path: Path, *, live: bool | None = None) -> Store:
@@ -108,9 +109,21 @@ class Store:
             self._holder = threading.get_ident()
             try:
                 with self._file_lock(wait):
+                    self._same_file()
                     yield
             finally:
                 self._holder = None
+
+    def there(self) -> bool:
+        """Whether the file that was opened is the one that stands there now: what is written into another is written nowhere."""
+        return self._file is None or _file_at(self.path) == self._file
+
+    def _same_file(self) -> None:
+        if not self.there():
+            raise OmniError(
+                t("the store's file was taken away or replaced while it was open", "le fichier de la base a été retiré ou remplacé pendant qu'elle était ouverte"),
+                hint=t("start this command again", "relancez cette commande"), code="replaced", exit=Exit.REFUSED,
+            )  # fmt: skip
 
     def _after_fork(self) -> None:
         """A forked child has its parent's lock and connections: it leaves them alone and opens its own."""
@@ -167,6 +180,15 @@ class Store:
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
+
+
+def _file_at(path: Path | None) -> tuple[int, int] | None:
+    """What tells a file from another that was put in its place; None where there is none."""
+    try:
+        found = os.stat(path) if path is not None else None
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found is not None else None
 
 
 def _configure(engine: sa.Engine, *, begin: str, query_only: bool, wal: bool = True) -> None:

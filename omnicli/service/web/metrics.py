@@ -16,6 +16,8 @@ from omnicli.service.web.site import Site
 #: The environment variable with the token of /metrics; with it, being on this machine does not suffice any more.
 TOKEN = "OMNI_METRICS_TOKEN"
 _HERE = ("127.0.0.1", "::1", "localhost", "testclient")
+#: What this machine calls itself. Another name comes by a proxy, or by a page that names itself after this machine (DNS rebinding).
+_CALLED = ("127.0.0.1", "::1", "localhost", "testserver")
 _PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via", "cf-connecting-ip")
 
 
@@ -32,7 +34,7 @@ def _readable(site: Site) -> bool:
             connection.exec_driver_sql("SELECT 1 FROM instance").first()
     except Exception:
         return False
-    return True
+    return site.store.there()
 
 
 async def metrics(request: Request) -> Response:
@@ -46,7 +48,7 @@ def _may(request: Request) -> bool:
     if token:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         return hmac.compare_digest(given.encode(), token.encode())
-    here = request.client is not None and request.client.host in _HERE
+    here = request.client is not None and request.client.host in _HERE and request.url.hostname in _CALLED
     return here and not any(name in request.headers for name in _PASSED_ON)
 
 

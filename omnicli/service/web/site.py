@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,8 @@ from omnicli.campaigns import hear, versions
 from omnicli.model.response import Hearing, Receipt
 from omnicli.render.links import LANDING, Signing, open_token, token
 from omnicli.render.renderer import own_host
-from omnicli.service.web.intake import Intake, NotStored, Overloaded
+from omnicli.service.web.bell import Bell
+from omnicli.service.web.intake import Intake, Overloaded
 from omnicli.store import keys as stored_keys
 from omnicli.store import readers, room
 from omnicli.store.readers import Named
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
     from omnicli.model.project import Project
     from omnicli.store.connection import Store
 
-#: How long a request waits for the writer's lock, and for its own commit, in seconds.
-BUSY, COMMIT = 2.0, 5.0
+#: How long a request waits for the writer's lock, in seconds.
+BUSY = 2.0
 #: How long an answer about the room on the disk is believed, in seconds.
 _BELIEVED = 1.0
 
@@ -50,6 +52,7 @@ class Site:
     _counting: threading.Lock = field(default_factory=threading.Lock)
     _trees: dict[int, Campaign] = field(default_factory=dict)
     _room: tuple[float, str | None] = (0.0, None)
+    _bell: Bell | None = None
 
     def __post_init__(self) -> None:
         self.intake = Intake(lambda receipts: hear.hear(self.store, self.loaded, receipts, now=self.now(), wait=BUSY))
@@ -130,12 +133,11 @@ class Site:
         with self.store.write(wait=BUSY) as connection:
             readers.count_openings(connection, counted)
 
-    async def _wait(self, promise: Any) -> Any:
-        try:
-            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(promise)), COMMIT)
-        except TimeoutError:
-            promise.add_done_callback(lambda done: done.exception())
-            raise NotStored from None
+    async def _wait(self, promise: Future[Any]) -> Any:
+        loop = asyncio.get_running_loop()
+        if self._bell is None or self._bell.loop is not loop:
+            self._bell = Bell(loop)
+        return await self._bell.kept(promise)
 
     def _check_room(self) -> None:
         why = self.full()
