@@ -67,9 +67,10 @@ def take(connection: sa.Connection, receipts: Sequence[Receipt], *, now: datetim
     """Store what a provider posted; those that are new. A repeat by either key (what it says, the provider's id) is dropped; an
     unreadable one is kept with its reason and never folded."""
     by_key, by_id = guards.on("dedup_key"), guards.on("dedup_event_id")
-    mine: dict[tuple[str, bytes], Receipt] = {}
-    for receipt in receipts:
-        mine.setdefault((receipt.provider, receipt.key if by_key else secrets.token_bytes(16)), receipt)
+    mine = {(r.provider, r.key if by_key else secrets.token_bytes(16)): r for r in receipts}
+    if by_key and len(mine) < len(receipts):  # of those that say the same the first stays
+        mine = {(r.provider, r.key): r for r in reversed(receipts)}
+        mine = dict(reversed(mine.items()))
     new = _insert(connection, mine, clock.to_ms(now), by_id=by_id)
     if new == len(mine):
         return list(mine.values())

@@ -25,8 +25,9 @@ from omnicli.model.response import Receipt
 
 log = logging.getLogger("omni.serve")
 
-#: How long the first of a group waits for others, in seconds, and how large a group grows at most, in receipts.
-GATHER, LARGEST = 0.010, 4000
+#: How long the first of a group waits for others, in seconds, how many receipts are worth a commit at once, and how large a group
+#: grows at most.
+GATHER, ENOUGH, LARGEST = 0.010, 400, 4000
 #: What waits at most: requests, and receipts in them; and how old the oldest may be before newcomers are sent away, in seconds.
 MOST_WAITING, MOST_RECEIPTS, PATIENCE = 1000, 50_000, 2.0
 
@@ -115,7 +116,8 @@ class Intake:
                 raise Overloaded
             self._waiting.append(one)
             self._receipts += len(one.receipts)
-            self._changed.notify()
+            if len(self._waiting) == 1 or self._receipts >= ENOUGH:  # else the thread that writes is awake, or wakes by itself
+                self._changed.notify()
         return one.answer
 
     def _late(self) -> bool:
@@ -138,7 +140,7 @@ class Intake:
             while not self._waiting and not self._stopped:
                 self._changed.wait()
             end = clock.monotonic() + self.gather
-            while self._waiting and not self._stopped and self._receipts < LARGEST and (left := end - clock.monotonic()) > 0:
+            while self._waiting and not self._stopped and self._receipts < ENOUGH and (left := end - clock.monotonic()) > 0:
                 self._changed.wait(left)
             return self._take()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -26,6 +27,8 @@ HEAD, IDLE, GRACE = 10, 5, 15
 AT_ONCE = 600
 #: How long the thread that writes may keep the others from Python, in seconds: an answer must not wait for a group to be packed.
 TURN = 0.0005
+#: After how many new objects Python looks for circles among them, and how often among older ones: a hundred events are hundreds.
+LITTER = 10_000, 10, 10
 #: The head of a request in bytes.
 HEAD_BYTES = 16_384
 
@@ -118,4 +121,7 @@ def listen(app: Any, listening: socket.socket, *, begun: Callable[[], None] = la
     server = _Server(config)
     server.begun = begun
     sys.setswitchinterval(TURN)
+    gc.collect()
+    gc.freeze()  # the project and the libraries stay: nobody waits while they are searched for what could go
+    gc.set_threshold(*LITTER)
     asyncio.run(server.serve(sockets=[listening]))
