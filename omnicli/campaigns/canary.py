@@ -23,6 +23,21 @@ if TYPE_CHECKING:
     from omnicli.store.outbox import Claimed
 
 FIRST, BAD = 100, 20
+#: A version of which more than so many touches are due tries one in `SHARE` of them first.
+MANY, SHARE = 10_000, 100
+
+
+@dataclass
+class Trial:
+    """The first touches of a large sending: `most` of a version, and those that were claimed."""
+
+    version: int
+    most: int
+    ids: list[int] = field(default_factory=list)
+
+    @property
+    def left(self) -> int:
+        return self.most - len(self.ids)
 
 
 class Batch(NamedTuple):
@@ -62,6 +77,11 @@ class Canary:
             if bad * FIRST >= BAD * max(FIRST, tried):
                 stopped.add(version)
         return stopped
+
+    def failed(self, connection: sa.Connection, trial: Trial) -> bool:
+        """Whether a fifth of those that a provider answered, or that could not be rendered, failed."""
+        tried, bad = outbox.fates(connection, trial.ids)
+        return bad * FIRST >= BAD * max(FIRST, tried)
 
     def pause(self, connection: sa.Connection, versions: Iterable[int], why: str) -> list[str]:
         """Pause their campaigns; a line for a person each."""

@@ -73,6 +73,7 @@ class Round:
         self.unfit: list[Unfit] = []
         self.cursor: Cursor | None = None
         self.more, self.dry = True, False
+        self.trial: canary.Trial | None = None
         self.mark: object = None
 
     def _lines(self, providers: Mapping[str, Provider]) -> dict[str, Line]:
@@ -105,13 +106,31 @@ class Round:
             journal.allocate(self.store)
         at_once = False
         try:
-            while self.more or self.back or self.unfit or self.again or self.running or any(line.queued for line in self.each):
-                self._step(campaigns, channels, most)
+            if self.live and (most is None or most > canary.MANY):
+                self._first(campaigns, channels)
+            self._until_rest(campaigns, channels, most)
         except KeyboardInterrupt:
             at_once = True
             raise
         finally:
             self._leave(at_once=at_once)
+
+    def _until_rest(self, campaigns: Collection[str] | None, channels: Collection[str] | None, most: int | None) -> None:
+        while self.more or self.back or self.unfit or self.again or self.running or any(line.queued for line in self.each):
+            self._step(campaigns, channels, most)
+
+    def _first(self, campaigns: Collection[str] | None, channels: Collection[str] | None) -> None:
+        """Of each version with more than 10,000 due, the first hundredth goes alone and is judged before the rest (docs/delivery 14)."""
+        with self.store.read() as connection:
+            versions = outbox.versions_of(connection, campaigns, running=True)
+            many = outbox.many_due(connection, now=self.now_ms, versions=versions, channels=channels, above=canary.MANY)
+        for version, count in many.items():
+            self.trial = canary.Trial(version, -(-count // canary.SHARE))
+            self._until_rest(campaigns, channels, None)
+            with self.store.write() as connection:
+                if self.recorder.canary.failed(connection, self.trial):
+                    self.recorder.halt(connection, [version], t("of the first hundredth", "du premier centième"))
+            self.trial, self.cursor, self.more, self.dry, self.mark = None, None, True, False, None
 
     def _step(self, campaigns: Collection[str] | None, channels: Collection[str] | None, most: int | None) -> None:
         self._gather()
@@ -274,6 +293,8 @@ class Round:
         without: Collection[str],
     ) -> list[tuple[int, int, int, bytes]]:  # fmt: skip
         versions = outbox.versions_of(connection, campaigns, running=True)
+        if self.trial is not None:
+            versions, limit = (self.trial.version,) if self.trial.version in versions else (), min(limit, self.trial.left)
         if not versions or limit <= 0:
             return []
         return outbox.due(
@@ -305,6 +326,8 @@ class Round:
             self.more = bool((limit <= 0 or crowded) and (self.running or any(line.queued for line in self.each)))
             return []
         ids = [row[0] for row in found]
+        if self.trial is not None:
+            self.trial.ids += ids
         self.cursor = Cursor(*found[-1][1:4])
         outbox.claim(connection, ids, worker=self.worker, until=lease())
         self.presses.learn(connection)

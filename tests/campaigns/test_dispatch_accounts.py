@@ -11,6 +11,7 @@ import pytest
 from delivering import OMNI, SENDS, Delivery, Recorder, a_campaign, accepted, paris
 
 from omnicli import clock
+from omnicli.campaigns import canary
 from omnicli.model.touch import Handed, Outcome
 from omnicli.store import accounts, room
 
@@ -231,3 +232,36 @@ def test_a_round_without_room_on_the_disk_says_that_something_waits(tmp_path: Pa
     monkeypatch.setattr(room, "room", lambda _path: "the disk is nearly full")
     report = stage.dispatch()
     assert (report.stuck, report.accepted, report.problems) == (True, 0, ("the disk is nearly full",))
+
+
+def a_big_stage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Delivery:
+    """90 due, and more than 60 are many; half of them go first. What is older than the version's first 100 is not asked."""
+    monkeypatch.setattr(canary, "MANY", 60)
+    monkeypatch.setattr(canary, "SHARE", 2)
+    monkeypatch.setattr(canary.Canary, "judge", lambda *_a, **_k: set())
+    return a_stage(folder, 90, batch=10)
+
+
+def test_of_a_large_sending_the_first_part_goes_alone_and_stops_the_rest_when_a_fifth_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = a_big_stage(tmp_path, monkeypatch)
+    stage.provider.answer = lambda one: Outcome("rejected", code="550") if int(one.contact[1:]) % 2 else accepted(one)
+    report = stage.dispatch(live=True)
+    assert len(stage.provider.handed) == 45
+    assert states(stage)["planned"] == 45
+    assert any("is paused" in line for line in report.problems)
+    assert stage.rows("SELECT state FROM campaign") == [("paused",)]
+
+
+def test_of_a_large_sending_the_rest_follows_when_its_first_part_arrived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = a_big_stage(tmp_path, monkeypatch)
+    assert stage.dispatch(live=True).accepted == 90
+    assert sorted(Counter(one.contact for one in stage.provider.handed).values()) == [1] * 90
+    assert stage.provider.calls == 10  # 45 in five calls, and 45 more
+
+
+def test_a_sending_that_is_limited_tries_nothing_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = a_big_stage(tmp_path, monkeypatch)
+    assert stage.dispatch(live=True, max=50).accepted == 50
+    assert stage.provider.calls == 5

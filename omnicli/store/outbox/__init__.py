@@ -27,6 +27,7 @@ from omnicli.store.outbox.claims import (
     leased,
     let_go,
     load,
+    many_due,
     phones,
     put_back,
     release,
@@ -63,6 +64,7 @@ from omnicli.store.outbox.intents import (
     keep_skeletons,
 )
 from omnicli.store.outbox.outcomes import (
+    fates,
     first_outcomes,
     free_slots,
     open_tasks,
@@ -85,6 +87,8 @@ __all__ = [
     "ASKED",
     "Looked",
     "evidence",
+    "fates",
+    "many_due",
     "looked",
     "sister_arrived",
     "spoken_of",

@@ -70,6 +70,31 @@ def due(connection: sa.Connection, *, now: int, versions: Collection[int] | None
     return found
 
 
+def many_due(
+    connection: sa.Connection, *, now: int, versions: Collection[int], channels: Collection[str] | None, above: int
+) -> dict[int, int]:
+    """Those of these versions of which more than `above` touches are due, and how many; a few cost next to nothing."""
+    clauses = "send_state IN ('planned','retry') AND due_at <= ?"
+    values: list[Any] = [now]
+    if channels is not None:
+        clauses += f" AND channel IN ({','.join('?' * len(channels))})"
+        values += sorted(channels)
+    if (
+        not versions
+        or fetch(connection, f"SELECT count(*) FROM (SELECT 1 FROM touch WHERE {clauses} LIMIT {above + 1}) AS some", *values)[0][
+            0
+        ]
+        <= above
+    ):
+        return {}
+    rows = fetch(
+        connection,
+        f"SELECT version_id, count(*) FROM touch WHERE {clauses} AND version_id IN ({listed(versions)}) GROUP BY 1 ORDER BY 1",
+        *values,
+    )
+    return {row[0]: row[1] for row in rows if row[1] > above}
+
+
 def _next_priority(connection: sa.Connection, above: int | None, *, inclusive: bool = False) -> int | None:
     bound = "" if above is None else f" AND priority {'>=' if inclusive else '>'} {above}"
     rows = fetch(connection, f"SELECT min(priority) FROM touch WHERE send_state IN ('planned','retry'){bound}")

@@ -140,6 +140,20 @@ def first_outcomes(connection: sa.Connection, version_id: int, *, limit: int) ->
     return int(tried), int(bad)
 
 
+def fates(connection: sa.Connection, touches: Sequence[int]) -> tuple[int, int]:
+    """Of these touches, those that a provider answered or that could not be rendered: (how many, how many failed)."""
+    tried = bad = 0
+    for at in range(0, len(touches), 5000):
+        query = (
+            "SELECT count(*), coalesce(sum(send_state <> 'accepted'), 0) FROM touch"
+            f" WHERE id IN ({listed(touches[at : at + 5000])}) AND (send_state IN ('accepted','rejected') OR (send_state = 'skipped'"
+            " AND reason = 'render_failed'))"
+        )
+        row = fetch(connection, query)[0]
+        tried, bad = tried + int(row[0]), bad + int(row[1])
+    return tried, bad
+
+
 def open_tasks(connection: sa.Connection, touches: Iterable[Claimed]) -> None:
     """A row of work for each of these touches, once."""
     many(
