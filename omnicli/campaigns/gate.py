@@ -124,7 +124,7 @@ class Gate:
             if not (self.same and t.created_at == self.ms and t.woken_at is None and t.changed_at < t.created_at)
         ]
         self.left = (
-            _left(self.connection, doubtful, self.houses, self.now, self.asked) if guards.on("exit_rules") else frozenset()
+            _left(self.connection, doubtful, self.houses, self.now, self.asked) if guards.on("gate_exits") else frozenset()
         )
 
     # --- one touch --------------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ class Gate:
                 return Verdict("skip", "stopped")
             if state == "paused" and people != "finish":
                 return Verdict("wait", "paused", clock.from_ms(touch.due_at))
-        if self.ms > touch.expires_at and guards.on("expiry"):
+        if self.ms > touch.expires_at and guards.on("gate_expiry"):
             return Verdict("skip", "expired")
         if self.late_after is not None and self._late(touch):
             return Verdict("skip", "expired")
@@ -200,17 +200,17 @@ class Gate:
         return None
 
     def _person(self, touch: Claimed, facts: Guarded | Claimed, house: House) -> Verdict | None:
-        if facts.erased_at is not None and guards.on("erasure"):
+        if facts.erased_at is not None and guards.on("gate_erasure"):
             return Verdict("skip", "ended")
         if touch.channel == "webhook":
             return None
         key = (facts.reach, ruled_as(touch), touch.purpose, house.topic)
         if key not in self._reachable:
             self._reachable[key] = guard.reachable(read_reach(key[0]), key[1], key[2], self.now, key[3])
-        if self._reachable[key] is not None:
+        if self._reachable[key] is not None and guards.on("gate_reachable"):
             return Verdict("skip", "unreachable")
         until = facts.complaint_until
-        if until is not None and touch.purpose == "marketing" and until > self.ms and guards.on("complaint_open"):
+        if until is not None and touch.purpose == "marketing" and until > self.ms and guards.on("gate_complaint"):
             return self._wait(
                 touch, "complaint_open", min(clock.from_ms(min(until, touch.expires_at)), self.now + ASK_AGAIN), "complaint_open"
             )
@@ -225,7 +225,7 @@ class Gate:
             probe = house.calendar.free(self.now, channel=channel, purpose=touch.purpose, country=touch.country, region=touch.region,
                                         time_zone=touch.time_zone, until=self.now)  # fmt: skip
             self._open[key] = probe.at == self.now
-        return None if self._open[key] else self._closed(touch, house, channel)
+        return None if self._open[key] or not guards.on("gate_hours") else self._closed(touch, house, channel)
 
     def _closed(self, touch: Claimed, house: House, channel: str) -> Verdict | None:
         """Outside the free hours: when they open, in time or not."""
@@ -248,7 +248,7 @@ class Gate:
             return None
         zone, today, _ = self._day(touch, house)
         day = guard.capped(slots, caps, ruled_as(touch), today)
-        if day is not None:
+        if day is not None and guards.on("gate_caps"):
             return self._at_cap(touch, house, "cap", guard.cap_opens(day, zone), zone)
         opens = guard.gap_opens(self.last.get(touch.contact_id), house.guarding.min_gap, self.now, zone)
         return self._at_cap(touch, house, "min_gap", opens, zone) if opens is not None else None
@@ -261,7 +261,7 @@ class Gate:
 
     def _money(self, touch: Claimed, house: House, cost: int) -> Verdict | None:
         budget = house.guarding.budget
-        if budget is None or not guards.on("budget"):
+        if budget is None or not guards.on("gate_budget"):
             return None
         if house.name not in self.spent:
             self.spent[house.name] = outbox.spent(self.connection, house.name)

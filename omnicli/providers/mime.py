@@ -59,7 +59,7 @@ def guard_header(field: str, text: str) -> str:
 
 def one_address(text: str) -> str | None:
     """The address when it is exactly one plain address, the domain in ASCII; else None (docs/delivery S07)."""
-    if len(text) > 254 or not _ADDRESS.fullmatch(text):
+    if (len(text) > 254 or not _ADDRESS.fullmatch(text)) and guards.on("plain_address"):
         return None
     local, _, domain = text.rpartition("@")
     if not domain.isascii():

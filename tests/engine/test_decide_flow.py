@@ -221,6 +221,7 @@ def judged(*, goal: str | None = None, visit: str | None = None, orders: bool = 
 GOING = "- {send: offre, id: j0, by: email, at: 2027-01-20 10:00}"
 
 
+@pytest.mark.guards("exit_rules")
 def test_exit_rules_end_the_pass_by_their_name_else_by_their_text() -> None:
     house = a_house(GOING, extra=GOAL)
     assert line(answer(house, judged(orders=True))) == "ended already customer"

@@ -218,6 +218,7 @@ def test_what_is_held_longer_than_max_delay_is_skipped_expired() -> None:
     assert line(answer(house, held, "2027-01-11 10:00")).startswith("j0 email skipped: expired")
 
 
+@pytest.mark.guards("expiry")
 def test_a_touch_found_later_than_max_delay_is_skipped_expired() -> None:
     assert line(answer(a_house(ONE), came("j0", "2027-01-01 10:00"), NOW)).startswith("j0 email skipped: expired")
     longer = a_house("- {send: offre, id: j0, by: email, max_delay: 5 days}")

@@ -259,6 +259,7 @@ def test_a_value_that_would_break_a_header_is_refused_and_nothing_leaves(name: s
         "a" * 300 + "@b",
     ],
 )
+@pytest.mark.guards("plain_address")
 def test_only_one_plain_address_is_written_to(address: str) -> None:
     with Server() as server:
         assert sent(server, a_mail(address=address)).outcome == "rejected"
