@@ -234,3 +234,15 @@ def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             load_project(tmp_path).project, {"vapid_subject": "mailto:a@b.example", "vapid_private_key": "x"}, tmp_path, live=True
         )
     assert "omni-campaigns[push]" in (refused.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["https://fcm.googleapis.com:99999/x", "https://fcm.googleapis.com:abc/x", "https://fcm.googleapis.com:/x", "https://[::1]:1/x",
+     "https://fcm.googleapis.com:0/x", "https://[fcm.googleapis.com/x"],
+)  # fmt: skip
+def test_a_subscription_that_a_stranger_made_up_is_refused_and_raises_nothing(fake: FakePush, push: Push, endpoint: str) -> None:
+    """What raises counts as unknown, and some unknown calls in a row shut the account for everybody."""
+    address = json.dumps({**json.loads(fake.subscription("eve")), "endpoint": endpoint})
+    found = one(push, a_push(address))
+    assert (found.outcome, found.code) == ("rejected", "subscription")

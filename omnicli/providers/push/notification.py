@@ -35,11 +35,9 @@ def read_subscription(text: str) -> Subscription | None:
         found = json.loads(text)
         keys = {name: str(found["keys"][name]) for name in ("p256dh", "auth")}
         endpoint = str(found["endpoint"])
-        return (
-            Subscription(endpoint, keys)
-            if urlsplit(endpoint).hostname and endpoint.isascii() and endpoint.isprintable()
-            else None
-        )
+        parts = urlsplit(endpoint)
+        whole = parts.hostname and parts.port != 0 and not parts.netloc.endswith(":")  # a port that is none raises
+        return Subscription(endpoint, keys) if whole and endpoint.isascii() and endpoint.isprintable() else None
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
 

@@ -68,7 +68,7 @@ class Push:
         if lives <= timedelta():
             return Outcome("rejected", code="expired", detail=t("its time is over", "son temps est passé"))
         try:
-            body = encrypted(to, payload(one))
+            body, headers = encrypted(to, payload(one)), self._headers(one, to, lives, now)
         except ValueError:
             said = t("the keys of the subscription are not whole", "les clés de l'abonnement ne sont pas entières")
             return Outcome("rejected", code="subscription", detail=said, bad_address=True)
@@ -80,9 +80,7 @@ class Push:
                 most=LARGEST,
             )
             return Outcome("rejected", code="size", detail=said)
-        answer = posting.post(
-            to.endpoint, body, self._headers(one, to, lives, now), connect=self.connect_timeout, read=self.answer_timeout
-        )
+        answer = posting.post(to.endpoint, body, headers, connect=self.connect_timeout, read=self.answer_timeout)
         return answer if isinstance(answer, Outcome) else classify(answer, f"{one.touch}.{one.attempt}", now)
 
     def _may_call(self, endpoint: str) -> bool:
@@ -96,9 +94,15 @@ class Push:
         return (parts.scheme == "https" and parts.port in (None, 443) and known) or not guards.on("push_host")
 
     def _headers(self, one: Handed, to: Subscription, lives: timedelta, now: datetime) -> dict[str, str]:
+        from py_vapid import VapidException  # type: ignore[import-untyped]
+
         claims = {"aud": to.origin, "sub": self.subject, "exp": clock.to_ms(now + SIGNED_FOR) // 1000}
+        try:
+            signed = self.key.sign(dict(claims))
+        except VapidException as error:  # an origin that it does not take for one
+            raise ValueError(str(error)) from None
         return {
-            **{str(name): str(value) for name, value in self.key.sign(dict(claims)).items()},
+            **{str(name): str(value) for name, value in signed.items()},
             "Content-Encoding": "aes128gcm", "Content-Type": "application/octet-stream", "TTL": str(int(lives.total_seconds())),
             "Urgency": "normal" if one.purpose == "marketing" else "high", "Topic": topic(one), "User-Agent": "omni",
         }  # fmt: skip
