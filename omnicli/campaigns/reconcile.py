@@ -171,7 +171,8 @@ class _Cases:
         declared = self.loaded.project.channels.get(doubt.channel)
         policy = (declared.on_unknown if declared else None) or ("drop" if doubt.channel == "push" else "park")
         marketing = doubt.purpose == "marketing" and guards.on("park_marketing")
-        if policy == "resend" and not marketing and not sister:
+        again = not marketing and not sister and doubt.channel != "voice"  # nobody's phone rings twice by a policy
+        if policy == "resend" and again:
             timeout = timedelta(seconds=float(getattr(provider, "read_timeout", 60.0)))
             if age >= max(RESEND_AFTER, timedelta(milliseconds=outbox.LEASE) + timeout + timedelta(seconds=60)):
                 recover.waive(self.connection, doubt, by="policy: on_unknown resend", now=self.now)

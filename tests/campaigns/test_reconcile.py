@@ -228,6 +228,15 @@ def test_a_resend_waits_an_hour_gives_up_the_old_attempt_and_is_counted_when_bot
     assert stage.rows("SELECT kind FROM evidence") == [(outbox.DUPLICATE,)]
 
 
+def test_nobody_is_called_twice_by_a_policy(tmp_path: Path) -> None:
+    omni = OMNI.replace("voice: {provider: task,", "voice: {provider: task, on_unknown: resend,")
+    stage = a_doubt(tmp_path, Recorder(), extra="purpose: service", omni=omni)
+    with stage.store.write() as connection:
+        connection.exec_driver_sql("UPDATE touch SET channel = 'voice'")
+    pass_time(stage, hours=2)
+    assert (states(stage), len(stage.provider.handed)) == (["parked"], 1)
+
+
 def test_proof_for_a_waived_attempt_drops_the_resend_that_has_not_begun(tmp_path: Path) -> None:
     stage = a_doubt(tmp_path, Recorder())
     resolve(stage.store, stage.provider.handed[0].touch, "resend", because="sure", who="ines", now=stage.now)
