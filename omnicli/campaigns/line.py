@@ -7,10 +7,12 @@ by nobody (what was in flight is found by its lease).
 from __future__ import annotations
 
 import threading
+import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -149,13 +151,20 @@ def make(call: Call, at: float, now: datetime) -> Call:
     try:
         call.outcomes = _sent(call, at, now)
     except Exception as defect:  # a provider that raises has a defect; what it did before is not known
-        call.defect = f"{call.line.provider.name}: {type(defect).__name__}: {defect}"
+        # its message may quote a person or a key
+        call.defect = f"{call.line.provider.name}: {type(defect).__name__} ({_where(defect)})"
         harmless = call.line.repeatable or not guards.on("defect_is_unknown")
         call.outcomes = [Outcome("not_sent" if harmless else "unknown", code="defect", detail=type(defect).__name__)] * len(
             call.people
         )
     faults.point("F10")
     return call
+
+
+def _where(defect: BaseException) -> str:
+    """File and line of a defect, and nothing of what was being done."""
+    last = traceback.extract_tb(defect.__traceback__)[-1]
+    return f"{Path(last.filename).name}:{last.lineno}"
 
 
 def _sent(call: Call, at: float, now: datetime) -> Sequence[Outcome]:

@@ -258,3 +258,17 @@ def test_a_house_that_writes_english_answers_in_english() -> None:
 def test_a_brand_with_signs_stays_text() -> None:
     hearing = a_hearing(project=a_project(brand={"name": "Lune & <Fils>"}), answers="omni")
     assert b"Lune &amp; &lt;Fils&gt;" in say(a_text("aide"), path=INBOUND, query="", hearing=hearing).body
+
+
+@pytest.mark.parametrize("stamp", ["Fri, 31 Dec 9999 23:59:59 -1400", "Mon, 01 Jan 0001 00:00:00 +1400", "(" * 5000, "9" * 5000])
+def test_an_instant_beyond_all_calendars_is_none(stamp: str) -> None:
+    said = response(say(a_call_status("completed", Timestamp=stamp)))
+    assert (said.name, said.at <= NOW) == ("answered", True)
+
+
+def test_whatever_raises_in_a_signed_form_is_kept_and_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_given: object, **_named: object) -> None:
+        raise OverflowError
+
+    monkeypatch.setattr("omnicli.providers.twilio.callbacks.of_message", broken)
+    assert receipt(say(a_status("delivered"))).note == "not readable: OverflowError"

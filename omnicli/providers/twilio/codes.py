@@ -143,9 +143,9 @@ def read_date(text: str | None) -> datetime | None:
     """An instant as Twilio writes it (RFC 2822), UTC; None when it is none."""
     try:
         found = parsedate_to_datetime(text or "")
-    except (TypeError, ValueError):
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (TypeError, ValueError, IndexError, OverflowError):  # the last day of the year 9999 has no tomorrow
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _number(code: object) -> int | None:

@@ -49,7 +49,10 @@ class TwilioHearing:
             return Heard(403, why="not a form, or a name twice")
         if guards.on("twilio_signature") and not signature.signed(incoming, form, self.tokens):
             return Heard(403, why="bad signature")
-        return self._form(path, incoming, form, now)
+        try:
+            return self._form(path, incoming, form, now)
+        except Exception as defect:  # what was honestly signed is kept: to ask for it again would not mend it
+            return _heard(_kept(incoming, f"not readable: {type(defect).__name__}"))
 
     def _json(self, incoming: Incoming) -> Heard:
         """Signed JSON is kept as it came: nothing that omni asks for is told so."""
