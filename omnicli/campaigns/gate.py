@@ -117,6 +117,7 @@ class Gate:
             self.taken[contact, day, channel] = max(number, self.taken.get((contact, day, channel), 0))
             if at > floor:
                 recent.add(contact)
+        recent |= outbox.sharers(self.connection, counted)
         self.bodies = outbox.bodies(self.connection, recent, since=floor)
         doubtful = [
             t

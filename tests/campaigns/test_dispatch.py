@@ -278,6 +278,23 @@ def test_the_same_words_to_the_same_address_leave_once_a_day(tmp_path: Path) -> 
     assert [line.split()[3:5] for line in stage.touches() if "skipped" in line] == [["skipped:", "duplicate"]]
 
 
+def test_the_same_words_go_to_an_address_once_a_day_whoever_shares_it(tmp_path: Path) -> None:
+    stage = Delivery(tmp_path, a_campaign(SENDS))
+    stage.sign_up("lea")
+    stage.send("2027-01-04 10:00")
+    stage.sign_up("leo", first_name="Lea")
+    with stage.store.write() as connection:
+        connection.exec_driver_sql(
+            "UPDATE address SET (value, norm, hmac) = (SELECT value, norm, hmac FROM address WHERE value = 'lea@email')"
+        )
+    stage.send("2027-01-04 11:00")
+    assert stage.provider.reached() == ["lea j0"]
+    assert stage.touches("leo")[0].startswith("leo j0 email skipped: duplicate")
+    stage.sign_up("max")
+    stage.send("2027-01-04 12:00")
+    assert stage.provider.reached() == ["lea j0", "max j0"]
+
+
 @pytest.mark.guards("stop_flag")
 def test_a_stopped_campaign_sends_nothing_and_a_paused_one_waits(tmp_path: Path) -> None:
     stage = Delivery(tmp_path, a_campaign(SENDS))

@@ -56,6 +56,18 @@ def slots(connection: sa.Connection, contacts: Collection[int], *, since: str) -
     )
 
 
+def sharers(connection: sa.Connection, contacts: Collection[int]) -> set[int]:
+    """Other contacts who have an address of these people: a couple's, a family's, somebody's twice."""
+    if not contacts:
+        return set()
+    rows = fetch(
+        connection,
+        "SELECT DISTINCT o.contact_id FROM address a JOIN address o ON o.channel = a.channel AND o.norm = a.norm AND o.contact_id <> a.contact_id"
+        f" WHERE a.contact_id IN ({listed(contacts)})",
+    )
+    return {row[0] for row in rows}
+
+
 def bodies(connection: sa.Connection, contacts: Collection[int], *, since: int) -> set[tuple[str, bytes, bytes]]:
     """(channel, address hash, body hash) of what left, or may have left, for these contacts since that instant."""
     if not contacts:
