@@ -55,7 +55,12 @@ class Kept(Receipt):
     note = None
 
     def __init__(self, provider: str, key: bytes, raw: bytes, event_id: str | None, at: datetime, text: bytes) -> None:
-        self.provider, self.key, self.raw, self.event_id, self.at, self.text = provider, key, raw, event_id, at, text  # type: ignore[misc]
+        self.provider = provider  # type: ignore[misc]
+        self.key = key  # type: ignore[misc]
+        self.raw = raw  # type: ignore[misc]
+        self.event_id = event_id  # type: ignore[misc]
+        self.at = at  # type: ignore[misc]
+        self.text = text
 
     @property
     def response(self) -> Response:

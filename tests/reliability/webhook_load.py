@@ -33,7 +33,7 @@ class Post:
         """A signed request with so many new events, and their ids."""
         start, self.made = self.made, self.made + events
         body = bench.events(start, events, self.signing)
-        return bench.request(body, self.private), [f"ZXZlbnQ{n:012d}" for n in range(start, self.made)]
+        return bench.request(body, self.private), [bench.event_id(n) for n in range(start, self.made)]
 
     @contextmanager
     def serving(self, **environment: str) -> Iterator[tuple[int, Any]]:
