@@ -21,9 +21,9 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(
-    help=t("omni explain R001\n\nThe page of a rule (by code or name), of a key of the language (quiet_hours), of a reason or a hold "
-           "(capped), or of an exit code (4).",
-           "omni explain R001\n\nLa page d'une règle (code ou nom), d'une clé du langage (quiet_hours), d'un motif (capped) ou d'un code de sortie (4)."),
+    help=t("omni explain R001\n\nThe page of a rule (by code or name), of a key of the language (quiet_hours), of a reason, a state, a hold or a refusal "
+           "(capped, parked), or of an exit code (4).",
+           "omni explain R001\n\nLa page d'une règle (code ou nom), d'une clé du langage (quiet_hours), d'un motif, d'un état ou d'un refus (capped, parked), ou d'un code de sortie (4)."),
 )  # fmt: skip
 def explain(
     words: Annotated[
@@ -57,13 +57,17 @@ def explain(
 def as_written(said: str) -> str:
     """The code, key or reason that is meant by what a report prints: `condition false`, `heures calmes`, `in silence`, `exit 3`."""
     from omnicli.cli.run_view import REASON_WORDS
+    from omnicli.lint.words import meaning
+    from omnicli.model import spoken
 
     folded = said.casefold().strip()
     printed = {shown: reason for reason, words in reversed(REASON_WORDS.items()) for shown in words}
     printed |= {"held out": "holdout", "in silence": "holdout", "groupe témoin": "holdout", "dans le silence": "holdout",
-                "no consent": "no_consent", "pas d'accord": "no_consent", "channel": "channels", "canal": "channels"}  # fmt: skip
+                "no consent": "no_consent", "held": "hold", "retenu": "hold", "retenus": "hold", "base retenue": "hold", "pas d'accord": "no_consent", "channel": "channels", "canal": "channels"}  # fmt: skip
     if folded in printed:
         return printed[folded]
+    if meaning(said, "en") is None and (spelt := next((c for c in spoken.codes(folded) if meaning(c, "en")), None)) is not None:
+        return spelt
     code = folded.removeprefix("exit ").removeprefix("code ")
     return code if code.isdigit() else said
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from omnicli.lint import delivery_words
+
 REASONS: dict[str, tuple[str, str]] = {
     "unreachable": ("No channel of the step can reach this person: no address, no consent, a bar, no template or no words. `omni contact why` lists each channel.", "Aucun canal de l'étape n'atteint cette personne : ni adresse, ni consentement, un refus, pas de modèle ou pas de mots. `omni contact why` détaille chaque canal."),
     "condition": ("The step's `if` was false at the moment it was due.", "Le `if` de l'étape était faux au moment dû."),
@@ -30,9 +32,9 @@ HOLDS: dict[str, tuple[str, str]] = {
     "quiet_hours": ("Quiet hours where the contact lives; leaves at the first free moment.", "Heures calmes chez le contact ; part au premier moment libre."),
     "approval": ("More than `approve_above`: waits for an approved plan.", "Au-delà de `approve_above` : attend un plan approuvé."),
     "paused": ("The campaign is paused.", "La campagne est suspendue."),
-    "hold": ("The store is on hold until `omni db recover`.", "La base est en attente jusqu'à `omni db recover`."),
+    "hold": ("The store is on hold until `omni db recover`.", "La base est retenue jusqu'à `omni db recover`."),
     "rate": ("The channel's rate is used up for now.", "Le débit du canal est épuisé pour l'instant."),
-    "breaker": ("The provider answers badly; it is tried again soon.", "Le prestataire répond mal ; nouvel essai bientôt."),
+    "breaker": ("The provider answers badly and is left alone: one message tries it again after 30 seconds to 15 minutes. After a refused login a person mends it: `omni doctor --live --provider NAME`.", "Le prestataire répond mal et est laissé de côté : un message l'essaie à nouveau après 30 secondes à 15 minutes. Après une identification refusée, une personne répare : `omni doctor --live --provider NOM`."),
 }  # fmt: skip
 
 EXITS: dict[str, tuple[str, str]] = {
@@ -40,7 +42,7 @@ EXITS: dict[str, tuple[str, str]] = {
     "1": ("Findings, or failed scenarios.", "Des constats, ou des scénarios en échec."),
     "2": ("Wrong usage, no project, or an unreadable omni.yaml.", "Mauvais usage, pas de projet, ou omni.yaml illisible."),
     "3": ("Some sends failed or are unknown; the rest is done, running again is safe.", "Des envois ont échoué ou sont incertains ; le reste est fait, recommencer est sans risque."),
-    "4": ("Refused: an approval, a yes or a confirmation is missing.", "Refusé : il manque une approbation, un oui ou une confirmation."),
+    "4": ("Refused: a yes, a confirmation or an approval is missing, or something is in the way of sending that a person must mend (the message says what).", "Refusé : il manque un oui, une confirmation ou un accord, ou une chose empêche l'envoi et une personne doit la réparer (le message dit laquelle)."),
     "5": ("Another run holds the lock.", "Une autre exécution tient le verrou."),
     "10": ("There is something to do (with --exit-code).", "Il y a quelque chose à faire (avec --exit-code)."),
     "130": ("Interrupted; running again is safe.", "Interrompu ; recommencer est sans risque."),
@@ -82,6 +84,7 @@ _KINDS = (
     (KEYS, "key of the language", "clé du langage"),
     (HOLDS, "hold", "retenue"),
     (EXITS, "exit code", "code de sortie"),
+    *delivery_words.KINDS,
 )
 
 

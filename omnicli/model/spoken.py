@@ -29,7 +29,8 @@ _FRENCH = {
     "denied": "refusé", "withdrawn": "retiré", "entered": "entrée", "ended": "fini", "barred": "posé", "lifted": "levé", "goal": "but atteint",
     "end": "fin du parcours", "none": "aucune", "unsubscribed": "désabonnement", "complained": "plainte", "asked": "demandé", "unmatched": "sans contact",
     "doubt": "refus à éclaircir", "soft_bounces": "rebonds répétés", "out_of_reach": "téléphone éteint", "objection": "opposition", "receipt": "accusé",
-    "contradiction": "contradiction",
+    "contradiction": "contradiction", "erased": "oubli demandé", "stop": "STOP reçu", "confirmed_duplicate": "double avéré",
+    "clicked": "cliqué", "replied": "réponse", "failed": "échec",
     # the facts of a moment
     "channel": "canal", "purpose": "usage", "campaign": "campagne", "step": "étape", "reason": "motif", "due_at": "dû", "held_by": "retenu par",
     "delivery": "remise", "scope": "portée", "until": "jusqu'au", "proof": "preuve", "text": "texte", "link": "lien", "keyword": "mot",
@@ -49,6 +50,12 @@ _TIMES = {
 def word(code: str) -> str:
     """A code of the closed lists in the language in use; whatever is no such code comes back as it is."""
     return code if language() == "en" else _FRENCH.get(code, code)
+
+
+def codes(said: str) -> list[str]:
+    """The codes that this is the French of: `garé` is `parked`; several may be said alike."""
+    folded = said.casefold().strip()
+    return [code for code, french in _FRENCH.items() if french == folded]
 
 
 def named(code: str) -> str:
