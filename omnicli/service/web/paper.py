@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,8 +98,10 @@ class Paper:
 
 
 def spoken(language: str, english: str, french: str, **values: object) -> str:
-    """The text in the reader's language."""
-    text = french if _french(language) else english
+    """The text in the reader's language; in French the marks of two parts never begin a line."""
+    if not _french(language):
+        return english.format(**values) if values else english
+    text = re.sub(r" ([:;?!»])", "\u00a0\\1", french).replace("« ", "«\u00a0")
     return text.format(**values) if values else text
 
 
