@@ -54,6 +54,7 @@ class Canary:
 
     now: datetime
     past: set[int] = field(default_factory=set)
+    live: bool = False
 
     def judge(
         self, connection: sa.Connection, batches: Mapping[int, Batch], *, recorded: bool, again: Mapping[int, int] | None = None
@@ -87,14 +88,14 @@ class Canary:
         """Pause their campaigns; a line for a person each."""
         return [
             t("{name} is paused: too many of its first messages failed ({why})",
-              "{name} est suspendue : trop de ses premiers messages ont échoué ({why})", name=name, why=why) + _mend(name)
+              "{name} est suspendue : trop de ses premiers messages ont échoué ({why})", name=name, why=why) + _mend(name, self.live)
             for name in self._paused(connection, versions, f"canary: {why}", why)
         ]  # fmt: skip
 
     def stop(self, connection: sa.Connection, versions: Iterable[int], why: str) -> list[str]:
         """Pause campaigns whose content or sender a provider refuses for everybody; a line for a person each."""
         return [
-            t("{name} is paused: {why}", "{name} est suspendue : {why}", name=name, why=why) + _mend(name)
+            t("{name} is paused: {why}", "{name} est suspendue : {why}", name=name, why=why) + _mend(name, self.live)
             for name in self._paused(connection, versions, why, why)
         ]
 
@@ -113,8 +114,11 @@ class Canary:
         return names
 
 
-def _mend(name: str) -> str:
-    return t(". Mend it, then: omni campaign resume {name}", ". Réparez, puis : omni campaign resume {name}", name=name)
+def _mend(name: str, live: bool) -> str:
+    flag = " --live" if live else ""
+    return t(
+        ". Mend it, then: omni campaign resume {name}{f}", ". Réparez, puis : omni campaign resume {name}{f}", name=name, f=flag
+    )
 
 
 def batches(touches: Iterable[Claimed], failed: Iterable[Claimed]) -> dict[int, Batch]:

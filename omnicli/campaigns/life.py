@@ -23,7 +23,7 @@ from omnicli.store import campaigns
 from omnicli.store import tables as tb
 from omnicli.store.campaigns import Standing, Version
 from omnicli.text import did_you_mean
-from omnicli.texts import t
+from omnicli.texts import several, t
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
@@ -41,7 +41,8 @@ class Unfit(OmniError):
         self.findings = tuple(findings)
         count = len(self.findings)
         super().__init__(
-            t("{name}: {n} error(s); nothing was done", "{name} : {n} erreur(s) ; rien n'a été fait", name=name, n=count),
+            several(count, ("{name}: {n} error; nothing was done", "{name}: {n} errors; nothing was done"),
+                    ("{name} : {n} erreur ; rien n'a été fait", "{name} : {n} erreurs ; rien n'a été fait"), name=name),
             hint=t("omni lint shows them in place", "omni lint les montre à leur place"),
             code="findings", exit=Exit.FINDINGS,
         )  # fmt: skip
@@ -115,7 +116,7 @@ def start(store: Store, loaded: Loaded, name: str, *, now: datetime, since: date
         row = campaigns.find(connection, name)
         was = row.state if row is not None else "draft"
         if was == "paused":
-            raise OmniError(t("'{name}' is paused", "« {name} » est suspendue", name=name), hint=f"omni campaign resume {name}",
+            raise OmniError(t("'{name}' is paused", "« {name} » est suspendue", name=name), hint=f"omni campaign resume {name}{' --live' if store.live else ''}",
                             code="paused")  # fmt: skip
         before = versions.current(connection, name)
         version = versions.apply(connection, campaign, loaded.project, now)

@@ -93,10 +93,15 @@ class Quality:
         if limit is None:
             return ""
         words = {
-            "complaints": t("complaints", "plaintes"), "bounces": t("dead addresses", "adresses mortes"), "unsubscribes": t("unsubscribes", "désabonnements"),
+            "complaints": t("complaints", "de plaintes"), "bounces": t("dead addresses", "d'adresses mortes"), "unsubscribes": t("unsubscribes", "de désabonnements"),
         }  # fmt: skip
-        return t("{channel} {sender}: {rate:.2%} {what} in 7 days (limit {limit:.2%})", "{channel} {sender} : {rate:.2%} de {what} en 7 jours (limite {limit:.2%})",
-                 channel=self.channel, sender=self.sender, rate=self.rate(limit.what), what=words[limit.what], limit=limit.rate)  # fmt: skip
+        return t("{channel} {sender}: {rate} {what} in 7 days (limit {limit})", "{channel} {sender} : {rate} {what} en 7 jours (limite {limit})",
+                 channel=self.channel, sender=self.sender, rate=percent(self.rate(limit.what)), what=words[limit.what], limit=percent(limit.rate))  # fmt: skip
+
+
+def percent(rate: float) -> str:
+    """`0.10%`, in French `0,10 %`."""
+    return t("{rate}%", "{rate} %", rate=t("{r:.2f}", "{r:.2f}", r=100 * rate).replace(".", t(".", ",")))
 
 
 def lower(bad: int, of: int) -> float:
@@ -130,7 +135,7 @@ def watch(store: Store, loaded: Loaded, *, now: datetime) -> list[str]:
     if stop:
         with store.write() as connection:
             for q in stop:
-                lines += _pause(connection, loaded, q, now)
+                lines += _pause(connection, loaded, q, now, live=store.live)
     return lines
 
 
@@ -200,7 +205,7 @@ def _sender(loaded: Loaded, channel: str) -> str:
 
 
 # --- pausing ----------------------------------------------------------------------------------------------------------
-def _pause(connection: sa.Connection, loaded: Loaded, q: Quality, now: datetime) -> list[str]:
+def _pause(connection: sa.Connection, loaded: Loaded, q: Quality, now: datetime, *, live: bool) -> list[str]:
     """Pause every running marketing campaign that uses this channel, and begin to count anew."""
     setting.put(connection, _mark(q.channel), str(clock.to_ms(now)))
     houses = Houses(connection, loaded, now=now)
@@ -214,8 +219,8 @@ def _pause(connection: sa.Connection, loaded: Loaded, q: Quality, now: datetime)
             continue
         campaigns.change(connection, row.id, state="paused", paused_at=now, pause_people="hold", because=q.said)
         life.note(connection, "pause", row.name, now, f"quality: {q.said}")
-        lines.append(t("{name} is paused: {why}. Look at it, then: omni campaign resume {name}", "{name} est suspendue : {why}. Voyez ce qu'il en est, puis : omni campaign resume {name}",
-                       name=row.name, why=q.said))  # fmt: skip
+        lines.append(t("{name} is paused: {why}. Look at it, then: omni campaign resume {name}{f}", "{name} est suspendue : {why}. Voyez ce qu'il en est, puis : omni campaign resume {name}{f}",
+                       name=row.name, why=q.said, f=" --live" if live else ""))  # fmt: skip
     return lines or [q.said]
 
 

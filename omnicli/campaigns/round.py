@@ -63,7 +63,7 @@ class Round:
         self.lasting = any(not line.repeatable for line in self.each)
         self.report = report
         self.worker = name()
-        self.recorder = Recorder(self.worker, now, self.report, canary.Canary(now))
+        self.recorder = Recorder(self.worker, now, self.report, canary.Canary(now, live=store.live))
         self.spent: dict[str, int] = {}
         self.asked: dict[int, Leaving] = {}
         self.done: SimpleQueue[Call] = SimpleQueue()
@@ -79,6 +79,9 @@ class Round:
     def _lines(self, providers: Mapping[str, Provider]) -> dict[str, Line]:
         known: dict[int, Line] = {}
         lines = {channel: known.setdefault(id(p), Line(p)) for channel, p in providers.items()}
+        for channel, provider in providers.items():  # whose parts are accounts of their own
+            split: Callable[[], Mapping[str, Provider]] | None = getattr(provider, "split", None)
+            lines |= {f"{channel}:{name}": Line(part) for name, part in (split() if split is not None else {}).items()}
         for channel, line in lines.items() if self.live else ():
             declared = self.presses.channels.get(channel)
             rate = declared.rate if declared is not None else None
@@ -395,7 +398,8 @@ class Round:
         faults.point("F05")
         by: dict[int, tuple[Line, list[Claimed]]] = {}
         for touch in claimed:
-            line = self.lines.get(touch.channel)
+            own = self.lines.get(f"webhook:{touch.message}") if touch.channel == "webhook" else None
+            line = own or self.lines.get(touch.channel)
             if line is None:
                 self.unfit.append(Unfit(touch, "nobody", touch.channel))
             else:

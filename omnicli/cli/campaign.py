@@ -409,7 +409,7 @@ def stop(name: Name, because: Because = None, confirm: Typed = None, as_of: AsOf
     s.finish(
         {"campaign": name, "state": "stopped", "left": done.left, "touches_skipped": done.skipped, "under_way": done.under_way,
          "in_doubt": done.in_doubt},
-        show=lambda console: view.show_stopped(console, done),
+        show=lambda console: view.show_stopped(console, done, live=s.live),
     )  # fmt: skip
 
 

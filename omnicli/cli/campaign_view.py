@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from omnicli.cli import rows
 from omnicli.cli.rows import Cell, number
 from omnicli.errors import OmniError
-from omnicli.texts import t
+from omnicli.texts import several, t
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -509,7 +509,7 @@ def _length(done: Resumed) -> str:
     return rows.ago(clock.EPOCH, clock.EPOCH + done.pause)
 
 
-def show_stopped(console: Console, done: Stopped) -> None:
+def show_stopped(console: Console, done: Stopped, *, live: bool) -> None:
     console.print(t("{name} is stopped: {n} people left, {k} touches will not leave.",
                     "{name} est arrêtée : {n} personnes sont sorties, {k} envois ne partiront pas.",
                     name=done.name, n=number(done.left), k=number(done.skipped)), soft_wrap=True)  # fmt: skip
@@ -518,7 +518,11 @@ def show_stopped(console: Console, done: Stopped) -> None:
             t("  {n} were already with a provider.", "  {n} étaient déjà chez un prestataire.", n=number(done.under_way))
         )
     if done.in_doubt:
-        console.print(t("  {n} are unknown or parked: omni touch unknown", "  {n} sont inconnus ou garés : omni touch unknown", n=number(done.in_doubt)))  # fmt: skip
+        console.print(several(
+            done.in_doubt, ("  {n} is unknown or parked: omni touch unknown{f}", "  {n} are unknown or parked: omni touch unknown{f}"),
+            ("  {n} est inconnu ou garé : omni touch unknown{f}", "  {n} sont inconnus ou garés : omni touch unknown{f}"),
+            n=number(done.in_doubt), f=" --live" if live else "",
+        ))  # fmt: skip
 
 
 def zone_of(loaded: Loaded) -> ZoneInfo:

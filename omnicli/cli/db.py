@@ -109,6 +109,7 @@ def check() -> None:
     )
 )
 def backup(output: Output = None) -> None:
+    from omnicli.cli.rows import number
     from omnicli.store import backups
 
     s = session()
@@ -117,7 +118,7 @@ def backup(output: Output = None) -> None:
     rows = sum(backups.manifest_of(made)["rows"].values())
     said = t("{file}: whole, {n} rows, {size} MB. Keys are left out: keep .omni/keys elsewhere.",
              "{file} : intacte, {n} lignes, {size} Mo. Sans les clés : gardez .omni/keys ailleurs.",
-             file=made, n=rows, size=f"{made.stat().st_size / 1e6:.1f}")  # fmt: skip
+             file=made, n=number(rows), size=number(made.stat().st_size / 1e6, 1))  # fmt: skip
     s.finish(
         {"file": str(made), "manifest": f"{made}.json", "rows": rows}, show=lambda console: console.print(said, soft_wrap=True)
     )

@@ -120,7 +120,7 @@ def show(
         console.print(" · ".join(m for m in moved if m), soft_wrap=True)
     channels: list[list[Cell]] = [[channel, (number(n), "bold")] for channel, n in sorted(report.by_channel.items()) if n]
     rows.lay(console, channels, right=(1,), indent=1)
-    for line, style in _account(report, loaded, dry_run=dry_run, seconds=seconds):
+    for line, style in _account(report, loaded, dry_run=dry_run, live=live, seconds=seconds):
         console.print(Text(line, style), soft_wrap=True)
     for hint in hints:
         console.print(Text(f" {hint}", "yellow"), soft_wrap=True)
@@ -135,8 +135,9 @@ def show(
         console.print(page, soft_wrap=True)
 
 
-def _account(report: RunReport, loaded: Loaded, *, dry_run: bool, seconds: float) -> list[tuple[str, str]]:
+def _account(report: RunReport, loaded: Loaded, *, dry_run: bool, live: bool, seconds: float) -> list[tuple[str, str]]:
     assert loaded.project is not None
+    flag = " --live" if live else ""
     cost = rows.cash(report.cost, loaded.project.currency)
     sent = report.accepted
     if dry_run:
@@ -144,17 +145,17 @@ def _account(report: RunReport, loaded: Loaded, *, dry_run: bool, seconds: float
     elif sent:
         first = t("Sent {n} for {cost} in {s} s.", "{n} envoyés pour {cost} en {s} s.", n=number(sent), cost=cost, s=rows.number(seconds, 1))  # fmt: skip
     else:
-        first = t("Nothing was due.", "Rien n'était dû.") if not (report.decided or report.skipped or report.stuck) else t("Nothing was sent.", "Rien n'est parti.")  # fmt: skip
+        first = t("Nothing was due.", "Rien n'était dû.") if not (report.decided or report.skipped or report.stuck or report.retried or report.unknown) else t("Nothing was sent.", "Rien n'est parti.")  # fmt: skip
     lines = [(first, "bold")]
     without = skipped(report)
     pieces = [
-        (report.rejected, t("Refused {n}", "Refusés {n}", n=number(report.rejected)), "yellow"),
+        (report.rejected, t("Refused {n}: omni touch list --state rejected{f}", "Refusés {n} : omni touch list --state rejected{f}", n=number(report.rejected), f=flag), "yellow"),
         (sum(without.values()), t("Not sent {n}: {why}", "Écartés {n} : {why}", n=number(sum(without.values())), why=reasons(without)), ""),
         (silent(report), t("In silence {n} (held out)", "Dans le silence {n} (groupe témoin)", n=number(silent(report))), ""),
         (report.held, t("Held {n}: they leave when their guard allows", "Retenus {n} : ils partent quand leur garde le permet", n=number(report.held)), ""),
         (report.retried, t("To be tried again {n}", "À réessayer {n}", n=number(report.retried)), "yellow"),
-        (report.doubtful, t("Unknown or parked {n}{which}: omni touch unknown", "Inconnus ou garés {n}{which} : omni touch unknown",
-                            n=number(report.doubtful), which=_first(report.unknown_touches)), "red"),
+        (report.doubtful, t("Unknown or parked {n}{which}: omni touch unknown{f}", "Inconnus ou garés {n}{which} : omni touch unknown{f}",
+                            n=number(report.doubtful), which=_first(report.unknown_touches), f=flag), "red"),
     ]  # fmt: skip
     lines += [(f" {text}", style) for count, text, style in pieces if count]
     for held in report.approval:

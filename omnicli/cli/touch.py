@@ -115,16 +115,19 @@ def show(touch: Id, as_of: AsOf = None) -> None:
     )
 )
 def unknown(as_of: AsOf = None) -> None:
+    from omnicli.store.inbox import people_of
     from omnicli.store.outbox import doubts, evidence
 
     s = session()
-    loaded, store = s.loaded(), s.store()
+    s.loaded()
+    store = s.store()
     now = s.now(as_of)
     with store.read() as connection:
         found = doubts(connection)
         seen = evidence(connection, [d.id for d in found])
-    s.finish({"touches": [_doubt_json(d, now, seen.get(d.id, [])) for d in found]},
-             show=lambda console: _show_doubts(console, found, seen, now, loaded),
+        whose = people_of(connection, [d.key.hex() for d in found])
+    s.finish({"touches": [{**_doubt_json(d, now, seen.get(d.id, [])), "contact": whose.get(d.key.hex()), "message": d.message} for d in found]},
+             show=lambda console: _show_doubts(console, found, seen, now, whose, live=s.live),
              exit=Exit.SOME_FAILED if found else Exit.FINE)  # fmt: skip
 
 
@@ -160,9 +163,9 @@ def resolve(
     replay(store, now=now)  # what waits beside the store may be the answer
     found = settle(store, touch, chosen[0], because=because, who=getpass.getuser(), now=now)
     words = {
-        "accepted": t("counts as accepted", "compte comme accepté"), "not-sent": t("will be sent by the next run", "partira au prochain passage"),
-        "resend": t("will be sent again by the next run: two copies are possible", "repartira au prochain passage : un double est possible"),
-        "drop": t("is given up: skipped, dropped", "est abandonné : skipped, dropped"),
+        "accepted": t("counts as accepted", "compte comme accepté"), "not-sent": t("will be sent by the next run", "partira à la prochaine exécution"),
+        "resend": t("will be sent again by the next run: two copies are possible", "repartira à la prochaine exécution : un double est possible"),
+        "drop": t("is given up: skipped (dropped)", "est abandonné : écarté (dropped)"),
     }  # fmt: skip
     s.finish(
         {"touch": found.key.hex(), "resolved": chosen[0]},
@@ -237,7 +240,8 @@ def _state(one: Listed) -> str:
 
     state = spoken.word(one.state)
     if one.reason:
-        return spoken.both(state, spoken.named(one.reason))
+        why = spoken.named(one.reason)
+        return why if why.startswith(f"{state} (") else spoken.both(state, why)
     return f"{state} ({spoken.word(one.held_by)})" if one.held_by else state
 
 
@@ -287,14 +291,17 @@ def _show_history(console: Console, found: Whole, zone: tzinfo) -> None:
         )
         for a in found.attempts
     ]
-    rows += [(moment(at, zone), source, kind, detail or "") for at, source, kind, detail in found.evidence]
+    rows += [(moment(at, zone), source, word(kind), detail or "") for at, source, kind, detail in found.evidence]
     rows += [
-        (moment(at, zone), "", name, t("a machine", "une machine") if machine else "") for at, name, machine in found.receipts
+        (moment(at, zone), "", word(name), t("a machine", "une machine") if machine else "")
+        for at, name, machine in found.receipts
     ]
     lay(console, rows, indent=1, shrink=3)
 
 
-def _show_doubts(console: Console, found: list[Doubt], seen: Mapping[int, list[Seen]], now: Any, loaded: Loaded) -> None:
+def _show_doubts(
+    console: Console, found: list[Doubt], seen: Mapping[int, list[Seen]], now: Any, whose: Mapping[str, str], *, live: bool
+) -> None:
     from omnicli import clock
     from omnicli.cli.rows import ago, lay
     from omnicli.model.spoken import word
@@ -302,14 +309,17 @@ def _show_doubts(console: Console, found: list[Doubt], seen: Mapping[int, list[S
     if not found:
         console.print(t("No touch is unknown.", "Le sort de chaque envoi est connu."))
         return
-    lay(console, [(d.key.hex()[:8], word(d.state), d.channel, d.provider, ago(clock.from_ms(d.started_at), now), _last(seen.get(d.id, [])))
-                  for d in found], shrink=5)  # fmt: skip
-    console.print(t('Decide:  omni touch resolve ID --accepted|--not-sent|--resend|--drop --because "…"',
-                    "Décider :  omni touch resolve ID --accepted|--not-sent|--resend|--drop --because « … »"))  # fmt: skip
+    lay(console, [(d.key.hex()[:8], word(d.state), whose.get(d.key.hex(), ""), d.message, d.channel, d.provider, ago(clock.from_ms(d.started_at), now), _last(seen.get(d.id, [])))
+                  for d in found], shrink=7)  # fmt: skip
+    console.print(t('Decide:  omni touch resolve ID --accepted|--not-sent|--resend|--drop --because "…"{f}',
+                    'Décider :  omni touch resolve ID --accepted|--not-sent|--resend|--drop --because "…"{f}',
+                    f=" --live" if live else ""), soft_wrap=True)  # fmt: skip
 
 
 def _last(seen: list[Seen]) -> str:
     """How often a provider was asked, and the newest thing that was said."""
+    from omnicli.model import spoken
+
     if not seen:
         return t("nothing heard", "aucune nouvelle")
     asked = sum(1 for _, _, kind, _ in seen if kind == "asked")
@@ -318,4 +328,4 @@ def _last(seen: list[Seen]) -> str:
         return t(
             "{source} asked {n}×: {detail}", "{source} interrogé {n}× : {detail}", source=source, n=asked, detail=detail or ""
         )
-    return f"{source}: {detail or kind}"
+    return spoken.both(source, detail or spoken.word(kind))

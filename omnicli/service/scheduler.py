@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from omnicli import clock, guards
 from omnicli.campaigns.lock import project_lock
 from omnicli.errors import Exit, OmniError
-from omnicli.texts import t
+from omnicli.texts import several, t
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
@@ -38,6 +38,7 @@ class Ticked:
     at: datetime
     report: RunReport | None = None
     without: str | None = None
+    live: bool = False
 
     @property
     def exit(self) -> int:
@@ -81,8 +82,11 @@ class Ticked:
             for h in r.approval
         ]  # fmt: skip
         if r.doubtful:
-            lines.append(t("{n} touches are unknown or parked: omni touch unknown",
-                           "{n} envois sont inconnus ou garés : omni touch unknown", n=r.doubtful))  # fmt: skip
+            lines.append(several(
+                r.doubtful, ("{n} touch is unknown or parked: omni touch unknown{f}", "{n} touches are unknown or parked: omni touch unknown{f}"),
+                ("{n} envoi est inconnu ou garé : omni touch unknown{f}", "{n} envois sont inconnus ou garés : omni touch unknown{f}"),
+                f=" --live" if self.live else "",
+            ))  # fmt: skip
         lines += r.problems
         if not lines and r.exit == Exit.SOME_FAILED:
             lines = [t("some sends failed", "des envois ont échoué")]
@@ -102,7 +106,7 @@ def tick(store: Store, loaded: Loaded, *, live: bool, now: datetime, stopping: C
         return Ticked(now, without="idle")
     try:
         with project_lock(loaded.root, live=live):
-            return Ticked(now, run(store, loaded, names=names, now=now, live=live, tick=True, stopping=stopping))
+            return Ticked(now, run(store, loaded, names=names, now=now, live=live, tick=True, stopping=stopping), live=live)
     except OmniError as error:
         if error.exit == Exit.LOCKED:
             return Ticked(now, without="locked")

@@ -32,3 +32,10 @@ def t(english: str, french: str, /, **values: object) -> str:
     """The text in the language in use, `{name}` filled in."""
     text = french if _language == "fr" else english
     return text.format(**values) if values else text
+
+
+def several(count: int, english: tuple[str, str], french: tuple[str, str], /, **values: object) -> str:
+    """A text that counts, `(one, many)` in each language, `{n}` the count (or as `values` write it); French counts nothing as one."""
+    said = french if _language == "fr" else english
+    one = count == 1 or (count == 0 and _language == "fr")
+    return said[0 if one else 1].format(**({"n": count} | values))
