@@ -9,8 +9,8 @@ import typer
 
 from omnicli.cli.frame import session
 from omnicli.cli.options import AsOf, opt, page
-from omnicli.errors import Exit
-from omnicli.texts import t
+from omnicli.errors import Exit, OmniError
+from omnicli.texts import several, t
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
     from omnicli.cli.campaign_view import Overview
     from omnicli.cli.frame import Session
+    from omnicli.engine.breaker import Account
     from omnicli.store.connection import Store
 
 app = typer.Typer()
@@ -54,7 +55,7 @@ def _look(loaded: Loaded, store: Store, now: datetime, *, live: bool) -> dict[st
     from omnicli.campaigns import quality
     from omnicli.campaigns.run import last_end
     from omnicli.cli import campaign_view as view
-    from omnicli.store import campaigns
+    from omnicli.store import accounts, campaigns
     from omnicli.store import tables as tb
 
     overviews = view.overview(store, loaded, now)
@@ -62,6 +63,7 @@ def _look(loaded: Loaded, store: Store, now: datetime, *, live: bool) -> dict[st
         judged = [one.said for one in quality.standings(connection, loaded, now=now) if one.level != "fine"]
         people = connection.scalar(sa.select(sa.func.count()).select_from(tb.contact)) or 0
         hold = connection.scalar(sa.select(tb.instance.c.hold))
+        accounts_ = accounts.standing(connection) if live else []
         waiting = connection.scalar(sa.select(sa.func.count()).select_from(tb.inbox).where(tb.inbox.c.folded_at.is_(None))) or 0
         tasks = connection.scalar(sa.select(sa.func.count()).select_from(tb.task).where(tb.task.c.state != "done")) or 0
         cases = connection.scalar(sa.select(sa.func.count()).select_from(tb.case).where(tb.case.c.state != "closed")) or 0
@@ -75,7 +77,7 @@ def _look(loaded: Loaded, store: Store, now: datetime, *, live: bool) -> dict[st
         "due_people": sum(o.due.get("people", 0) for o in overviews if o.state == "running"),
         "due_touches": sum(o.due.get("touches", 0) for o in overviews if o.state == "running"),
         "held": sum(o.due.get("held", 0) for o in overviews), "unknown": sum(o.doubtful for o in overviews),
-        "unfolded": waiting, "tasks": tasks, "cases": cases, "alerts": [*_alerts(loaded, overviews, hold, ended, now, live=live), *judged],
+        "unfolded": waiting, "tasks": tasks, "cases": cases, "alerts": [*_alerts(loaded, overviews, hold, ended, now, live=live), *_left_alone(loaded, accounts_), *judged],
     }  # fmt: skip
 
 
@@ -93,18 +95,17 @@ def _alerts(
         found.append(t("the store is on hold ({why}): omni db recover{f}", "la base est retenue ({why}) : omni db recover{f}", why=said(hold), f=flag))  # fmt: skip
     for o in overviews:
         if o.errors:
-            found.append(
-                t(
-                    "{n}: {k} errors in its file: omni lint",
-                    "{n} : {k} erreurs dans son fichier : omni lint",
-                    n=o.name,
-                    k=o.errors,
-                )
-            )
+            found.append(several(
+                o.errors, ("{name}: {n} error in its file: omni lint", "{name}: {n} errors in its file: omni lint"),
+                ("{name} : {n} erreur dans son fichier : omni lint", "{name} : {n} erreurs dans son fichier : omni lint"), name=o.name,
+            ))  # fmt: skip
         if o.doubtful and o.doubtful_since is not None:
-            found.append(t("{n}: {k} touches unknown or parked since {d}: omni touch unknown{f}",
-                           "{n} : {k} envois inconnus ou garés depuis {d} : omni touch unknown{f}",
-                           n=o.name, k=o.doubtful, d=ago(o.doubtful_since, now), f=flag))  # fmt: skip
+            found.append(several(
+                o.doubtful,
+                ("{name}: {n} touch unknown or parked for {d}: omni touch unknown{f}", "{name}: {n} touches unknown or parked for {d}: omni touch unknown{f}"),
+                ("{name} : {n} envoi inconnu ou garé depuis {d} : omni touch unknown{f}", "{name} : {n} envois inconnus ou garés depuis {d} : omni touch unknown{f}"),
+                name=o.name, d=ago(o.doubtful_since, now), f=flag,
+            ))  # fmt: skip
         if o.changed and o.state == "running":
             found.append(t("{n}: the file was changed since it was applied: omni campaign start {n}{f}",
                            "{n} : le fichier a changé depuis qu'il a été appliqué : omni campaign start {n}{f}", n=o.name, f=flag))  # fmt: skip
@@ -113,6 +114,36 @@ def _alerts(
         since = t("never", "jamais") if ended is None else ago(ended, now)
         found.append(t("no tick for {since}: omni schedule install --cron", "pas de top depuis {since} : omni schedule install --cron", since=since))  # fmt: skip
     return found
+
+
+def _left_alone(loaded: Loaded, standing: list[tuple[str, str, Account]]) -> list[str]:
+    """A line for each account in use that answers badly: it comes back by itself, or waits for a person."""
+    shut = [one for one in standing if one[2].state != "closed"]
+    used = _accounts(loaded) if shut else {}
+    found = []
+    for name, account, row in shut:
+        why = row.why or t("too many failures", "trop d'échecs")
+        if used.get(name, account) != account:
+            continue  # that of a key which was replaced: nobody calls it any more
+        if row.needs_person:
+            found.append(t("{name} is left alone until it is mended ({why}): omni doctor --live --provider {name}",
+                           "{name} est laissé de côté jusqu'à réparation ({why}) : omni doctor --live --provider {name}", name=name, why=why))  # fmt: skip
+        else:
+            found.append(t("{name} is left alone for a while ({why}); it is tried again by itself",
+                           "{name} est laissé de côté un moment ({why}) ; nouvel essai de lui-même", name=name, why=why))  # fmt: skip
+    return found
+
+
+def _accounts(loaded: Loaded) -> dict[str, str]:
+    """Provider → its account by the settings as they are; none where these cannot be read."""
+    from omnicli.providers import build, close
+
+    try:
+        providers = build(loaded, live=True, root=loaded.root)
+    except OmniError:
+        return {}
+    close(providers)
+    return {one.name: str(getattr(one, "account", one.name)) for one in providers.values()}
 
 
 def _positions(store: Store) -> list[dict[str, Any]]:

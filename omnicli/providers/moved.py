@@ -24,22 +24,23 @@ HOMES: Mapping[str, tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = 
 
 
 def moved(name: str, section: Mapping[str, Any]) -> list[str]:
-    """A line for each address of this provider that a variable or a setting moves; `section` is its section of `omni.yaml`.
+    """A line for each address to which a variable or a setting moves something of this provider; `section` is its section of `omni.yaml`.
 
     A relay on loopback is no override of smtp: it is what the documents advise.
     """
     if name == "smtp":
         return _relay()
-    found: list[str] = []
+    found: dict[str, list[str]] = {}
     for variable, path, homes in HOMES.get(name, ()):
         given, source = os.environ.get(variable), variable
         if not given:
             given, source = _written(section, path), f"providers.{name}.{'.'.join(path)}"
         if given and given.rstrip("/") not in homes:
-            found.append(
-                t("{name} goes to {url} ({source})", "{name} passe par {url} ({source})", name=name, url=given, source=source)
-            )
-    return found
+            found.setdefault(given, []).append(source)
+    return [
+        t("{name} goes to {url} ({source})", "{name} passe par {url} ({source})", name=name, url=url, source=", ".join(sources))
+        for url, sources in found.items()
+    ]
 
 
 def _relay() -> list[str]:
