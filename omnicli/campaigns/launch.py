@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from omnicli.campaigns import startup
 from omnicli.errors import Exit, OmniError
+from omnicli.model import spoken
 from omnicli.providers import HEARINGS, build, channels_of, close, overrides, ready
 from omnicli.texts import t
 
@@ -48,13 +49,13 @@ def launch(store: Store, loaded: Loaded) -> Launch:
     for name, one in said:
         if one.ok is False and one.name not in POORER:
             raise _not_ready(name, one)
-    poorer = tuple(f"{name} {one.name}: {one.seen}" for name, one in said if one.ok is False)
+    poorer = tuple(spoken.both(f"{name} {one.name}", one.seen) for name, one in said if one.ok is False)
     return Launch(carried, overrides(loaded, live=True), _warnings(loaded) or poorer)
 
 
 def _not_ready(name: str, one: Ready) -> OmniError:
     return OmniError(
-        f"{name}: {one.name}: {one.seen}",
+        spoken.both(f"{name} {one.name}", one.seen.removeprefix(f"{one.name}: ")),
         hint=one.fix or f"omni doctor --live --provider {name}",
         code="provider",
         exit=Exit.REFUSED,
@@ -71,7 +72,7 @@ def _warnings(loaded: Loaded) -> tuple[str, ...]:
     if project.public_url is not None or not telling:
         return ()
     return (
-        t("no public_url: {names} cannot say what became of a message, and nobody can unsubscribe by a link (omni serve)",
-          "pas de public_url : {names} ne peut dire ce que devient un message, et personne ne se désinscrit par un lien (omni serve)",
+        t("no public_url: nobody learns from {names} what became of a message, and nobody can unsubscribe by a link (omni serve)",
+          "pas de public_url : on ne saura pas par {names} ce que devient un message, et personne ne se désabonne par un lien (omni serve)",
           names=", ".join(telling)),
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -121,7 +122,7 @@ def _wrapped(text: str, most: int) -> list[str]:
     from omnicli.text import width
 
     lines = [""]
-    for word in text.split(" "):
+    for word in re.split(r"(?<!«) (?![:;?!»])", text):  # what French sets apart by a space stays with its word
         longer = f"{lines[-1]} {word}" if lines[-1] else word
         if lines[-1] and width(longer) > most:
             lines.append(word)

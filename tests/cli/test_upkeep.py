@@ -188,7 +188,7 @@ def test_a_start_names_what_is_reached_elsewhere_and_what_will_not_come_back(
     said = shop("campaign", "start", "bienvenue", "--live", "--yes")
     assert said.code == 0, said
     assert "sendgrid goes to http://127.0.0.1:9 (OMNI_SENDGRID_URL)" in said.err
-    assert "no public_url: sendgrid" in said.err
+    assert "no public_url: nobody learns from sendgrid" in said.err
 
 
 # --- send-test ------------------------------------------------------------------------------------------------------

@@ -140,7 +140,7 @@ def _webhook(provider: SendGrid) -> Iterator[Ready]:
         yield Ready(
             "webhook",
             False,
-            t("none posts to {url}", "aucun n'écrit à {url}", url=url),
+            t("none posts to {url}", "aucun webhook n'appelle {url}", url=url),
             t("add it in SendGrid", "ajoutez-le dans SendGrid"),
         )
         return

@@ -13,7 +13,7 @@ from omnicli.providers.twilio import codes
 from omnicli.providers.twilio.account import INBOUND
 from omnicli.providers.twilio.content import Template, is_sid
 from omnicli.providers.twilio.wire import WireError
-from omnicli.texts import t
+from omnicli.texts import several, t
 
 if TYPE_CHECKING:
     from omnicli.model.campaign import Campaign
@@ -94,8 +94,12 @@ def _senders(provider: Twilio) -> Iterator[Ready]:
 
 def _verifying(provider: Twilio) -> Ready:
     if provider.account_settings.tokens:
-        return Ready("signature", True, t("{n} key(s)", "{n} clé(s)", n=len(provider.account_settings.tokens)))
-    seen = t("no token to verify callbacks by: they are refused", "pas de jeton pour vérifier les retours : ils sont refusés")
+        return Ready(
+            "signature", True, several(len(provider.account_settings.tokens), ("{n} key", "{n} keys"), ("{n} clé", "{n} clés"))
+        )
+    seen = t(
+        "no token to verify callbacks by: they are refused", "pas de jeton pour vérifier les appels reçus : ils sont refusés"
+    )
     return Ready("signature", False, seen, "providers.twilio.auth_token")
 
 
@@ -177,7 +181,12 @@ def judged(wanted: Sequence[Wanted], known: Mapping[str, Template]) -> Iterator[
             yield Ready(
                 name,
                 True,
-                t("{name}: approved, {n} value(s)", "{name} : approuvé, {n} valeur(s)", name=one.template, n=template.variables),
+                several(
+                    template.variables,
+                    ("{name}: approved, {n} value", "{name}: approved, {n} values"),
+                    ("{name} : approuvé, {n} valeur", "{name} : approuvé, {n} valeurs"),
+                    name=one.template,
+                ),
             )
 
 
@@ -187,8 +196,8 @@ def _asked(provider: Twilio, ask: Callable[[], Any], what: str) -> tuple[Any, st
     try:
         return ask(), ""
     except WireError as error:
-        return None, t("{what}: not reached ({why})", "{what} : injoignable ({why})", what=what, why=str(error))
+        return None, t("not reached ({why})", "injoignable ({why})", why=str(error))
     except Exception:  # whatever the SDK makes of an answer outside 2xx
         answer = provider.wire.answer
         found = codes.classify(answer, now=clock.now()) if answer is not None else None
-        return None, f"{what}: {found.code if found else '?'} {found.detail if found else ''}".strip()
+        return None, f"{found.code if found else '?'} {found.detail if found else ''}".strip()

@@ -15,7 +15,7 @@ from omnicli.service import installing
 from omnicli.service.doctor.sign import NOTE, WELL, WRONG, Patient, Sign, Signs
 from omnicli.store import campaigns
 from omnicli.store import tables as tb
-from omnicli.texts import t
+from omnicli.texts import several, t
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,7 +32,7 @@ def calls(patient: Patient, store: Store) -> Signs:
         yield from _tick(patient, store)
         yield from _heard(patient, store)
     yield from _doubts(patient, store)
-    yield from _contradictions(store)
+    yield from _contradictions(patient, store)
     yield from _unlisted(store)
     yield from _journal(store)
 
@@ -133,22 +133,25 @@ def _doubts(patient: Patient, store: Store) -> Signs:
     with store.read() as connection:
         count, since = connection.execute(query).one()
     if count:
-        said = t("{n} touches unknown or parked, the oldest for {d}", "{n} envois inconnus ou garés, le plus ancien depuis {d}",
-                 n=count, d=ago(clock.from_ms(since), patient.now))  # fmt: skip
+        said = several(
+            count, ("{n} touch unknown or parked, for {d}", "{n} touches unknown or parked, the oldest for {d}"),
+            ("{n} envoi inconnu ou garé, depuis {d}", "{n} envois inconnus ou garés, le plus ancien depuis {d}"),
+            d=ago(clock.from_ms(since), patient.now),
+        )  # fmt: skip
         yield Sign("unknown", NOTE, said, "omni touch unknown" + patient.flag)
 
 
-def _contradictions(store: Store) -> Signs:
+def _contradictions(patient: Patient, store: Store) -> Signs:
     e = tb.evidence.c
     with store.read() as connection:
         count = connection.scalar(sa.select(sa.func.count()).select_from(tb.evidence).where(e.kind == "contradiction")) or 0
     if count:
-        said = t(
-            "{n} reports of providers contradict what this store says it did",
-            "{n} comptes rendus contredisent ce que cette base dit avoir fait",
-            n=count,
-        )
-        yield Sign("contradiction", NOTE, said, "omni touch list")
+        said = several(
+            count,
+            ("{n} report of a provider contradicts what this store says it did", "{n} reports of providers contradict what this store says it did"),
+            ("{n} compte rendu contredit ce que cette base dit avoir fait", "{n} comptes rendus contredisent ce que cette base dit avoir fait"),
+        )  # fmt: skip
+        yield Sign("contradiction", NOTE, said, "omni touch list" + patient.flag)
 
 
 def _unlisted(store: Store) -> Signs:
@@ -176,11 +179,11 @@ def _journal(store: Store) -> Signs:
     from omnicli.campaigns import journal
 
     if waiting := len(journal.pending(store)):
-        said = t(
-            "{n} outcomes wait beside the store, which could not be written",
-            "{n} résultats attendent à côté de la base, qui n'a pu être écrite",
-            n=waiting,
-        )
+        said = several(
+            waiting,
+            ("{n} outcome waits beside the store, which could not be written", "{n} outcomes wait beside the store, which could not be written"),
+            ("{n} résultat attend à côté de la base, qui n'a pu être écrite", "{n} résultats attendent à côté de la base, qui n'a pu être écrite"),
+        )  # fmt: skip
         yield Sign("journal", NOTE, said, t("the next run takes them in", "la prochaine exécution les reprend"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omnicli.packs.read import shipped
 from omnicli.service.doctor.sign import NOTE, WELL, WRONG, Patient, Sign, Signs
-from omnicli.texts import t
+from omnicli.texts import several, t
 
 
 def files(patient: Patient) -> Signs:
@@ -16,10 +16,12 @@ def files(patient: Patient) -> Signs:
     report = lint(loaded, now=patient.now)
     errors = sum(1 for finding in report.findings if finding.severity == "error")
     templates = sum(1 for _ in (loaded.root / "templates").glob("*.j2"))
-    said = t(
-        "project {name}: {c} campaigns, {n} files, {e} errors", "projet {name} : {c} campagnes, {n} fichiers, {e} erreurs",
-        name=project.project, c=len(loaded.campaigns), n=1 + len(loaded.campaigns) + templates, e=errors,
-    )  # fmt: skip
+    counts = (
+        several(len(loaded.campaigns), ("{n} campaign", "{n} campaigns"), ("{n} campagne", "{n} campagnes")),
+        several(1 + len(loaded.campaigns) + templates, ("{n} file", "{n} files"), ("{n} fichier", "{n} fichiers")),
+        several(errors, ("{n} error", "{n} errors"), ("{n} erreur", "{n} erreurs")),
+    )
+    said = t("project {name}: {counts}", "projet {name} : {counts}", name=project.project, counts=", ".join(counts))
     yield Sign("project", WRONG if errors else WELL, said, "omni lint" if errors else "")
     yield from _packs(patient)
 

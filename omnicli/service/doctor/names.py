@@ -5,11 +5,12 @@ Asked by checkdmarc (extra `omni[dns]`) and only with `--online`; a resolver can
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any
 
-from omnicli.errors import OmniError
+from omnicli.model.spoken import both
 from omnicli.providers import channels_of
 from omnicli.providers.base_url import loopback
 from omnicli.service.doctor.sign import NOTE, WELL, WRONG, Patient, Sign, Signs
@@ -47,11 +48,10 @@ def names(patient: Patient, *, online: bool, given: Iterable[str] = (), resolver
     try:
         import checkdmarc  # noqa: F401
     except ImportError:
-        raise OmniError(
-            t("--online needs checkdmarc", "--online a besoin de checkdmarc"),
-            hint="pip install 'omni-campaigns[dns]'",
-            code="extra",
-        ) from None
+        said = t("SPF, DKIM, DMARC of {d} not looked at: that needs checkdmarc", "SPF, DKIM, DMARC de {d} non regardés : il y faut checkdmarc",
+                 d=", ".join(wanted))  # fmt: skip
+        yield Sign("dns", NOTE, said, f"{sys.executable} -m pip install checkdmarc")
+        return
     for domain in wanted:
         yield from _domain(domain, resolver)
     yield from _reverse(patient.loaded.project, resolver)
@@ -71,7 +71,7 @@ def _spf(domain: str, found: Any) -> Sign:
         return Sign(
             "spf",
             WRONG,
-            f"SPF {domain}: {_said(found)}",
+            both(f"SPF {domain}", _said(found)),
             t("a TXT record v=spf1 that names who sends for you", "un TXT v=spf1 qui nomme qui envoie pour vous"),
         )
     record = str(found.get("record") or "")
@@ -107,13 +107,13 @@ def _key(name: str, resolver: Any) -> bool:
 
 def _dmarc(domain: str, found: Any) -> Sign:
     if not found.get("valid"):
-        return Sign("dmarc", WRONG, f"DMARC {domain}: {_said(found)}", f"_dmarc.{domain} TXT v=DMARC1; p=none; rua=mailto:…")
+        return Sign("dmarc", WRONG, both(f"DMARC {domain}", _said(found)), f"_dmarc.{domain} TXT v=DMARC1; p=none; rua=mailto:…")
     policy = str(found.get("tags", {}).get("p", {}).get("value", "none"))
     if policy == "none":
         return Sign(
             "dmarc", NOTE, t("DMARC {d}: p=none only watches", "DMARC {d} : p=none ne fait qu'observer", d=domain), "p=quarantine"
         )
-    return Sign("dmarc", WELL, f"DMARC {domain}: p={policy}")
+    return Sign("dmarc", WELL, both(f"DMARC {domain}", f"p={policy}"))
 
 
 def _mx(domain: str, resolver: Any) -> Sign:
@@ -124,7 +124,7 @@ def _mx(domain: str, resolver: Any) -> Sign:
     except Exception:
         hosts = []
     if hosts:
-        return Sign("mx", WELL, f"MX {domain}: {hosts[0]['hostname']}")
+        return Sign("mx", WELL, both(f"MX {domain}", hosts[0]["hostname"]))
     return Sign("mx", WRONG, t("MX {d}: nobody takes mail: bounces and replies are lost", "MX {d} : personne ne reçoit : retours et réponses se perdent", d=domain),
                 t("an MX record", "un enregistrement MX"))  # fmt: skip
 
@@ -139,7 +139,7 @@ def _reverse(project: Project, resolver: Any) -> Signs:
     try:
         nameless = [ip for ip in get_a_records(host, resolver=resolver) if not get_reverse_dns(ip, resolver=resolver)]
     except Exception as error:
-        yield Sign("ptr", NOTE, f"PTR {host}: {error}")
+        yield Sign("ptr", NOTE, both(f"PTR {host}", str(error)))
         return
     if nameless:
         yield Sign("ptr", WRONG, t("PTR {h}: {ip} has no name", "PTR {h} : {ip} n'a pas de nom", h=host, ip=nameless[0]),
@@ -153,4 +153,8 @@ def _said(found: Any) -> str:
     error = str(found.get("error") or "")
     if "domain does not exist" in error:
         return t("no such domain", "ce domaine n'existe pas")
-    return t("no record", "aucun enregistrement") if not error or "record does not exist" in error else f"“{error}”"
+    return (
+        t("no record", "aucun enregistrement")
+        if not error or "record does not exist" in error
+        else t("“{e}”", "« {e} »", e=error)
+    )

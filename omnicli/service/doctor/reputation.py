@@ -10,7 +10,7 @@ from omnicli.campaigns import quality
 from omnicli.campaigns.respond.optout import MIRROR
 from omnicli.service.doctor.sign import NOTE, WRONG, Patient, Sign, Signs
 from omnicli.store import tables as tb
-from omnicli.texts import t
+from omnicli.texts import several
 
 if TYPE_CHECKING:
     from omnicli.store.connection import Store
@@ -25,14 +25,19 @@ def reputation(patient: Patient, store: Store) -> Signs:
         twice = connection.scalar(sa.select(sa.func.count()).select_from(tb.evidence).where(e.kind == "confirmed_duplicate")) or 0
     yield from (Sign("quality", WRONG if q.level == "pause" else NOTE, q.said, "omni status" + patient.flag) for q in judged)
     if missed:
-        said = t(
-            "{n} bars that a provider held and we did not know", "{n} exclusions qu'un prestataire avait et pas nous", n=missed
+        said = several(
+            missed,
+            ("{n} bar that a provider held and we did not know", "{n} bars that a provider held and we did not know"),
+            ("{n} exclusion qu'un prestataire avait et pas nous", "{n} exclusions qu'un prestataire avait et pas nous"),
         )
         yield Sign("sync", NOTE, said, "omni response sync" + patient.flag)
     if twice:
-        said = t(
-            "{n} messages arrived twice, as somebody had risked",
-            "{n} messages arrivés deux fois, risque accepté par quelqu'un",
-            n=twice,
+        said = several(
+            twice,
+            ("{n} message arrived twice, as somebody had risked", "{n} messages arrived twice, as somebody had risked"),
+            (
+                "{n} message arrivé deux fois, risque accepté par quelqu'un",
+                "{n} messages arrivés deux fois, risque accepté par quelqu'un",
+            ),
         )
         yield Sign("duplicates", NOTE, said)
