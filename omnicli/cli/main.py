@@ -59,9 +59,7 @@ NOUNS: dict[str, Noun] = {
     "serve": Noun(
         "serve", HOUSE, "Webhooks, clicks, scans and unsubscribes, received", "Recevoir webhooks, clics, scans et désabonnements"
     ),
-    "db": Noun(
-        "db", HOUSE, "The store: upgrade, check, back up, reset", "Le magasin de données : mettre à niveau, vérifier, sauver"
-    ),
+    "db": Noun("db", HOUSE, "The store: upgrade, check, back up, reset", "La base : mettre à niveau, vérifier, sauver"),
     "doctor": Noun("doctor", HOUSE, "What must be in order, and what mends it", "Ce qui doit être en ordre, et ce qui le répare"),
     "schema": Noun("schema", HOUSE, "JSON Schemas for editors", "Les schémas JSON pour les éditeurs"),
 }

@@ -49,14 +49,14 @@ def prepare(store: Store, project: Project, *, upgrade: bool = True) -> list[str
     if standing is not None and standing not in migrations.KNOWN:
         raise OmniError(
             t("the store is newer than this omni (its tables are {found}, omni knows {known})",
-              "le magasin est plus récent que cet omni (ses tables : {found}, omni connaît {known})", found=standing, known=migrations.HEAD),
-            hint=t("install the newer omni, or give another store", "installez l'omni plus récent, ou donnez un autre magasin"),
+              "la base est plus récente que cet omni (ses tables : {found}, omni connaît {known})", found=standing, known=migrations.HEAD),
+            hint=t("install the newer omni, or give another store", "installez l'omni plus récent, ou donnez une autre base"),
             code="store_newer", exit=Exit.REFUSED,
         )  # fmt: skip
     done: list[str] = []
     if standing != migrations.HEAD:
         if standing is not None and not upgrade:
-            raise OmniError(t("the store waits for a migration ({found} → {known})", "le magasin attend une migration ({found} → {known})",
+            raise OmniError(t("the store waits for a migration ({found} → {known})", "la base attend une migration ({found} → {known})",
                               found=standing, known=migrations.HEAD), hint="omni db upgrade --live", code="migration_pending",
                             exit=Exit.REFUSED)  # fmt: skip
         _migrate(store)
@@ -93,7 +93,7 @@ def _house(connection: sa.Connection, project: Project, *, live: bool) -> None:
     owner = setting.get(connection, "project")
     if owner is not None and owner != project.project:
         raise OmniError(
-            t("this store belongs to the project '{owner}', not to '{project}'", "ce magasin est celui du projet « {owner} », pas de « {project} »",
+            t("this store belongs to the project '{owner}', not to '{project}'", "cette base est celle du projet « {owner} », pas de « {project} »",
               owner=owner, project=project.project),
             hint=t("the name goes into every id: give it back, or begin again (omni db reset)",
                    "le nom entre dans chaque identifiant : remettez-le, ou recommencez (omni db reset)"),

@@ -72,7 +72,7 @@ def _read(letter: Letter, keys: Mapping[int, bytes]) -> Told:
                 "unclear",
                 reason=t(
                     "somebody leaves by an address that is none of ours",
-                    "quelqu'un se désinscrit par une adresse qui n'est pas des nôtres",
+                    "quelqu'un se désabonne par une adresse qui n'est pas des nôtres",
                 ),
             )
         )

@@ -159,7 +159,7 @@ def _groups(given: Mapping[str, Any]) -> Mapping[str, int]:
     found: dict[str, int] = {}
     for topic, number in value.items():
         if not str(number).isdecimal() or int(number) < 1:
-            _odd(f"asm_groups.{topic}", t("is the number of an unsubscribe group", "est le numéro d'un groupe de désinscription"))
+            _odd(f"asm_groups.{topic}", t("is the number of an unsubscribe group", "est le numéro d'un groupe de désabonnement"))
         found[str(topic)] = int(number)
     return found
 
