@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,10 @@ class Webhooks:
     def read_timeout(self) -> float:
         """Seconds that the slowest target may take."""
         return max((target.timeout + CONNECT for target in self.targets.values()), default=CONNECT)
+
+    def split(self) -> dict[str, Webhooks]:
+        """Each target by itself: one that is out of order, or does not know us, keeps nobody else waiting."""
+        return {name: replace(self, targets={name: target}, account=name) for name, target in self.targets.items()}
 
     def idempotent(self, name: str) -> bool:
         """Whether this target knows a repeated key, so that an unknown call may be made again with the same one."""

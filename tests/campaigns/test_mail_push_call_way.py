@@ -17,6 +17,7 @@ from omnicli.campaigns.listen import Listened, listen
 from omnicli.providers.push import Push
 from omnicli.providers.smtp import Address, Smtp
 from omnicli.providers.webhook import Target, Webhooks
+from omnicli.store import accounts
 
 MAILS = Path(__file__).parent.parent / "providers" / "mails"
 LIVE = OMNI.replace("email: {provider: smtp,", "email: {provider: smtp, from: Maison <bonjour@maison.example>,") + (
@@ -175,3 +176,22 @@ def test_an_unknown_call_to_any_other_receiver_waits_for_a_person(tmp_path: Path
         stage = calling(tmp_path, fake, idempotent=False)
         assert len(fake.requests) == 1
     assert stage.row("SELECT send_state FROM touch") == ("parked",)
+
+
+def test_a_receiver_that_does_not_know_us_keeps_no_other_one_waiting(tmp_path: Path) -> None:
+    with FakeReceiver() as good, FakeReceiver() as bad:
+        bad.behave("refuse", status=401)
+        omni = OMNI.replace("https://crm.example/hook}", "https://crm.example/hook}\n  stock: {url: https://stock.example/hook}")
+        provider = Webhooks(
+            {"crm": Target(f"{bad.url}/hook", None, 1.0, False), "stock": Target(f"{good.url}/hook", None, 1.0, False)}
+        )
+        flow = "- {call: crm, id: appel}\n- {wait: 3 days, id: repos}"
+        other = a_campaign(flow.replace("crm", "stock"), name="autre")
+        stage = Delivery(tmp_path, a_campaign(flow), other, omni=omni, provider=provider)
+        stage.sign_up(*(f"c{n}" for n in range(12)))
+        stage.send("2027-01-04 10:00")
+        assert len(good.log.touches()) == 12
+        assert len(bad.requests) <= 8  # as many as are in flight at once
+    with stage.store.read() as connection:
+        found = {account: row.state for _, account, row in accounts.standing(connection)}
+    assert found == {"crm": "open", "stock": "closed"}

@@ -13,6 +13,8 @@ from omnicli.text import did_you_mean
 from omnicli.texts import t
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from omnicli.model.touch import Ready
     from omnicli.store.connection import Store
 
@@ -52,11 +54,14 @@ def carriers(patient: Patient, *, online: bool, only: str | None) -> Signs:
     quiet = sorted(set(names) - {name for name, _ in said} - {"webhook"}) if only is None else []
     if quiet:
         yield Sign("providers", WELL, t("set up: {names}", "réglés : {names}", names=", ".join(quiet)))
-    yield from (Sign("moved", NOTE, line) for line in overrides(patient.loaded, live=True))
+    yield from (
+        Sign("moved", NOTE, line) for line in overrides(patient.loaded, live=True) if only is None or line.startswith(f"{only} ")
+    )
     if only is not None and patient.store is not None and all(one.ok is not False or not _of_account(one) for _, one in said):
-        yield from _taken_up(patient.store, only, names[only])
+        yield from _taken_up(patient.store, only)
     if patient.store is not None:
-        yield from _left_alone(patient.store)
+        single = {name: account for name, account in names.items() if name != "webhook"}  # each target of its is one by itself
+        yield from _left_alone(patient.store, single)
 
 
 def _known(only: str | None, names: set[str]) -> None:
@@ -86,19 +91,20 @@ def _of_account(one: Ready) -> bool:
     return not (template or heard)
 
 
-def _taken_up(store: Store, name: str, account: str) -> Signs:
-    """A person has mended it: its breaker closes."""
+def _taken_up(store: Store, name: str) -> Signs:
+    """A person has mended it: its breakers close, those of older keys and of single targets too."""
     with store.write() as connection:
-        mended = accounts.close(connection, name, account)
-    if mended:
+        mended = [accounts.close(connection, name, account) for own, account, _ in accounts.standing(connection) if own == name]
+    if any(mended):
         yield Sign("breaker", WELL, t("{name} is taken up again", "{name} reprend du service", name=name))
 
 
-def _left_alone(store: Store) -> Signs:
+def _left_alone(store: Store, used: Mapping[str, str]) -> Signs:
+    """Accounts of the settings in use: that of a key which was replaced is called by nobody, and no one could mend it."""
     with store.read() as connection:
         rows = accounts.standing(connection)
     for name, account, row in rows:
-        if row.state != "closed":
+        if row.state != "closed" and used.get(name, account) == account:
             where = name if account == name else f"{name} ({account})"
             why = row.why or t("too many failures", "trop d'échecs")
             said = t("{where} is left alone: {why}", "{where} est laissé de côté : {why}", where=where, why=why)
