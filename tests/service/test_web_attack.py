@@ -50,3 +50,13 @@ def test_metrics_are_not_told_to_whoever_calls_this_machine_by_another_name(shop
         told = [client.get("/metrics", headers={"host": name}).status_code for name in ("localhost:8080", "127.0.0.1", "omni.maisonlune.example", "evil.example")]  # fmt: skip
     assert told == [200, 200, 404, 404]
     assert metrics.TOKEN not in os.environ
+
+
+def test_whoever_leaves_is_heard_although_the_disk_is_nearly_full(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The floor keeps room for exactly this: no mail program asks a second time."""
+    with serving(shop, Signed()) as (client, site):
+        monkeypatch.setattr(site, "full", lambda: "the disk is nearly full")
+        assert client.post(shop.path("unsubscribe"), data={"List-Unsubscribe": "One-Click"}).status_code == 200
+        assert client.post(shop.path("preferences", "emma"), data={"do": "everything"}).status_code == 200
+        assert client.post("/webhooks/sendgrid", content=b"[]x", headers=dict(Signed().sign(b"[]x"))).status_code == 503
+    assert ("email", "topic:offres", "unsubscribed") in shop.bars()

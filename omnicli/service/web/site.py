@@ -110,8 +110,10 @@ class Site:
 
     # --- writing ----------------------------------------------------------------------------------------------------
     async def keep(self, receipts: Sequence[Receipt]) -> None:
-        """Returns when they are on disk; Overloaded or NotStored when they are not."""
-        self._check_room()
+        """Returns when they are on disk; Overloaded or NotStored when they are not. Whoever leaves by a page is heard while there is
+        any room at all: nobody repeats that for them."""
+        if not all(getattr(one.response, "name", None) == "unsubscribed" for one in receipts):
+            self._check_room()
         await self._wait(self.intake.put(receipts))
 
     async def act(self, deed: Callable[[], Any]) -> Any:
