@@ -19,6 +19,8 @@ import threading
 import time
 from collections.abc import Sequence
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
+from email.message import Message
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -212,8 +214,22 @@ class FakeSmtp:
             "fake": self.name, "request": number, "touch": touch, "attempt": attempt, "from": sender, "subject": str(found.get("Subject", "")),
             "message_id": str(found.get("Message-ID", "")), "hash": hashlib.sha256(body).hexdigest(),
         }  # fmt: skip
+        if self.remember:
+            line["read"] = _read(found)
         self.log.write({**line, "to": to} for to in recipients)
         return number
+
+
+def _read(letter: Message) -> str:
+    """A hash of what a person reads: subject, text and page, each without the end of its last line."""
+    shown = {"text/plain": "", "text/html": ""}
+    for part in letter.walk():
+        if part.get_content_type() in shown:
+            shown[part.get_content_type()] = (
+                bytes(part.get_payload(decode=True) or b"").decode("utf-8", "replace").replace("\r\n", "\n").removesuffix("\n")
+            )
+    subject = str(make_header(decode_header(letter.get("Subject", ""))))
+    return hashlib.sha256("\n".join((subject, shown["text/plain"], shown["text/html"])).encode()).hexdigest()
 
 
 class _Cut(Exception):

@@ -5,13 +5,17 @@ The store is read as a file and the logs as lines; nothing of omni is imported, 
 
 from __future__ import annotations
 
+import hashlib
+import html
 import json
+import re
 import sqlite3
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -37,6 +41,7 @@ class Seen:
     steps: Sequence[tuple[str, int]] = ()  # step and the milliseconds that must lie between it and the one before
     before: Mapping[str, int] = field(default_factory=dict)
     posted: Sequence[str] = ()
+    status: Mapping[str, Any] | None = None  # what `omni status --json` says of this moment
     at_rest: bool = False  # everything that can end has ended: nothing may wait, be claimed or under way
     attempts: int = 5
 
@@ -65,8 +70,40 @@ class Seen:
         return found
 
     @cached_property
+    def archive(self) -> dict[str, dict[str, str]]:
+        """key → part → text, put together again from what the store keeps of it, by a reader of the judge's own."""
+        query = (
+            'SELECT lower(hex(t.touch_key)), s.parts, r."values" FROM rendering r JOIN skeleton s ON s.id = r.skeleton_id '
+            "JOIN touch t ON t.id = r.touch_id"
+        )
+        return {key: _put_together(parts, values) for key, parts, values in self.rows(query)}
+
+    @cached_property
     def reached(self) -> Counter[str]:
         return Counter(str(line["touch"]) for line in self.log)
+
+
+_MARK = re.compile("\ue000([0-9]+)\ue001")
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&#39;", '"': "&#34;"}
+_AGAIN: Mapping[str, Callable[[str], str]] = {
+    "=": str,
+    "<": lambda text: text.translate(str.maketrans(_ESCAPES)),
+    ">": html.unescape,
+}
+
+
+def _put_together(parts: bytes, kept: bytes) -> dict[str, str]:
+    """The message of a skeleton and its values, as the format (1) is written down."""
+    skeleton = json.loads(zlib.decompress(parts).decode("utf-8", "surrogatepass"))
+    packed = (zlib.decompress(kept) if kept[:1] == b"\x78" else kept).decode("utf-8", "surrogatepass")
+    differs, _, text = packed.partition("\x1f")
+    own = iter(json.loads(text[1:]) if text.startswith("\x1e") else text.split("\x1f"))
+    values: dict[int, str] = {}
+    for n, digit, usual in zip(skeleton["kept"], f"{int(differs, 16):b}"[1:], skeleton["sample"], strict=True):
+        values[n] = next(own) if digit == "1" else usual
+    for n, (first, how) in skeleton["twins"].items():
+        values[int(n)] = _AGAIN[how](values[first])
+    return {name: _MARK.sub(lambda mark: values[int(mark[1])], text) for name, text in skeleton["parts"].items()}
 
 
 def breaches(seen: Seen) -> list[str]:
@@ -161,9 +198,30 @@ def _acknowledged_is_kept(seen: Seen) -> list[str]:
 
 
 def _same_events_same_state(seen: Seen) -> list[str]:
-    """Every inbox row is folded once: events made of one row do not come twice."""
-    query = "SELECT t.id, t.delivery_state FROM touch t WHERE t.delivery_state NOT IN ('none', 'processed', 'queued', 'sent', 'deferred', 'delivered', 'bounced', 'dropped', 'undelivered', 'read')"
-    return [f"touch {id_} is {state}" for id_, state in seen.rows(query)]
+    """A touch stands where the highest word said of it puts it, in whatever order the words came; and each word counted once."""
+    query = (
+        "SELECT t.id, t.delivery_state, e.kind FROM touch t LEFT JOIN evidence e ON e.touch_id = t.id "
+        "AND e.source IN ('sendgrid', 'twilio', 'smtp', 'push')"
+    )
+    said: dict[tuple[int, str], set[int]] = defaultdict(set)
+    for id_, state, kind in seen.rows(query):
+        said[id_, state].add(RANKS.get(kind, 0))
+    found = [f"touch {id_} is {state}" for id_, state in said if state not in RANKS]
+    found += [
+        f"touch {id_} is {state}, and more was said" for (id_, state), ranks in said.items() if RANKS.get(state, 0) < max(ranks)
+    ]
+    twice = (
+        "SELECT touch_id, kind, count(*) FROM evidence WHERE source IN ('sendgrid', 'twilio') AND n > 0 "
+        "GROUP BY touch_id, n, source, kind, at, detail HAVING count(*) > 1"
+    )
+    return found + [f"touch {id_}: {kind} counted {n} times" for id_, kind, n in seen.rows(twice)]
+
+
+#: Where a touch stands by what was said of it: the highest wins.
+RANKS = {
+    "none": 0, "processed": 1, "queued": 2, "sent": 3, "deferred": 4, "delivered": 5, "bounced": 6, "dropped": 6, "undelivered": 6,
+    "failed": 6, "read": 5,
+}  # fmt: skip
 
 
 def _everybody_is_accounted_for(seen: Seen) -> list[str]:
@@ -193,13 +251,25 @@ def _paused_is_paused(seen: Seen) -> list[str]:
 
 
 def _each_got_his_own(seen: Seen) -> list[str]:
-    """What a fake saw is addressed to the person of that touch (the words are compared byte for byte in tests/render)."""
+    """What a fake saw went to the person of that touch, and its words are those that the archive gives again."""
     query = "SELECT lower(hex(t.touch_key)), lower(d.norm) FROM touch t JOIN address d ON d.contact_id = t.contact_id AND d.channel = t.channel"
     owner = dict(seen.rows(query))
     return [
         f"{line['touch']} went to {line['to']}" for line in seen.log
         if line["touch"] in owner and str(line["to"]).lower().rpartition(":")[2] != owner[line["touch"]]
-    ]  # fmt: skip
+    ] + [f"{line['touch']} read otherwise than it is kept" for line in seen.log if _reads_otherwise(seen, line)]  # fmt: skip
+
+
+def _reads_otherwise(seen: Seen, line: Mapping[str, Any]) -> bool:
+    """Whether the hash that the fake took of what a person read differs from that of the archived words; asked of a touch's newest
+    attempt, for the archive keeps that one."""
+    key = str(line["touch"])
+    kept, tries = seen.archive.get(key), seen.tries.get(key)
+    if kept is None or not tries or line.get("attempt") != tries[-1][0]:
+        return False
+    said = "read" if "read" in line else "hash"
+    words = kept["body"] if "body" in kept else "\n".join(kept.get(part, "") for part in ("subject", "text", "html"))
+    return said in line and str(line[said]) != hashlib.sha256(words.encode()).hexdigest()
 
 
 def _fences_grow(seen: Seen) -> list[str]:
@@ -227,7 +297,33 @@ def _sums_agree(seen: Seen) -> list[str]:
     accepted = sum(any(one[1] == "accepted" for one in tries) for tries in seen.tries.values())
     found = [] if states["accepted"] == accepted else [f"{states['accepted']} touches are accepted, {accepted} attempts are"]
     size, rows = seen.rows("SELECT (SELECT coalesce(sum(size), 0) FROM handover), (SELECT count(*) FROM attempt)")[0]
-    return found if size == rows else [*found, f"handovers hold {size} touches, there are {rows} attempts"]
+    found += [] if size == rows else [f"handovers hold {size} touches, there are {rows} attempts"]
+    return found + _told(seen, states)
+
+
+#: What `status` tells of each campaign → the rows that it sums.
+SUMS = {
+    "entered": "SELECT count(*) FROM enrollment WHERE campaign_id = ?",
+    "in_flight": "SELECT count(*) FROM enrollment WHERE campaign_id = ? AND state = 'open'",
+    "unknown": "SELECT count(*) FROM touch t JOIN enrollment e ON e.id = t.enrollment_id WHERE e.campaign_id = ? AND t.send_state IN ('unknown','parked')",
+}  # fmt: skip
+
+
+def _told(seen: Seen, states: Mapping[str, int]) -> list[str]:
+    """Each total that is told against the sum over its rows."""
+    if seen.status is None:
+        return []
+    ids = dict(seen.rows("SELECT name, id FROM campaign"))
+    pairs = [
+        (f"{campaign['name']}: {name}", campaign[name], seen.rows(query, ids[campaign["name"]])[0][0])
+        for campaign in seen.status["campaigns"] if campaign["name"] in ids for name, query in SUMS.items()
+    ]  # fmt: skip
+    pairs += [
+        ("contacts", seen.status["contacts"], seen.rows("SELECT count(*) FROM contact")[0][0]),
+        ("unknown", seen.status["unknown"], states.get("unknown", 0) + states.get("parked", 0)),
+        ("unfolded", seen.status["unfolded"], seen.rows("SELECT count(*) FROM inbox WHERE folded_at IS NULL")[0][0]),
+    ]
+    return [f"{name} is told as {told}, there are {summed}" for name, told, summed in pairs if told != summed]
 
 
 def _few_attempts_one_request_each(seen: Seen) -> list[str]:
@@ -252,5 +348,3 @@ CHECKS: Mapping[str, Callable[[Seen], list[str]]] = {
     "I11": _paused_is_paused, "I12": _each_got_his_own, "I13": _fences_grow, "I14": _logs_only_grow, "I15": _sums_agree,
     "I16": _few_attempts_one_request_each, "file": _integrity,
 }  # fmt: skip
-
-_ = (json, date)

@@ -222,11 +222,19 @@ def hear_events(rig: Rig, house: House, doubted: set[str]) -> None:
     assert ended.code == 0, ended
 
 
+def told(house: House) -> dict[str, Any]:
+    """What `omni status` tells of this moment."""
+    found: dict[str, Any] = json.loads(house.run("status", "--json", later=LATER[0]).said)["result"]
+    return found
+
+
 def judge(house: House, fake: Any, trial: Trial, doubted: set[str], before: Mapping[str, int]) -> Trial:
     """The verdict, by the fake's log."""
     states = house.states()
     log = list(fake.log.lines)
-    seen = Seen(house.folder / ".omni" / "live.db", log, now=0, people=trial.people, before=before, at_rest=True)
+    seen = Seen(
+        house.folder / ".omni" / "live.db", log, now=0, people=trial.people, before=before, at_rest=True, status=told(house)
+    )
     trial.reached = len(seen.reached)
     trial.doubles = len(fake.log.doubles())
     trial.parked = states.get("parked", 0) + states.get("unknown", 0)
