@@ -32,6 +32,14 @@ def write_whole(path: Path, text: str) -> None:
     os.replace(scratch, path)
 
 
+def make(folder: Path) -> None:
+    """The folder and what it stands in: whatever is made here is for its owner only, for letters name people. A folder that stands
+    already keeps the rights that somebody gave it."""
+    if not folder.is_dir():
+        make(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
 def name_of(one: Handed, ending: str) -> str:
     """`bienvenue/j0/C0042-email-7c1e9a02b3d4.html`: the same touch has the same name for ever; contacts' ids are tamed."""
     who = _ODD.sub("-", one.contact).strip("-.")[:40] or "contact"
@@ -58,7 +66,7 @@ class FileProvider:
         name = name_of(one, ending)
         path = self.folder / name
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make(path.parent)
             write_whole(path, text)
         except OSError as error:
             return Outcome("not_sent", code="file", detail=system_said(error), halt=True)

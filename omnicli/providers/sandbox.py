@@ -8,7 +8,6 @@ never opens a socket.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +17,7 @@ from typing import Any
 from omnicli import clock
 from omnicli.model.touch import Handed, Outcome
 from omnicli.providers import pages
-from omnicli.providers.file import name_of, write_whole
+from omnicli.providers.file import make, name_of, write_whole
 
 #: Messages of a run that become files (docs/language 3).
 MOST = 1000
@@ -77,7 +76,7 @@ class Sandbox:
         name = name_of(one, "html")
         path = self.folder / name
         if path.parent not in self._made:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make(path.parent)
             self._made.add(path.parent)
         write_whole(path, pages.message_page(one, now, self.house))
         return Outcome("accepted", ref=name)
@@ -98,7 +97,7 @@ class Sandbox:
         self._at, self.counts, self.written = None, {}, 0
         for name, text in pages.index_pages(_read(self.folder / LEDGER), _read(self.folder / RUNS), self.house).items():
             path = self.folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make(path.parent)
             write_whole(path, text)
 
     def _behind(self) -> bool:
@@ -122,5 +121,5 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 def open_sandbox(project: Any, _settings: Mapping[str, Any], root: Path, *, live: bool) -> Sandbox:
     folder = root / FOLDER
-    os.makedirs(folder, exist_ok=True)
+    make(folder)
     return Sandbox(folder, pages.House.of(project), channels=(*project.channels, "webhook"))
