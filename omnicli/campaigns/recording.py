@@ -167,14 +167,8 @@ class Recorder:
         book.put(line.provider.name, line.account, after)
         if after.state == "open":
             line.said = after.why
-            self.report.problem(
-                t(
-                    "{name}: stopped sending ({why})",
-                    "{name} : envoi interrompu ({why})",
-                    name=line.provider.name,
-                    why=after.why or "?",
-                )
-            )
+            said = t("{name}: stopped sending ({why})", "{name} : envoi interrompu ({why})", name=line.provider.name, why=after.why or "?")  # fmt: skip
+            self.report.problem(f"{said}: omni doctor --live --provider {line.provider.name}" if after.needs_person else said)
 
     def _collect(self, call: Call, results: Sequence[Result]) -> None:
         """Free touches go again in one call; a spoilt request in two halves."""

@@ -135,6 +135,7 @@ def _schemas(directory: Path) -> None:
     from omnicli.campaignfile import json_schema
 
     folder = directory / ".omni" / "schema"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # people's data will lie there
+    folder.mkdir(exist_ok=True)
     for kind in ("campaign", "project"):
         (folder / f"{kind}.json").write_text(json.dumps(json_schema(kind), ensure_ascii=False, indent=1), "utf-8")

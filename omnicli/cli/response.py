@@ -322,8 +322,9 @@ def list_(unmatched: Unmatched = False, since: Since = None, limit: Limit = 20, 
         found = list(inbox.listed(connection, since=_instant(s, since), outcome="unmatched" if unmatched else None, limit=limit))
         ledger = audience.ledger(connection, loaded.project)
         waiting = inbox.unmatched(connection)
+        whose = inbox.people_of(connection, [a.response.touch for a, _ in found if a.response.touch and not a.response.contact])
     result = {
-        "responses": [{"id": a.response.id, "at": a.response.at, "received_at": a.received_at, "contact": a.response.contact, "event": a.response.name,
+        "responses": [{"id": a.response.id, "at": a.response.at, "received_at": a.received_at, "contact": a.response.contact or whose.get(a.response.touch or ""), "event": a.response.name,
                        "channel": a.response.channel, "campaign": a.response.campaign, "outcome": outcome or "not folded"} for a, outcome in found],
         "ledger": {name: {k: v if k == "count" else amount(*v) for k, v in facts.items()} for name, facts in ledger.items()}, "unmatched": waiting,
     }  # fmt: skip
@@ -339,7 +340,7 @@ def list_(unmatched: Unmatched = False, since: Since = None, limit: Limit = 20, 
             [
                 [
                     f"{a.response.at.astimezone(zone):%Y-%m-%d %H:%M}",
-                    a.response.contact,
+                    a.response.contact or whose.get(a.response.touch or "", ""),
                     a.response.name,
                     a.response.channel or "",
                     word(outcome or ""),

@@ -152,6 +152,8 @@ def _install_cron(s: Session, where: Place, loaded: Loaded, *, write: bool, syst
              "Un top manqué est rattrapé pendant {d} ; au-delà, c'est écarté (expired).   (schedule.catch_up)",
              d=time(loaded.project.schedule.catch_up))  # fmt: skip
 
+    needed = installing.variables(loaded, where)
+
     def show(console: Console) -> None:
         console.print(
             t("Written into your crontab:", "Écrit dans votre crontab :")
@@ -162,8 +164,12 @@ def _install_cron(s: Session, where: Place, loaded: Loaded, *, write: bool, syst
         for line in block:
             console.print(f"  {line}", soft_wrap=True)
         console.print(late, soft_wrap=True)
+        if needed:
+            console.print(t("cron knows nothing of this shell. Above those lines, one a line, with their values:  {x}",
+                            "cron ignore tout de ce terminal. Au-dessus de ces lignes, une par ligne, avec leur valeur :  {x}",
+                            x="  ".join(f"{name}=…" for name in needed)), style="yellow", soft_wrap=True)  # fmt: skip
 
-    s.finish({"kind": "cron", "written": write, "lines": block}, show=show)
+    s.finish({"kind": "cron", "written": write, "lines": block, "variables": needed}, show=show)
 
 
 def _install_file(s: Session, where: Place, loaded: Loaded, *, write: bool, systemd: bool) -> None:
@@ -174,6 +180,7 @@ def _install_file(s: Session, where: Place, loaded: Loaded, *, write: bool, syst
     if write:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    needed = installing.variables(loaded, where) if systemd else []
     after = f"systemctl --user daemon-reload && systemctl --user enable --now {where.unit}" if systemd else f"git add {path}"
 
     def show(console: Console) -> None:
@@ -183,10 +190,15 @@ def _install_file(s: Session, where: Place, loaded: Loaded, *, write: bool, syst
         else:
             console.print(t("# {path}   (run again with --write to write it)", "# {path}   (recommencez avec --write pour l'écrire)", path=path), soft_wrap=True)  # fmt: skip
             console.print(text, soft_wrap=True, end="")
+        if needed:
+            console.print(t("# The service knows nothing of this shell. Into {file} (chmod 600), one a line, with their values:  {x}",
+                            "# Le service ignore tout de ce terminal. Dans {file} (chmod 600), une par ligne, avec leur valeur :  {x}",
+                            file=where.environment_file, x="  ".join(f"{name}=…" for name in needed)), style="yellow", soft_wrap=True)  # fmt: skip
 
     s.finish(
-        {"kind": "systemd" if systemd else "github", "written": write, "path": str(path), "text": text, "next": after}, show=show
-    )
+        {"kind": "systemd" if systemd else "github", "written": write, "path": str(path), "text": text, "next": after, "variables": needed},
+        show=show,
+    )  # fmt: skip
 
 
 @app.command(

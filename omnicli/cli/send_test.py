@@ -63,6 +63,7 @@ def _show(console: Console, done: Tested, *, live: bool) -> None:
     if not done.fine:
         why = outcome.detail or outcome.code or outcome.outcome
         said = t("{provider} did not take it: {why}", "{provider} ne l'a pas pris : {why}", provider=done.provider, why=why)
+        said += f"\n  → omni doctor --live --provider {done.provider}" if live else ""
     elif done.dry:
         said = t(
             "Nothing left. {provider} would have carried it to {to}.",

@@ -8,6 +8,7 @@ it wants handed; of the others it is only told how many there are).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -173,7 +174,25 @@ def _names() -> Iterable[str]:
 def _settings(project: Project, name: str) -> dict[str, Any]:
     """The provider's section of `omni.yaml`, every `${NAME}` resolved; an unset name says whose it is. Each provider refuses the
     settings that it does not know."""
-    return {key: _resolved(value, f"providers.{name}.{key}") for key, value in project.providers.get(name, {}).items()}
+    try:
+        return {key: _resolved(value, f"providers.{name}.{key}") for key, value in project.providers.get(name, {}).items()}
+    except OmniError as error:
+        unset = " ".join(f"{one}=…" for one in unset_names(project))
+        hint = t("export {names} and try again", "export {names} puis recommencez", names=unset) if unset else error.hint
+        raise OmniError(error.message, hint=hint, code=error.code, exit=error.exit) from None
+
+
+def unset_names(project: Project) -> list[str]:
+    """Every variable that a provider's section names and that is not set, so that they can be set at once; in order, each once."""
+    return [name for name in named(project.providers) if not os.environ.get(name)]
+
+
+def named(value: Any) -> list[str]:
+    """The variables that settings name as `${NAME}`, in order, each once."""
+    if isinstance(value, str):
+        return [name] if (name := settings.reference(value)) else []
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return list(dict.fromkeys(name for one in inner for name in named(one)))
 
 
 def _resolved(value: Any, where: str) -> Any:

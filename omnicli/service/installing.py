@@ -6,6 +6,8 @@ workflow file, each named after the project and the environment.
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omnicli.errors import Exit, OmniError
+from omnicli.providers import Files, named
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -42,6 +45,11 @@ class Place:
         """The name of the systemd unit."""
         return f"omni-{self.project}-{self.environment}.service"
 
+    @property
+    def environment_file(self) -> Path:
+        """Where the unit looks for secrets, one NAME=value a line; it may be missing."""
+        return self.root / ".omni" / f"{self.environment}.env"
+
     def call(self, *words: str) -> list[str]:
         """The command line, as words."""
         live = ("--live",) if self.live else ()
@@ -57,6 +65,15 @@ def program() -> tuple[str, ...]:
     """How this very omni is called: the script beside this Python, else the module."""
     script = Path(sys.executable).with_name("omni")
     return (str(script),) if script.exists() else (sys.executable, "-m", "omnicli.cli.main")
+
+
+def variables(loaded: Files, where: Place) -> list[str]:
+    """What a live call needs from the environment: cron and systemd know nothing of this shell's. The names that providers and
+    webhooks refer to as `${NAME}`, and those of omni that are set here (keys, addresses moved)."""
+    if not where.live or loaded.project is None:
+        return []
+    ours = sorted(name for name in os.environ if re.fullmatch("OMNI_(KEYS|.*_(URL|HOST|PORT))", name))
+    return [*named([loaded.project.providers, [hook.secret or "" for hook in loaded.project.webhooks.values()]]), *ours]
 
 
 # --- cron -----------------------------------------------------------------------------------------------------------
@@ -137,6 +154,7 @@ RestartSec=10
 RestartPreventExitStatus=2 4
 KillSignal=SIGTERM
 TimeoutStopSec=120
+EnvironmentFile=-{str(where.environment_file).replace("%", "%%")}
 UMask=0077
 NoNewPrivileges=yes
 

@@ -201,6 +201,17 @@ def unmatched(connection: sa.Connection) -> int:
     )
 
 
+def people_of(connection: sa.Connection, touches: Collection[str]) -> dict[str, str]:
+    """Touch (hex) → the id of the person whom it went to, of those that this store knows."""
+    t, c = tables.touch.c, tables.contact.c
+    found: dict[str, str] = {}
+    keys = iter({bytes.fromhex(one) for one in touches})
+    while part := list(islice(keys, 500)):
+        query = sa.select(t.touch_key, c.source_id).join(tables.contact, c.id == t.contact_id).where(t.touch_key.in_(part))
+        found |= {key.hex(): person for key, person in connection.execute(query)}
+    return found
+
+
 def listed(connection: sa.Connection, *, since: datetime | None = None, outcome: str | None = None, limit: int | None = None,
            after: tuple[int, bytes] | None = None) -> Iterator[tuple[Arrival, str | None]]:  # fmt: skip
     """Arrivals with their outcome, newest first."""

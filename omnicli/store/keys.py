@@ -50,7 +50,7 @@ def of_store(store: Store, project: str) -> Keys:
         raise OmniError(
             t("the keys that this store has used are not there: {gone}", "les clés dont cette base s'est servie ne sont plus là : {gone}", gone=gone),
             hint=t("put .omni/keys (or OMNI_KEYS) back from where you keep it: links, unsubscribes and bars depend on it",
-                   "remettez .omni/keys (ou OMNI_KEYS) depuis votre sauvegarde : liens, désinscriptions et blocages en dépendent"),
+                   "remettez .omni/keys (ou OMNI_KEYS) depuis leur copie à part : liens, désabonnements et exclusions en dépendent"),
             code="keys_lost", exit=Exit.REFUSED,
         )  # fmt: skip
     return keys_of(project, store.path, live=store.live)
@@ -101,7 +101,21 @@ def keys_of(project: str, path: Path | None, *, live: bool) -> Keys:
             {0: hashlib.sha256(f"omni sandbox links {project}".encode()).digest()},
         )
     given = os.environ.get("OMNI_KEYS")
-    return _read(json.loads(given) if given else _kept(path.with_name("keys")))
+    return _given(given) if given else _read(_kept(path.with_name("keys")))
+
+
+def _given(text: str) -> Keys:
+    """What `OMNI_KEYS` holds: the JSON itself. A path in it, or half of it, is the usual slip."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        raise OmniError(
+            t("OMNI_KEYS holds no JSON", "OMNI_KEYS ne contient pas de JSON"),
+            hint=t('it holds what .omni/keys holds, not its path:  export OMNI_KEYS="$(cat FILE)"',
+                   'elle contient ce que contient .omni/keys, non son chemin :  export OMNI_KEYS="$(cat FICHIER)"'),
+            code="keys", exit=Exit.REFUSED,
+        ) from None  # fmt: skip
+    return _read(found)
 
 
 def _read(found: Mapping[str, Any]) -> Keys:
@@ -113,8 +127,8 @@ def _read(found: Mapping[str, Any]) -> Keys:
     except (KeyError, ValueError, TypeError, AttributeError):
         pass
     raise OmniError(
-        t("the keys of the live store are not whole", "les clés du magasin réel ne sont pas entières"),
-        hint=t("restore .omni/keys from where you keep it", "remettez .omni/keys depuis votre sauvegarde"), code="keys", exit=Exit.REFUSED,
+        t("the keys of the live store are not whole", "les clés de la base réelle ne sont pas intactes"),
+        hint=t("restore .omni/keys from where you keep it", "remettez .omni/keys depuis leur copie à part"), code="keys", exit=Exit.REFUSED,
     ) from None  # fmt: skip
 
 

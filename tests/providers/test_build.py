@@ -66,11 +66,12 @@ def test_an_unset_credential_names_its_variable(tmp_path: Path, monkeypatch: pyt
     project = loaded(
         tmp_path,
         "email: {provider: smtp, from: a@example.org}",
-        more='providers: {smtp: {host: h, user: u, password: "${MAIL_PASSWORD}"}}',
+        more='providers: {smtp: {host: h, user: u, password: "${MAIL_PASSWORD}"}, twilio: {auth_token: "${PHONE_TOKEN}"}}',
     )
     with pytest.raises(OmniError, match="MAIL_PASSWORD") as refused:
         providers.build(project, live=True)
     assert refused.value.exit == Exit.REFUSED
+    assert refused.value.hint == "export MAIL_PASSWORD=… PHONE_TOKEN=… and try again"  # all of them at once
     monkeypatch.setenv("MAIL_PASSWORD", "hunter2")
     found = providers.build(project, live=True)
     assert "hunter2" not in repr(found["email"])

@@ -300,7 +300,7 @@ def test_a_domain_that_lets_anybody_send_is_wrong(loaded: Loaded, resolver: Any)
     assert missing["spf"].text == "SPF nobody.example: no such domain"
 
 
-def test_without_what_asks_name_servers_the_rest_is_looked_at_all_the_same(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_rest_is_looked_at_all_the_same(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
     monkeypatch.setitem(sys.modules, "checkdmarc", None)

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from omnicli.campaignfile import load_project
 from omnicli.campaigns.lock import project_lock
 from omnicli.errors import OmniError
 from omnicli.model.literals import Duration
-from omnicli.service.installing import Place, cron_block, cron_times, github_workflow, systemd_unit, without_block
+from omnicli.service.installing import Place, cron_block, cron_times, github_workflow, systemd_unit, variables, without_block
 from omnicli.service.scheduler import ClockGuard, Metronome
 
 START = datetime(2027, 1, 4, 10, tzinfo=UTC)
@@ -47,6 +48,23 @@ def test_a_percent_and_a_blank_in_a_path_do_not_break_the_line() -> None:
     assert r"'/srv/50 \% lune'" in line
     assert "WorkingDirectory=/srv/50 %% lune\n" in systemd_unit(a_place("/srv/50 % lune"))
     assert '"/srv/50 %% lune"' in systemd_unit(a_place("/srv/50 % lune"))
+
+
+def test_what_a_live_call_needs_of_the_environment_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "omni.yaml").write_text("""
+project: maison
+languages: [fr]
+time_zone: Europe/Paris
+channels: {email: {provider: smtp, from: a@example.com}}
+providers: {smtp: {host: h, password: "${MAIL_PASSWORD}", user: "${MAIL_USER}"}}
+""")
+    for name in [name for name in os.environ if name.startswith("OMNI_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OMNI_SMTP_HOST", "127.0.0.1")
+    loaded = load_project(tmp_path)
+    assert variables(loaded, a_place()) == ["MAIL_PASSWORD", "MAIL_USER", "OMNI_SMTP_HOST"]
+    assert variables(loaded, a_place(live=False)) == []
+    assert "EnvironmentFile=-/srv/50 %% lune/.omni/live.env\n" in systemd_unit(a_place("/srv/50 % lune"))
 
 
 def test_taking_out_leaves_everything_else_as_it_was() -> None:

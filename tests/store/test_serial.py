@@ -164,6 +164,14 @@ def test_a_store_knows_the_keys_that_it_has_used(loaded: Loaded) -> None:
     store.close()
 
 
+def test_a_path_in_the_place_of_the_keys_is_told_as_that(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMNI_KEYS", "/srv/lune/keys")
+    keys.keys_of.cache_clear()
+    with pytest.raises(OmniError, match="OMNI_KEYS holds no JSON") as refused:
+        open_store(loaded, live=True)
+    assert "not its path" in refused.value.hint
+
+
 def test_other_keys_under_the_same_numbers_are_no_keys(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
     import json
 

@@ -164,8 +164,8 @@ def unused(ground: Ground) -> Iterator[Finding]:
         if name not in calls:
             yield _unused(ground, "omni.yaml", ("webhooks", name), "webhook", name)
     teams = _teams_in_use(ground)
-    for name in ground.project.teams:
-        if name not in teams:
+    for name, team in ground.project.teams.items():
+        if name not in teams and not any("@" in member for member in team.members):  # with an address: for `message send-test`
             yield _unused(ground, "omni.yaml", ("teams", name), t("team", "équipe"), name)
     places = {s.place for c in ground.chapters for _, s in every_send(c.campaign) if s.place}
     nearest_asked = "nearest" in places or any(
