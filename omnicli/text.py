@@ -69,7 +69,8 @@ _SYSTEM = {
     errno.ENOENT: "fichier ou dossier introuvable", errno.EACCES: "accès refusé", errno.EPERM: "opération interdite", errno.EISDIR: "c'est un dossier",
     errno.ENOTDIR: "ce n'est pas un dossier", errno.EEXIST: "existe déjà", errno.EROFS: "système de fichiers en lecture seule",
     errno.ENOSPC: "disque plein", errno.ENAMETOOLONG: "nom trop long", errno.EMFILE: "trop de fichiers ouverts", errno.EIO: "le disque répond par une erreur",
-    errno.ECONNREFUSED: "connexion refusée", errno.ETIMEDOUT: "délai dépassé", errno.EADDRINUSE: "adresse déjà utilisée", errno.ELOOP: "liens en cercle",
+    errno.ECONNREFUSED: "connexion refusée", errno.ETIMEDOUT: "délai dépassé", errno.EADDRNOTAVAIL: "cette adresse n'est pas de cette machine", errno.ECONNRESET: "connexion coupée par l'autre côté",
+    errno.EADDRINUSE: "adresse déjà utilisée", errno.ELOOP: "liens en cercle",
 }  # fmt: skip
 
 

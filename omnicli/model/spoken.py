@@ -55,7 +55,7 @@ def word(code: str) -> str:
 def codes(said: str) -> list[str]:
     """The codes that this is the French of: `garé` is `parked`; several may be said alike."""
     folded = said.casefold().strip()
-    return [code for code, french in _FRENCH.items() if french == folded]
+    return [code for code, french in _FRENCH.items() if french.casefold() == folded]
 
 
 def named(code: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from fake_smtp import FakeSmtp
 
 from omnicli import texts
 from omnicli.cli.main import run as omni
@@ -277,6 +278,128 @@ def test_findings_are_told_in_one_language(shop: Shop) -> None:
     template.write_text(template.read_text("utf-8") + "{% if x %}", "utf-8")
     shop.refuses_strangers("lint", "--format", "concise")
     shop.refuses_strangers("campaign", "run", "bienvenue")
+
+
+# --- live -----------------------------------------------------------------------------------------------------------
+LIVE = """
+project: atelier
+languages: [fr]
+countries: [FR]
+time_zone: Europe/Paris
+brand: {name: Maison Lune, legal_name: Maison Lune SAS, address: "12 rue des Tisserands, 69004 Lyon"}
+channels: {email: {provider: smtp, from: "Maison Lune <bonjour@maisonlune.example>", price: 0.001 EUR}}
+contacts: {attributes: {first_name: {type: text, default: ""}}}
+events: {signup: {form: text}}
+guardrails: {quiet_hours: [], cap: {all: 9 per day}}
+teams: {conseil: {members: ["ines <ines@maisonlune.example>"]}}
+"""
+LIVE_CAMPAIGN = """
+campaign: accueil
+title: Accueil
+why: "4711"
+owner: ines
+enter: {when: signup}
+messages:
+  offre: {say: {fr: {body: "Bonjour {first_name or \\"vous\\"}", subject: Bonjour, short: Bonjour, cta: Voir}}}
+flow:
+  - {send: offre, id: j0, by: email}
+"""
+
+
+class Atelier(Shop):
+    """A live project of its own, whose mail goes to the stand-in."""
+
+    def __init__(self, root: Path, language: str, capsys: pytest.CaptureFixture[str]) -> None:
+        self.root, self.language, self._capsys = root, language, capsys
+        for folder in ("campaigns", "templates"):
+            (root / folder).mkdir()
+        (root / "omni.yaml").write_text(LIVE, "utf-8")
+        (root / "campaigns" / "accueil.yaml").write_text(LIVE_CAMPAIGN.lstrip(), "utf-8")
+        (root / "templates" / "email.html.j2").write_text(
+            "<html><body><p>{{ say.body }} {{ unsubscribe }}</p></body></html>", "utf-8"
+        )
+        rows = "".join(f"{n},Léa,lea{n}@example.com,yes\n" for n in range(1, 5))
+        (root / "people.csv").write_text("id,first_name,email,ok\n" + rows, "utf-8")
+        (root / "map.yaml").write_text("id: id\nfirst_name: first_name\nemail: address.email\nok: consent.email\n", "utf-8")
+        self.known = tuple(sorted(set(self._written()), key=len, reverse=True))
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_a_live_life_with_its_accidents_is_told_in_one_language(
+    language: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    live = Atelier(tmp_path, language, capsys)
+    see = live.refuses_strangers
+    run = ("campaign", "run", "accueil", "--live", "--confirm", "accueil", "--no-input")
+    see("campaign", "start", "accueil", "--live", "--yes")  # a relay is missing
+    with FakeSmtp() as mail:
+        monkeypatch.setenv("OMNI_SMTP_HOST", mail.host)
+        monkeypatch.setenv("OMNI_SMTP_PORT", str(mail.port))
+        see("doctor", "--live")
+        see("contact", "import", str(tmp_path / "people.csv"), "--map", str(tmp_path / "map.yaml"), "--live", "--no-input")
+        see("campaign", "start", "accueil", "--live", "--no-input")
+        see("campaign", "start", "accueil", "--live", "--yes")
+        see("message", "send-test", "offre", "--to", "ines", "--live")
+        see("message", "send-test", "offre", "--to", "ines", "--live", "-n")
+        see("message", "send-test", "offre", "--to", "bob", "--live")
+        for person, reply in (("1", "550 5.1.1 x"), ("2", "<cut>"), ("3", "451 4.3.0 x")):
+            mail.behave("dot", reply)
+            live.said("response", "add", person, "signup", "--live")
+            see(*run)
+            see("touch", "list", "--live")
+            mail.reset()
+        mail.behave("connect", "554 5.7.1 x")
+        live.said("response", "add", "4", "signup", "--live")
+        see(*run)
+        for words in (
+            ("status",),
+            ("doctor",),
+            ("doctor", "--provider", "smtp"),
+            ("doctor", "--fix"),
+            ("doctor", "--domain", "example.com"),
+        ):
+            see(*words, "--live")
+        mail.reset()
+        see("schedule", "tick", "--live")
+        see("touch", "unknown", "--live")
+        doubt = live.first("touch", "unknown", "--live", field="touch")
+        see("touch", "show", doubt, "--live")
+        see("touch", "resolve", doubt, "--drop", "--live")
+        see("touch", "resolve", doubt, "--drop", "--because", "4711", "--live")
+        see("touch", "resolve", doubt, "--resend", "--because", "4711", "--live")
+        see("response", "sync", "--live")
+        see("response", "sync", "--provider", "nope", "--live")
+        see("serve", "--live", "--host", "192.0.2.1")
+        see("db", "check", "--live")
+        see("db", "backup", "--live", "-o", str(tmp_path / "copy.db"))
+        for end in ("", "-wal", "-shm"):
+            (tmp_path / ".omni" / f"live.db{end}").unlink(missing_ok=True)
+        shutil.copy(tmp_path / "copy.db", tmp_path / ".omni" / "live.db")
+        for words in (
+            run,
+            ("status", "--live"),
+            ("doctor", "--live"),
+            ("db", "check", "--live"),
+            ("db", "recover", "--live", "--no-input"),
+        ):
+            see(*words)
+        see("db", "recover", "--live", "--yes")
+        (tmp_path / ".omni" / "keys").unlink()
+        see(*run)
+
+
+def test_every_word_of_delivery_is_explained_in_both_languages(shop: Shop) -> None:
+    from omnicli.lint import delivery_words
+    from omnicli.model.decision import HOLDS, SKIP_REASONS
+    from omnicli.model.spoken import word
+    from omnicli.store.consents import STRENGTH
+    from omnicli.store.holding import WHY
+
+    for code in (*STRENGTH, *WHY, *HOLDS, *SKIP_REASONS, *(code for table, _, _ in delivery_words.KINDS for code in table)):
+        shop.refuses_strangers("explain", code)
+        for said in (code, word(code)):
+            assert omni(["--lang", shop.language, "explain", said, "-q"]) == 0, said
 
 
 def test_the_parts_that_differ_are_really_french(shop: Shop) -> None:
