@@ -99,7 +99,7 @@ INVARIANTS: dict[str, tuple[str, str, str]] = {
     "slots_of_counted": (
         "caps count what was sent only", "les plafonds ne comptent que ce qui est parti",
         "SELECT cap_slot.touch_id FROM cap_slot JOIN touch ON touch.id = cap_slot.touch_id "
-        "WHERE touch.send_state IN ('skipped','rejected','held_out','planned')",
+        "WHERE touch.send_state IN ('skipped','rejected','held_out','planned') AND touch.reason IS NOT 'dropped'",  # it may have arrived
     ),
     "consent_logged": (
         "every permission stands in the log", "toute permission figure au journal",
