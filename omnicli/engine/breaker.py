@@ -133,11 +133,12 @@ def _slowly(a: Account, answer: Answer, full: int) -> Account:
 
 
 def _opened(a: Account, answer: Answer, now: int, *, person: bool = False) -> Account:
-    """Open, or open again. A probe that was told when to come back waits so long; else twice as long as before."""
+    """Open, or open again. A probe that was told to come back later than it would waits so long; else twice as long
+    as before: a 429 that names a second, or none, must not be asked every 30 s for hours."""
     told = min(answer.retry_at - now, LAST_PROBE) if answer.retry_at is not None else 0
     wait = a.wait if a.state == "open" else FIRST_PROBE
     if a.state == "half":
-        wait = a.wait if told else min(max(a.wait, FIRST_PROBE // 2) * 2, LAST_PROBE)
+        wait = a.wait if told > a.wait else min(max(a.wait, FIRST_PROBE // 2) * 2, LAST_PROBE)
     return replace(a, state="open", why=answer.why or a.why, opened_at=a.opened_at or now, wait=wait, probe_at=now + max(wait, told),
                    needs_person=person or a.needs_person)  # fmt: skip
 

@@ -65,6 +65,8 @@ def test_a_probe_that_is_told_when_to_come_back_comes_then_and_does_not_double()
     assert (told.probe_at, told.wait) == (NOW + 45_000, 30_000)
     ages = breaker.heard(probed, replace(NOT, retry_at=NOW + 10**9), NOW, full=1)
     assert ages.probe_at == NOW + 900_000
+    soon = breaker.heard(probed, replace(NOT, retry_at=NOW + 1_000), NOW, full=1)  # what it would have waited anyhow
+    assert (soon.probe_at, soon.wait) == (NOW + 60_000, 60_000)
 
 
 def test_who_refuses_us_waits_for_a_person_whatever_time_passes() -> None:
