@@ -92,7 +92,7 @@ def test_every_template_that_a_campaign_names_is_looked_at(fake: FakeTwilio) -> 
     )
     said = [(one.ok, one.seen) for one in provider.check(online=True) if one.name.startswith("bienvenue")]
     assert said == [
-        (True, "good: approved, 1 value(s)"), (False, "slow: pending"), (False, "english is in 'en'"), (False, "never: never handed in"),
+        (True, "good: approved, 1 value"), (False, "slow: pending"), (False, "english is in 'en'"), (False, "never: never handed in"),
         (False, "no template nowhere"),
     ]  # fmt: skip
 
