@@ -197,7 +197,7 @@ class Session:
         if result is not None:
             found["result"] = result
         if error is not None:
-            found["error"] = {"code": error.code, "message": error.message, "hint": error.hint}
+            found["error"] = {"code": error.code, "message": error.message, "hint": same_environment(error.hint, live=self.live)}
         return {**found, "warnings": self.warnings, "exit": exit}
 
     def close(self) -> None:
@@ -305,6 +305,14 @@ def tell_error(error: OmniError) -> None:
         print(json.dumps(s._object(None, error.exit, error), ensure_ascii=False, indent=2, default=plain))
     else:
         print(printable(f"omni: {error.message}"), file=sys.stderr)
-        if error.hint:
-            print(f"  → {printable(error.hint)}", file=sys.stderr)
+        if hint := same_environment(error.hint, live=s.live):
+            print(f"  → {printable(hint)}", file=sys.stderr)
     s.close()
+
+
+def same_environment(hint: str, *, live: bool) -> str:
+    """A hint that is a command asks the environment that was asked: without `--live` the sandbox would answer, and all is well there."""
+    about_people = hint.startswith(
+        ("omni campaign ", "omni contact ", "omni touch ", "omni db ", "omni response ", "omni doctor")
+    )
+    return f"{hint} --live" if live and about_people and "--live" not in hint else hint

@@ -113,7 +113,7 @@ def show(
     came = sum(report.entered.values())
     moved = [
         t("{n} entered", "{n} entrées", n=number(came)) if came else "",
-        t("{n} responses folded", "{n} réponses prises en compte", n=number(report.folded)) if report.folded else "",
+        t("{n} responses taken in", "{n} réponses prises en compte", n=number(report.folded)) if report.folded else "",
         t("{n} moved on", "{n} ont avancé", n=number(report.decided)) if report.decided and not report.accepted else "",
     ]
     if any(moved):

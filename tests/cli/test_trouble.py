@@ -87,3 +87,13 @@ def test_a_project_file_that_cannot_be_read_is_exit_2_everywhere(project, capsys
     assert "omni.yaml:" in capsys.readouterr().out
     for words in (("status",), ("campaign", "run", "bienvenue")):
         assert "omni.yaml:" in said(capsys, project, *words, exit=2)["message"]
+
+
+@pytest.mark.parametrize(("hint", "live", "said"), [
+    ("omni contact list", True, "omni contact list --live"), ("omni contact list", False, "omni contact list"),
+    ("omni db upgrade --live", True, "omni db upgrade --live"), ("omni lint --fix", True, "omni lint --fix"), ("", True, ""),
+])  # fmt: skip
+def test_a_hint_asks_the_environment_that_was_asked(hint: str, live: bool, said: str) -> None:
+    from omnicli.cli.frame import same_environment
+
+    assert same_environment(hint, live=live) == said

@@ -62,7 +62,12 @@ def _callbacks(provider: Twilio) -> Ready:
         )
         return Ready("callbacks", False, seen, fix)
     if not url.startswith("https://"):
-        return Ready("callbacks", False, t("{url} is not https", "{url} n'est pas en https", url=url), fix)
+        return Ready(
+            "callbacks",
+            False,
+            t("{url} is not https", "{url} n'est pas en https", url=url),
+            f"public_url: https{url.removeprefix('http')}",
+        )
     return Ready("callbacks", True, url)
 
 
