@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from urllib.error import URLError
 
 import pytest
-from sendgrid_values import NOW
+from sendgrid_values import NOW, wishes
 from test_sendgrid_hearing import HEARING, MARK, TOUCH, incoming
 from test_sendgrid_inbound import written
 
 from omnicli.campaigns.respond import keywords
+from omnicli.errors import OmniError
 from omnicli.model.response import Incoming
+from omnicli.providers.sendgrid.classify import words_for
 from omnicli.providers.sendgrid.hearing import EVENTS, MOST
 from omnicli.providers.sendgrid.signature import TIMESTAMP
+from omnicli.settings import Secret
 from omnicli.store.inbox import write_raw
 
 BOUNCE = {
@@ -76,3 +80,26 @@ def test_a_start_in_anothers_name_undoes_nothing_and_a_stop_always_counts(dkim: 
         response = written(text, dkim=dkim).response
         assert response is not None
         assert keywords.of_payload(response.payload) == means
+
+
+@pytest.mark.parametrize("key", ["SG.CANARY\r\nX: y", "SG.CANARY\x00", "SG.CANARYé", "SG.\u200bCANARY"])
+def test_a_key_with_a_character_that_no_key_has_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(OmniError) as refused:
+        wishes(api_key=Secret(key))
+    assert "api_key" in refused.value.message
+    assert "CANARY" not in f"{refused.value.message} {refused.value.hint}"
+
+
+def test_blanks_around_a_key_are_none_of_it() -> None:
+    read = wishes(api_key=Secret("\tSG.canary\r\n")).api_key
+    assert read is not None
+    assert read.reveal() == "SG.canary"
+
+
+def test_an_error_is_told_without_what_it_quotes_but_for_the_networks_own_words() -> None:
+    assert words_for(ValueError(b"Invalid header value b'Bearer SG.CANARY'")) == "ValueError"
+    assert (
+        words_for(URLError(ConnectionRefusedError(111, "Connection refused")))
+        == "ConnectionRefusedError: [Errno 111] Connection refused"
+    )
+    assert words_for(URLError(TimeoutError())) == "timed out"

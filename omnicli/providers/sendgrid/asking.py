@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from omnicli.errors import Exit, OmniError
-from omnicli.providers.sendgrid.classify import Answer, complaints
+from omnicli.providers.sendgrid.classify import Answer, complaints, words_for
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def ask(api: Api, path: str, query: Mapping[str, Any] | None = None) -> Any:
     try:
         answer = Answer.of(api.get(path, query))
     except Exception as error:  # the SDK lets through whatever the socket, TLS and HTTP raise
-        raise Unanswered(f"{type(error).__name__}: {getattr(error, 'reason', error)}"[:200]) from None
+        raise Unanswered(words_for(error)) from None
     if answer.status != 200:
         said = "; ".join(map(str, complaints(answer.body)))
         raise Unanswered(f"{answer.status} {said}".strip()[:200], answer.status)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http.client import HTTPException
 from typing import Any
 
 from omnicli import clock
@@ -157,3 +158,13 @@ def _complaint(one: Any) -> Complaint:
 
 def _said(answer: Answer) -> str:
     return "; ".join(map(str, complaints(answer.body)))[:_KEPT] or str(answer.status)
+
+
+def words_for(error: BaseException) -> str:
+    """What a person is told of an error: the network's own words; of any other only its kind, for it may quote the key (S25)."""
+    reason = getattr(error, "reason", error)
+    if isinstance(reason, TimeoutError):
+        return t("timed out", "délai dépassé")
+    if isinstance(reason, OSError | HTTPException):
+        return f"{type(reason).__name__}: {reason}".partition("\n")[0][:120]
+    return type(reason).__name__

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from omnicli.model.response import Receipt
 from omnicli.model.touch import Doubtful, Evidence, Handed, Outcome, Ready
 from omnicli.providers.sendgrid import sift
-from omnicli.providers.sendgrid.classify import LONGEST_WAIT, Answer, classify
+from omnicli.providers.sendgrid.classify import LONGEST_WAIT, Answer, classify, words_for
 from omnicli.providers.sendgrid.request import Overfull, build
 from omnicli.providers.sendgrid.wishes import Wishes
 from omnicli.texts import t
@@ -154,19 +154,12 @@ class SendGrid:
 
 def _defect(error: BaseException, size: int) -> Outcome:
     if size == 1:
-        return Outcome("rejected", code="defect", detail=_why(error))
-    return Outcome("not_sent", code="defect", detail=_why(error), free=True, halve=True)
+        return Outcome("rejected", code="defect", detail=words_for(error))
+    return Outcome("not_sent", code="defect", detail=words_for(error), free=True, halve=True)
 
 
 def _broken(witness: Witness, error: BaseException) -> Outcome:
     """No whole answer: `unknown` once the connection stood, else `not_sent`."""
     if witness.connected:
-        return Outcome("unknown", code="lost", detail=_why(error))
-    return Outcome("not_sent", code="connect", detail=_why(error))
-
-
-def _why(error: BaseException) -> str:
-    reason = getattr(error, "reason", error)
-    if isinstance(reason, TimeoutError):
-        return t("timed out", "délai dépassé")
-    return (type(reason).__name__ + ": " + str(reason).partition("\n")[0])[:120]
+        return Outcome("unknown", code="lost", detail=words_for(error))
+    return Outcome("not_sent", code="connect", detail=words_for(error))

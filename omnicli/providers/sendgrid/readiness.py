@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnicli.model.touch import Ready
 from omnicli.providers.sendgrid.asking import Unanswered, ask
-from omnicli.providers.sendgrid.classify import Answer, complaints
+from omnicli.providers.sendgrid.classify import Answer, complaints, words_for
 from omnicli.providers.sendgrid.hearing import EVENTS
 from omnicli.providers.sendgrid.request import mail_for_nobody
 from omnicli.providers.sendgrid.sift import mailbox
@@ -79,9 +79,7 @@ def _mail(provider: SendGrid) -> Ready:
     try:
         answer = Answer.of(provider.api().post_mail(mail_for_nobody(sender)))
     except Exception as error:  # whatever the socket, TLS and HTTP raise
-        return Ready(
-            "mail/send", False, f"{type(error).__name__}: {getattr(error, 'reason', error)}"[:200], provider.wishes.base.url
-        )
+        return Ready("mail/send", False, words_for(error), provider.wishes.base.url)
     if answer.status == 200:
         return Ready("mail/send", True, t("key and sender are accepted", "clé et expéditeur acceptés"))
     said = "; ".join(map(str, complaints(answer.body)))

@@ -73,7 +73,7 @@ def read(settings: Mapping[str, Any], *, sending: bool = True) -> Wishes:
         _text("base_url", given) if given.get("base_url") else None, VARIABLE, HOST, where="providers.sendgrid.base_url"
     )
     return Wishes(
-        _secret(given.get("api_key")), Base(base.url) if base.url == EU_HOST else base, _number("batch", given, 500, MOST),
+        _secret("api_key", given.get("api_key")), Base(base.url) if base.url == EU_HOST else base, _number("batch", given, 500, MOST),
         _number("in_flight", given, 4, 64), _seconds("connect_timeout", given, "5 seconds"), _seconds("read_timeout", given, "60 seconds"),
         event_keys, _keys("inbound_webhook_keys", given) or event_keys, _yes("allow_blind_batches", given), _groups(given),
         _tracking(given), _yes("bypass_unsubscribe", given), _yes("sandbox", given), _yes("email_activity", given), _pool(given), _domain(given),
@@ -91,8 +91,12 @@ def _text(key: str, given: Mapping[str, Any]) -> str:
     return environment.text(value).strip()
 
 
-def _secret(value: Any) -> Secret | None:
-    return value if isinstance(value, Secret) else Secret(str(value)) if value else None
+def _secret(key: str, value: Any) -> Secret | None:
+    """The key without the blanks around it; what cannot stand in a header is refused, and not quoted."""
+    found = environment.text(value if isinstance(value, Secret) else str(value)).strip() if value else ""
+    if not (found.isascii() and found.isprintable()):
+        _odd(key, t("holds a character that no key has", "contient un caractère qu'aucune clé n'a"))
+    return Secret(found) if found else None
 
 
 def _number(key: str, given: Mapping[str, Any], usual: int, most: int) -> int:
