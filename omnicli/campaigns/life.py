@@ -307,8 +307,10 @@ def stop(store: Store, name: str, *, now: datetime, because: str | None = None) 
         ).rowcount  # fmt: skip
         campaigns.change(connection, row.id, state="stopped", stopped_at=now, because=because, paused_at=None, pause_people=None)
         note(connection, "stop", name, now, because)
-    under_way = states.get("claimed", 0) + states.get("sending", 0)
-    return Stopped(name, int(left), int(skipped), under_way, states.get("unknown", 0) + states.get("parked", 0))
+    claimed = states.get("claimed", 0)  # the gate skips them: nobody was called for these
+    return Stopped(
+        name, int(left), int(skipped) + claimed, states.get("sending", 0), states.get("unknown", 0) + states.get("parked", 0)
+    )
 
 
 def _ledger(inside: sa.ColumnElement[bool], ms: int, because: str | None) -> sa.Insert:

@@ -218,7 +218,8 @@ def test_what_was_under_way_when_a_campaign_was_stopped_ends_at_the_next_tick(tm
         connection.exec_driver_sql(
             "UPDATE touch SET send_state = 'claimed', lease_by = 'x.1.y-1', lease_until = 1 WHERE send_state = 'retry'"
         )
-    stage.stop()
+    stopped = stage.stop()
+    assert (stopped.skipped, stopped.under_way, stopped.in_doubt) == (1, 0, 1)  # claimed is not yet with a provider
     done = tick(stage.store, stage.loaded, live=False, now=paris("2027-01-05 10:05"))
     assert (done.without, done.exit) == (None, 3)
     assert "omni touch unknown" in done.alarm
