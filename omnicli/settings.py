@@ -47,7 +47,9 @@ def resolve(value: str, environment: Mapping[str, str] | None = None) -> str | S
     name = reference(value)
     if name is None:
         return value
-    found = (os.environ if environment is None else environment).get(name)
+    found = (
+        (os.environ if environment is None else environment).get(name, "").strip("\r\n")
+    )  # of the file that it was copied from
     if not found:
         raise OmniError(
             t("${{{name}}} is not set", "${{{name}}} n'est pas définie", name=name),

@@ -22,3 +22,9 @@ def test_a_secret_is_never_shown() -> None:
 
 def test_a_plain_value_is_itself() -> None:
     assert settings.resolve("127.0.0.1") == "127.0.0.1"
+
+
+def test_the_line_end_of_the_file_that_a_secret_was_copied_from_is_none_of_it() -> None:
+    assert settings.text(settings.resolve("${KEY}", {"KEY": "canary \r\n"})) == "canary "
+    with pytest.raises(OmniError):
+        settings.resolve("${KEY}", {"KEY": "\n"})

@@ -205,6 +205,7 @@ def test_a_template_by_its_sid_goes_even_when_nobody_can_be_asked(fake: FakeTwil
         ("+447700900123", "country"),
         ("+15555550101", "country"),
         ("+33899701234", "premium"),
+        ("+447012345678", "premium"),  # a personal number: whoever calls pays as for a premium one
         ("+2396101234", "country"),
         ("pas un", "address"),
     ],

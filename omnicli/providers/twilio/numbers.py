@@ -25,7 +25,7 @@ def refused(number: str, countries: tuple[str, ...]) -> tuple[str, str] | None:
         parsed = phonenumbers.parse(number, None)
     except phonenumbers.NumberParseException:
         return "address", t("not a telephone number", "pas un numéro de téléphone")
-    if phonenumbers.number_type(parsed) in (Kind.PREMIUM_RATE, Kind.SHARED_COST):
+    if phonenumbers.number_type(parsed) in (Kind.PREMIUM_RATE, Kind.SHARED_COST, Kind.PERSONAL_NUMBER):
         return "premium", t("a premium number is never written to or called", "un numéro surtaxé n'est jamais contacté")
     if not countries or "ALL" in countries:
         return None
