@@ -168,7 +168,8 @@ class Recorder:
         if after.state == "open":
             line.said = after.why
             said = t("{name}: stopped sending ({why})", "{name} : envoi interrompu ({why})", name=line.provider.name, why=after.why or "?")  # fmt: skip
-            self.report.problem(f"{said}: omni doctor --live --provider {line.provider.name}" if after.needs_person else said)
+            remedy = t("{said}: {x}", "{said} : {x}", said=said, x=f"omni doctor --live --provider {line.provider.name}")
+            self.report.problem(remedy if after.needs_person else said)
 
     def _collect(self, call: Call, results: Sequence[Result]) -> None:
         """Free touches go again in one call; a spoilt request in two halves."""
