@@ -103,3 +103,10 @@ def test_an_error_is_told_without_what_it_quotes_but_for_the_networks_own_words(
         == "ConnectionRefusedError: [Errno 111] Connection refused"
     )
     assert words_for(URLError(TimeoutError())) == "timed out"
+
+
+def test_a_bounce_with_a_broken_clock_is_no_replay_and_still_bars() -> None:
+    """Receipts older than the keys are dropped when they are stored; the post was signed today."""
+    (receipt,) = HEARING.hear(EVENTS, incoming(json.dumps([{**BOUNCE, "timestamp": 1}]).encode()), now=NOW).receipts
+    assert receipt.response is not None
+    assert receipt.response.at == NOW

@@ -150,12 +150,13 @@ def _ref(element: Mapping[str, Any]) -> str:
 
 
 def _at(element: Mapping[str, Any], now: datetime) -> datetime:
-    """When it happened; now, where that is missing, absurd or to come."""
+    """When it happened; now, where that is missing, absurd, to come, or so long ago that it would pass for a replay: the post itself
+    is signed with its instant, and a bounce must not be lost for a broken clock."""
     seconds = _number(element.get("timestamp"))
     if seconds is None or not 0 < seconds < 10**11:
         return now
     at = clock.from_ms(seconds * 1000)
-    return min(at, now) if at <= now + timedelta(days=1) else now
+    return min(at, now) if now - timedelta(days=365) < at <= now + timedelta(days=1) else now
 
 
 def _number(value: Any) -> int | None:
