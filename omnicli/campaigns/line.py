@@ -77,6 +77,11 @@ class Line:
         )
 
     @property
+    def rate_wait(self) -> float:
+        """Seconds until the channel's rate has room, as far as this round knows."""
+        return max(0.0, (self.free_at - clock.to_ms(clock.now())) / 1000) if self.pace else 0.0
+
+    @property
     def patience(self) -> float:
         """Seconds after which a call that has not ended is nobody's any more."""
         return self.read_timeout + AFTER_TIMEOUT

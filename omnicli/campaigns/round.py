@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from omnicli import clock, faults, guards
 from omnicli.campaigns import canary, journal
-from omnicli.campaigns.gate import Gate, Leaving, Verdict
+from omnicli.campaigns.admission import Admission
 from omnicli.campaigns.line import Call, Line
 from omnicli.campaigns.press import Prepared, Presses, Unfit
 from omnicli.campaigns.recording import Again, Recorder
@@ -26,7 +26,7 @@ from omnicli.errors import OmniError
 from omnicli.model.touch import Provider
 from omnicli.store import outbox, preparing, room, serial, turns
 from omnicli.store.accounts import Book
-from omnicli.store.outbox import Claimed, Cursor, Handing, Intent, Result
+from omnicli.store.outbox import Claimed, Cursor, Result
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -40,10 +40,6 @@ if TYPE_CHECKING:
 CLAIM = 1000
 #: Outcomes that arrive within so many seconds share one T3.
 TOGETHER = 0.010
-#: A round waits so many seconds at most for the rate of a channel; whoever is further back waits without a claim.
-RATE_PATIENCE = 60.0
-#: Touches of an account that only a person can mend, or of a channel that was shut, are looked at again after this.
-LOOK_AGAIN = timedelta(minutes=15)
 
 
 class Round:
@@ -54,7 +50,7 @@ class Round:
         late_after: datetime | None, progress: Callable[[int], None] | None, patience: float, report: DispatchReport,
         late_since: datetime | None = None,
     ) -> None:  # fmt: skip
-        self.store, self.now, self.live, self.late_after, self.late_since = store, now, live, late_after, late_since
+        self.store, self.now, self.live = store, now, live
         self.now_ms, self.started = clock.to_ms(now), clock.monotonic()
         self.progress, self.patience = progress, patience
         self.presses = Presses(store, loaded, renderer, now=now, live=live)
@@ -64,12 +60,10 @@ class Round:
         self.report = report
         self.worker = name()
         self.recorder = Recorder(self.worker, now, self.report, canary.Canary(now, live=store.live))
-        self.spent: dict[str, int] = {}
-        self.asked: dict[int, Leaving] = {}
+        self.admission = Admission(self.presses, self.worker, report, now, late_after, late_since)
         self.done: SimpleQueue[Call] = SimpleQueue()
         self.back: list[Call] = []
         self.again: list[Again] = []
-        self.spared: set[int] = set()
         self.unfit: list[Unfit] = []
         self.cursor: Cursor | None = None
         self.more, self.dry = True, False
@@ -148,7 +142,9 @@ class Round:
             results = self.recorder.write(connection, self.back, book, at=self.moment, mark=mark)
             again = [*self.again, *(self.recorder.again if self.back else ())]
             self._drop(connection)
-            begun = self._begin(connection, book, same=same and not self.recorder.tainted)
+            begun = self.admission.begin(
+                connection, book, self.each, at=self.moment, same=same and not self.recorder.tainted, last=self._last
+            )
             repeated = self._claim_again(connection, again)
             claimed = self._claim(connection, book, campaigns, channels, self._room(most, results, begun)) if not repeated else []
             self.presses.learn(connection) if repeated else None
@@ -210,17 +206,13 @@ class Round:
     def _can_act(self) -> bool:
         if self.unfit or self.again or self._hungry:
             return True
-        return any(line.calls and line.room and not line.probing and not self._rate_wait(line) for line in self.each)
-
-    def _rate_wait(self, line: Line) -> float:
-        """Seconds until the rate has room, as far as this round knows."""
-        return max(0.0, (line.free_at - clock.to_ms(clock.now())) / 1000) if line.pace else 0.0
+        return any(line.calls and line.room and not line.probing and not line.rate_wait for line in self.each)
 
     def _pause(self) -> None:
         """Nothing is in flight and only the rate keeps us: sleep until it has room, before the intents, so that none grows old."""
         if self.back or self.running or self.unfit or self.again or self._hungry:
             return
-        waits = [self._rate_wait(line) for line in self.each if line.calls]
+        waits = [line.rate_wait for line in self.each if line.calls]
         left = min(waits, default=0.0)
         while left > 0:
             if self.progress is not None:
@@ -344,6 +336,11 @@ class Round:
         )
 
     @property
+    def _last(self) -> bool:
+        """Whether nobody else comes to fill requests."""
+        return not self.more or (self.dry and not self.running and not any(line.calls for line in self.each))
+
+    @property
     def _hungry(self) -> bool:
         return self.more and not self.dry and self._starving
 
@@ -385,7 +382,7 @@ class Round:
         for one in again:
             outbox.claim(connection, one.ids, worker=self.worker, until=lease())
             found.append((one, outbox.load(connection, one.ids, attributes=self.presses.columns)))
-            self.spared.update(one.ids)
+            self.admission.spared.update(one.ids)
         return found
 
     def _prepare(self, repeated: Sequence[tuple[Again, list[Claimed]]], claimed: Sequence[Claimed]) -> None:
@@ -417,159 +414,6 @@ class Round:
             else:
                 self.unfit.append(p)
         return ready
-
-    # --- T2 ---------------------------------------------------------------------------------------------------------
-    def _begin(self, connection: sa.Connection, book: Book, *, same: bool) -> list[Call]:
-        """The gate over all calls that may start now, and the intents of those that pass."""
-        calls = [call for line in self.each for call in self._startable(connection, line, book)]
-        if not calls:
-            return []
-        passed, slots = self._passed(connection, calls, same=same and all(call.line.repeatable for call in calls))
-        begun = [call for call in calls if call.people]
-        for call in calls:
-            if call.probe and not call.people:
-                call.line.probing = False  # who was to probe fell out at the gate: the next in line does
-        if not begun:
-            return []
-        ids = self.presses.archive(connection, passed)
-        handings = [
-            Handing(call.line.provider.name, call.line.account,
-                    [Intent(p.touch, p.address_hash, p.body_hash, ids[p.skeleton], p.values, None if call.line.repeatable else p.facts, p.cost,
-                            slots[p.touch.id]) for p in call.people],
-                    None if call.line.repeatable else lease(call.line.patience))
-            for call in begun
-        ]  # fmt: skip
-        for call, handover in zip(begun, outbox.intend(connection, handings, now=clock.to_ms(self.moment)), strict=True):
-            call.handover = handover
-            self._book(call, book)
-        return begun
-
-    def _startable(self, connection: sa.Connection, line: Line, book: Book) -> Iterator[Call]:
-        """Calls of this line that its account, its rate and its room let start now."""
-        if not self.more or (self.dry and not self.running and not any(other.calls for other in self.each)):
-            line.flush()  # nobody else comes to fill its requests
-        started = 0
-        while line.calls and started < line.room:
-            if line.repeatable:
-                yield line.calls.popleft()
-                return
-            account = book.of(line.provider.name, line.account)
-            verdict = breaker.may(account, clock.to_ms(self.moment))
-            if verdict.kind == "wait":
-                if not line.probing:
-                    self._put_back(connection, line.drain(), verdict.until, "breaker")
-                return
-            if self._no_room(connection, line, account):
-                return
-            call = self._sized(line, 1 if verdict.kind == "probe" else min(line.batch, account.batch or line.batch))
-            if not self._allowed(connection, call, account):
-                continue
-            started += 1
-            if verdict.kind == "probe":
-                call.probe = line.probing = True
-            yield call
-            if call.probe or line.pace:
-                return
-
-    def _no_room(self, connection: sa.Connection, line: Line, account: breaker.Account) -> bool:
-        """Whether the rate of the channel, which all processes share, has no room now."""
-        if not line.pace:
-            return False
-        line.free_at = account.free_at
-        wait = self._rate_wait(line)
-        if wait > RATE_PATIENCE:
-            people = line.drain()
-            start = self.moment + timedelta(seconds=wait)
-            outbox.put_back(
-                connection,
-                [(p.touch.id, clock.to_ms(start + timedelta(seconds=line.pace * n)), "rate") for n, p in enumerate(people)],
-            )
-            self.report.held += len(people)
-        return wait > 0
-
-    def _sized(self, line: Line, most: int) -> Call:
-        """The next call, no larger than the account takes now; the rest of it stays next in line."""
-        call = line.calls.popleft()
-        if len(call.people) > most:
-            line.calls.appendleft(Call(line, call.people[most:], call.halvings))
-            call.people = call.people[:most]
-        return call
-
-    def _allowed(self, connection: sa.Connection, call: Call, account: breaker.Account) -> bool:
-        """False when its channel is shut, or when it is a retry for which this minute has no room: then it waits."""
-        shut = [p for p in call.people if p.touch.channel in call.line.shut]
-        if shut:
-            self._put_back(connection, shut, None, "breaker")
-            call.people = [p for p in call.people if p.touch.channel not in call.line.shut]
-        tried = sum(1 for p in call.people if p.touch.attempts > 0 and p.touch.id not in self.spared)
-        call.retry = 2 * tried > len(call.people)
-        now = clock.to_ms(self.moment)
-        if call.retry and not breaker.may_retry(account, now):
-            self._put_back(connection, call.people, breaker.next_minute(now), "rate")
-            return False
-        return bool(call.people)
-
-    def _book(self, call: Call, book: Book) -> None:
-        """What this call takes of its account: a place in its minute, and room in its rate."""
-        line = call.line
-        if line.repeatable:
-            return
-        now = clock.to_ms(self.moment)
-        account = breaker.begun(book.of(line.provider.name, line.account), now, calls=1, retries=int(call.retry))
-        if call.probe:
-            account = breaker.probing(account, now, patience=int(line.patience * 1000))
-        account = breaker.reserve(account, clock.to_ms(clock.now()), pace=line.pace, touches=len(call.people))
-        line.free_at = account.free_at
-        book.put(line.provider.name, line.account, account)
-
-    def _put_back(self, connection: sa.Connection, people: Sequence[Prepared], until: int | None, held_by: str) -> None:
-        """They wait again, until then (None: until somebody has mended it; they are looked at again in a while)."""
-        later = until if until is not None else clock.to_ms(self.moment + LOOK_AGAIN)
-        outbox.put_back(connection, [(p.touch.id, max(later, p.touch.due_at), held_by) for p in people])
-        self.report.held += len(people)
-
-    def _passed(
-        self, connection: sa.Connection, calls: Sequence[Call], *, same: bool
-    ) -> tuple[list[Prepared], dict[int, tuple[str, str, int] | None]]:
-        """Ask the gate about everybody, by priority, due instant and key; calls keep those who pass."""
-        gate = Gate(
-            connection,
-            self.presses.houses,
-            self.moment,
-            self.worker,
-            self.late_after,
-            self.late_since,
-            self.spent,
-            self.asked,
-            same,
-        )
-        self.presses.houses.on(connection)
-        people = calls[0].people if len(calls) == 1 else sorted((p for call in calls for p in call.people), key=_order)
-        gate.read([p.touch for p in people])
-        passed: list[Prepared] = []
-        slots: dict[int, tuple[str, str, int] | None] = {}
-        fallen: list[tuple[Claimed, Verdict]] = []
-        for p in people:
-            verdict = gate.judge(p.touch, cost=p.cost, address_hash=p.address_hash, body_hash=p.body_hash, stale=p.fresh_until)
-            if verdict.kind == "go":
-                passed.append(p)
-                slots[p.touch.id] = verdict.slot
-            else:
-                fallen.append((p.touch, verdict))
-        if fallen:
-            self._fallen(connection, fallen)
-            for call in calls:
-                call.people = [p for p in call.people if p.touch.id in slots]
-        return passed, slots
-
-    def _fallen(self, connection: sa.Connection, fallen: Sequence[tuple[Claimed, Verdict]]) -> None:
-        skipped = [(touch.id, verdict.reason or "ended", None) for touch, verdict in fallen if verdict.kind == "skip"]
-        waiting = [(touch.id, clock.to_ms(v.until or self.now), v.reason) for touch, v in fallen if v.kind == "wait"]
-        outbox.skip(connection, skipped, now=self.now_ms)
-        outbox.put_back(connection, waiting)
-        turns.settle(connection, [(i, "skipped", self.now_ms, reason) for i, reason, _ in skipped])
-        self.report.skipped += len(skipped)
-        self.report.held += len(waiting)
 
     # --- those that do not go ---------------------------------------------------------------------------------------
     def _drop(self, connection: sa.Connection) -> None:
@@ -626,10 +470,6 @@ class Round:
                     report.skipped += 1
                 case _:
                     report.retried += 1
-
-
-def _order(p: Prepared) -> tuple[int, int, bytes]:
-    return p.touch.priority, p.touch.due_at, p.touch.key
 
 
 @contextmanager
