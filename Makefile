@@ -49,6 +49,7 @@ REPORT ?= docs/reliability.md
 TRIALS := .trials
 reliability: $(MADE)-test
 	@rm -rf $(TRIALS) && mkdir -p $(TRIALS)
+	@[ -e $(REPORT) ] || cp docs/reliability.md $(REPORT)
 	@OMNI_TRIALS=$(CURDIR)/$(TRIALS) $(BIN)/python -m pytest -q -n 2 -m slow --ignore=tests/reliability/test_webhook_load.py \
 	--junitxml=$(TRIALS)/tests.xml $(MORE); \
 	code=$$?; $(BIN)/python tests/reliability/report.py $(TRIALS) $(TRIALS)/tests.xml $(REPORT) && exit $$code

@@ -87,21 +87,32 @@ def behind(store: Store) -> str | None:
     path = side_file(store)
     if path is None or not guards.on("hold"):
         return None
+    beside, readable = _beside(
+        path
+    )  # before the database: whoever sends at this moment commits first and writes the file after it
     with store.read() as connection:
         copied, own = setting.get(connection, COPIED_AT), here(connection)
     if copied is not None:
         return "restored"
     if own is None:
         return None
-    try:
-        beside = read(path)
-    except ValueError:
+    if not readable:
         return "unreadable"
     if beside is None:
-        return "copied" if own.serial else None
+        return "copied" if own.serial and not path.exists() else None
     if beside.instance != own.instance:
         return "another"
     return "older" if (beside.epoch, beside.serial) > (own.epoch, own.serial) else None
+
+
+def _beside(path: Path) -> tuple[Mark | None, bool]:
+    """What the file says, while nobody writes it, and whether it can be read."""
+    with suppress(FileNotFoundError), open(path, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        with suppress(ValueError):
+            return read(path), True
+        return None, False
+    return None, True
 
 
 def _write(path: Path, new: Mark) -> None:

@@ -53,6 +53,26 @@ def put_back(copy: Path, path: Path) -> None:
     shutil.copy(copy, path)
 
 
+@pytest.mark.parametrize("reads", ["file", "database"])
+def test_somebody_who_sends_while_we_look_is_no_reason_to_hold(
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch, reads: str
+) -> None:
+    store, other = open_store(loaded, live=True), open_store(loaded, live=True)
+    sent(store)
+    name = {"file": "_beside", "database": "here"}[reads]
+    looks = getattr(serial, name)
+
+    def look(where: object) -> object:
+        monkeypatch.setattr(serial, name, looks)
+        sent(other)  # just now, while this is being read
+        return looks(where)
+
+    monkeypatch.setattr(serial, name, look)
+    assert serial.behind(store) is None
+    store.close()
+    other.close()
+
+
 @pytest.mark.guards("hold")
 def test_a_copy_from_before_the_last_call_is_held(loaded: Loaded) -> None:
     store = open_store(loaded, live=True)
