@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from omnicli.errors import OmniError
+from omnicli.model.spoken import ago as ago
+from omnicli.model.spoken import number as number
 from omnicli.text import printable, width
 from omnicli.texts import language, t
 
@@ -88,12 +90,6 @@ def _style(cell: Cell) -> str:
 
 
 # --- figures and instants -------------------------------------------------------------------------------------------
-def number(value: int | float | Decimal, digits: int = 0) -> str:
-    """`1,092` or `1 092`."""
-    text = f"{value:,.{digits}f}"
-    return text if language() == "en" else text.replace(",", "\u202f").replace(".", ",")
-
-
 def cash(micro: int, currency: str) -> str:
     """Millionths of a currency as people read them: `5.32 EUR`; below a cent with as many places as it takes."""
     amount = Decimal(micro).scaleb(-6)
@@ -133,13 +129,3 @@ def length(text: str) -> timedelta:
         raise OmniError(t("'{text}' is not a length of time", "« {text} » n'est pas une durée", text=text),
                         hint=t("write 7d, 2h, 90m or 10s", "écrivez 7d, 2h, 90m ou 10s"), code="usage")  # fmt: skip
     return timedelta(seconds=int(found[1]) * unit)
-
-
-def ago(then: datetime, now: datetime) -> str:
-    """`3 days`, `2 h`, `5 min`: how far apart two instants are."""
-    seconds = abs(int((now - then).total_seconds()))
-    if seconds >= 2 * 86400:
-        return t("{n} days", "{n} jours", n=seconds // 86400)
-    if seconds >= 2 * 3600:
-        return f"{seconds // 3600} h"
-    return f"{max(seconds // 60, 1)} min"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -216,30 +217,16 @@ def remove() -> None:
     assert loaded.project is not None
     where = installing.place(loaded.project, loaded.root, live=s.live)
     gone = []
-    if _in_crontab(where):
-        installing.write_crontab(installing.without_block(installing.read_crontab(), where))
-        gone.append("crontab")
-    for path in (installing.unit_path(where), installing.workflow_path(where)):
-        if path.exists():
-            path.unlink()
-            gone.append(str(path))
+    for kind, detail in installing.callers(where):
+        if kind == "cron":
+            installing.write_crontab(installing.without_block(installing.read_crontab(), where))
+        else:
+            Path(detail).unlink()
+        gone.append("crontab" if kind == "cron" else detail)
     said = (
         t("Taken out: {x}", "Enlevé : {x}", x=", ".join(gone)) if gone else t("Nothing was installed.", "Rien n'était installé.")
     )
     s.finish({"removed": gone}, show=lambda console: console.print(said, soft_wrap=True))
-
-
-def _in_crontab(where: Place) -> bool:
-    import shutil
-
-    from omnicli.service import installing
-
-    if shutil.which("crontab") is None:
-        return False
-    lines = installing.read_crontab()
-    return installing.without_block(lines, where) != lines and any(
-        f"omni {where.project} {where.environment}" in line for line in lines
-    )
 
 
 # --- list, next -----------------------------------------------------------------------------------------------------
@@ -260,23 +247,17 @@ def list_() -> None:
     loaded, store = s.loaded(), s.store()
     now = s.now()
     assert loaded.project is not None
-    where = installing.place(loaded.project, loaded.root, live=s.live)
-    callers = [
-        ("cron", _in_crontab(where), installing.cron_times(where.every)),
-        ("systemd", installing.unit_path(where).exists(), str(installing.unit_path(where))),
-        ("github", installing.workflow_path(where).exists(), str(installing.workflow_path(where))),
-    ]
+    found = installing.callers(installing.place(loaded.project, loaded.root, live=s.live))
     ended = last_end(store)
 
     def show(console: Console) -> None:
-        found = [c for c in callers if c[1]]
         if not found:
             console.print(t("Nothing calls the tick here: omni schedule install --cron", "Rien ne donne les tops ici : omni schedule install --cron"), soft_wrap=True)  # fmt: skip
-        rows.lay(console, [[(kind, "bold"), detail] for kind, _, detail in found], indent=1)
+        rows.lay(console, [[(kind, "bold"), detail] for kind, detail in found], indent=1)
         last = t("never", "jamais") if ended is None else t("{d} ago", "il y a {d}", d=rows.ago(ended, now))
         console.print(t("Last run: {x}", "Dernière exécution : {x}", x=last), soft_wrap=True)
 
-    s.finish({"installed": [{"kind": k, "detail": d} for k, on, d in callers if on], "last_run": ended}, show=show)
+    s.finish({"installed": [{"kind": k, "detail": d} for k, d in found], "last_run": ended}, show=show)
 
 
 @app.command(

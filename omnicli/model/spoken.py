@@ -1,4 +1,4 @@
-"""Codes of the language as people read them: a reason, a state or a duration is English already, French by one table.
+"""Codes of the language as people read them: a reason, a state or a duration is English already, French by one table; also figures.
 
 Files, stores and `--json` always hold the code; only what a person reads is spoken. Names that a project gives itself
 (events, fields, `as:` of an exit) are said as they are written.
@@ -7,6 +7,8 @@ Files, stores and `--json` always hold the code; only what a person reads is spo
 from __future__ import annotations
 
 import re
+from datetime import datetime
+from decimal import Decimal
 
 from omnicli.texts import language, t
 
@@ -85,3 +87,19 @@ def _one(said: str) -> str:
     if single is None:
         return said
     return single if single.endswith("s") else f"{single}s"
+
+
+def number(value: int | float | Decimal, digits: int = 0) -> str:
+    """`1,092` or `1 092`."""
+    text = f"{value:,.{digits}f}"
+    return text if language() == "en" else text.replace(",", "\u202f").replace(".", ",")
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """`3 days`, `2 h`, `5 min`: how far apart two instants are."""
+    seconds = abs(int((now - then).total_seconds()))
+    if seconds >= 2 * 86400:
+        return t("{n} days", "{n} jours", n=seconds // 86400)
+    if seconds >= 2 * 3600:
+        return f"{seconds // 3600} h"
+    return f"{max(seconds // 60, 1)} min"

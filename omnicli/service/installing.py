@@ -76,6 +76,17 @@ def variables(loaded: Files, where: Place) -> list[str]:
     return [*named([loaded.project.providers, [hook.secret or "" for hook in loaded.project.webhooks.values()]]), *ours]
 
 
+def callers(where: Place) -> list[tuple[str, str]]:
+    """What was installed to call the tick of this place: `cron` and its times, `systemd` and `github` with their files."""
+    found = []
+    if shutil.which("crontab") is not None:
+        lines = read_crontab()
+        if any(line.startswith(_opening(where)) for line in lines):
+            found.append(("cron", cron_times(where.every)))
+    files = (("systemd", unit_path(where)), ("github", workflow_path(where)))
+    return found + [(kind, str(path)) for kind, path in files if path.exists()]
+
+
 # --- cron -----------------------------------------------------------------------------------------------------------
 def cron_times(every: Duration) -> str:
     """The five fields of cron that come closest to `every` without being slower: cron cannot say `every 7 minutes`."""
@@ -94,11 +105,16 @@ def cron_block(where: Place) -> list[str]:
     words = shlex.join([*where.call("schedule", "tick"), "-q"]).replace("%", r"\%")
     log = shlex.quote(str(where.root / ".omni" / "tick.log")).replace("%", r"\%")
     return [
-        f"# omni {where.project} {where.environment} (managed; `omni schedule remove` takes it out)",
+        f"{_opening(where)}(managed; `omni schedule remove` takes it out)",
         f"CRON_TZ={where.zone}",
         f"{cron_times(where.every)} {words} >>{log}",
         f"# end omni {where.project} {where.environment}",
     ]
+
+
+def _opening(where: Place) -> str:
+    """How the first line of the block begins."""
+    return f"# omni {where.project} {where.environment} "
 
 
 def read_crontab() -> list[str]:
@@ -123,7 +139,7 @@ def without_block(lines: list[str], where: Place) -> list[str]:
     kept: list[str] = []
     inside = False
     for line in lines:
-        if line.startswith(f"# omni {where.project} {where.environment} "):
+        if line.startswith(_opening(where)):
             inside = True
         elif inside and line == f"# end omni {where.project} {where.environment}":
             inside = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import sqlalchemy as sa
 
 from omnicli import clock
 from omnicli.campaigns.run import last_end
+from omnicli.model.spoken import ago
 from omnicli.providers import HEARINGS, channels_of
 from omnicli.service import installing
 from omnicli.service.doctor.sign import NOTE, WELL, WRONG, Patient, Sign, Signs
@@ -18,8 +18,6 @@ from omnicli.store import tables as tb
 from omnicli.texts import several, t
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from omnicli.store.connection import Store
 
 #: A provider that took messages and has told nothing for so long is not heard.
@@ -37,23 +35,11 @@ def calls(patient: Patient, store: Store) -> Signs:
     yield from _journal(store)
 
 
-def callers(patient: Patient) -> list[str]:
-    """What was installed to call the tick of this project: `cron`, `systemd`, `github`."""
-    assert patient.loaded.project is not None
-    where = installing.place(patient.loaded.project, patient.loaded.root, live=patient.live)
-    found = []
-    if shutil.which("crontab") is not None:
-        lines = installing.read_crontab()
-        if any(line.startswith(f"# omni {where.project} {where.environment} ") for line in lines):
-            found.append("cron")
-    found += ["systemd"] if installing.unit_path(where).exists() else []
-    return found + (["github"] if installing.workflow_path(where).exists() else [])
-
-
 def _tick(patient: Patient, store: Store) -> Signs:
     assert patient.loaded.project is not None
     late = patient.loaded.project.schedule.every.about * 4
-    ended, installed = last_end(store), callers(patient)
+    where = installing.place(patient.loaded.project, patient.loaded.root, live=patient.live)
+    ended, installed = last_end(store), [kind for kind, _ in installing.callers(where)]
     with store.read() as connection:
         running = len(campaigns.known(connection, states=("running",)))
     fresh = ended is not None and patient.now - ended <= late
@@ -185,11 +171,3 @@ def _journal(store: Store) -> Signs:
             ("{n} résultat attend à côté de la base, qui n'a pu être écrite", "{n} résultats attendent à côté de la base, qui n'a pu être écrite"),
         )  # fmt: skip
         yield Sign("journal", NOTE, said, t("the next run takes them in", "la prochaine exécution les reprend"))
-
-
-def ago(instant: datetime, now: datetime) -> str:
-    """How long ago, in one unit: `3 d`, `5 h`, `12 min`."""
-    seconds = max(int((now - instant).total_seconds()), 0)
-    if seconds >= 2 * 86400:
-        return t("{n} days", "{n} jours", n=seconds // 86400)
-    return f"{seconds // 3600} h" if seconds >= 7200 else f"{seconds // 60} min"

@@ -9,6 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from omnicli import clock
+from omnicli.model.spoken import number
 from omnicli.service.doctor.mending import loose
 from omnicli.service.doctor.sign import NOTE, WELL, WRONG, Patient, Sign, Signs
 from omnicli.store import backups, holding, keys, migrations, mounted, room, serial
@@ -68,7 +69,7 @@ def _state(patient: Patient, store: Store, name: str) -> Sign:
     return Sign(
         "store",
         WELL,
-        t("{name} writable, intact, {n} contacts", "{name} modifiable, intact, {n} contacts", name=name, n=f"{people:,}"),
+        t("{name} writable, intact, {n} contacts", "{name} modifiable, intact, {n} contacts", name=name, n=number(people or 0)),
     )
 
 
