@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from omnicli.model.contact import ChannelReach, write_reach
 from omnicli.text import fold
 
 if TYPE_CHECKING:
+    from omnicli.campaignfile import Loaded
     from omnicli.store.connection import Store
 
 NOW = clock.read_instant("2027-01-05 10:00", "Europe/Paris")
@@ -119,3 +120,17 @@ def fill_touches(store: Store) -> None:
             "entered_at, entered_at + 172800000, 'accepted', 1, 1000, entered_at, entered_at FROM enrollment"
         )
         connection.exec_driver_sql("ANALYZE")
+
+
+def stand(store: Store, loaded: Loaded, contacts: int, *, due: int, step: str, also: Sequence[str] = ()) -> None:
+    """The campaign `bench` (and those of `also`) started, with `contacts` people in it who stand at `step`: see `fill_passes`."""
+    from omnicli.campaigns.life import start
+    from omnicli.store import campaigns
+
+    for name in ("bench", *also):
+        start(store, loaded, name, now=NOW)
+    fill_contacts(store, contacts)
+    with store.read() as connection:
+        row = campaigns.find(connection, "bench")
+    assert row is not None
+    fill_passes(store, contacts, campaign=row.id, version=row.version_id or 1, due=due, step=step)

@@ -16,7 +16,7 @@ from datetime import datetime
 from http.client import HTTPConnection
 from typing import Any
 
-from benchmarks.base import NOW, fill_contacts, fill_passes
+from benchmarks.base import NOW, stand
 from benchmarks.ground import Watch, peak_mb, project
 from benchmarks.sink import sink, stats
 from omnicli.model.touch import Handed, Outcome
@@ -65,7 +65,8 @@ class _Watched:
     def send(self, handed: Sequence[Handed], *, now: datetime) -> list[Outcome]:
         if len(self.kept) < KEPT:
             self.kept += [one for one in handed if one.language == "fr"]
-        return self.provider.send(handed, now=now)  # type: ignore[no-any-return]
+        outcomes: list[Outcome] = self.provider.send(handed, now=now)
+        return outcomes
 
 
 def _provider(url: str) -> Any:
@@ -83,21 +84,14 @@ def _dispatched(contacts: int, url: str) -> tuple[dict[str, Any], list[Handed]]:
     """One round of dispatch over the stand-in: its figures, and touches as it handed them over."""
     from omnicli.app import open_project, open_store
     from omnicli.campaigns.dispatch import dispatch
-    from omnicli.campaigns.life import start
     from omnicli.campaigns.turn import turn
     from omnicli.render.renderer import Renderer
-    from omnicli.store import campaigns
 
     with project() as root:
         loaded = open_project(root)
         assert loaded.project is not None
         store = open_store(loaded, live=False)
-        start(store, loaded, "bench", now=NOW)
-        fill_contacts(store, contacts)
-        with store.read() as connection:
-            row = campaigns.find(connection, "bench")
-        assert row is not None
-        fill_passes(store, contacts, campaign=row.id, version=row.version_id or 1, due=10, step="j0")
+        stand(store, loaded, contacts, due=10, step="j0")
         renderer = Renderer(root, loaded.project)
         turn(store, loaded, now=NOW, usable=renderer.usable)
         provider = _Watched(_provider(url))

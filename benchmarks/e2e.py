@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import plain
-from benchmarks.base import NOW, fill_contacts, fill_passes
+from benchmarks.base import NOW, stand
 from benchmarks.ground import Watch, peak_mb, project
 
 #: What the goal of 400 bytes counts: a touch, its attempt and what is archived of it, with their indexes.
@@ -23,22 +23,15 @@ def measure(contacts: int) -> dict[str, Any]:
 def run(contacts: int, *, whole: bool) -> dict[str, Any]:
     from omnicli.app import database, open_project, open_store
     from omnicli.campaigns.dispatch import dispatch
-    from omnicli.campaigns.life import start
     from omnicli.campaigns.turn import turn
     from omnicli.providers import build, close
     from omnicli.render.renderer import Renderer
-    from omnicli.store import campaigns
 
     with project() as root:
         loaded = open_project(root)
         assert loaded.project is not None
         store = open_store(loaded, live=False)
-        start(store, loaded, "bench", now=NOW)
-        fill_contacts(store, contacts)
-        with store.read() as connection:
-            row = campaigns.find(connection, "bench")
-        assert row is not None
-        fill_passes(store, contacts, campaign=row.id, version=row.version_id or 1, due=10, step="j0")
+        stand(store, loaded, contacts, due=10, step="j0")
         path = database(loaded, live=False)
         before = peak_mb()
         with Watch() as deciding:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import importlib.util
 import io
 import os
 import shutil
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import plain
-from benchmarks.base import NOW, fill_contacts, fill_passes
+from benchmarks.base import NOW, stand
 from benchmarks.ground import FIRST, Watch, peak_mb, person, project
 
 GOAL = "omni sends at least 5 times as many a second as mailmerge (ratio ≤ 0.2)"
@@ -53,22 +54,15 @@ def omni(root: Path, port: int, count: int) -> tuple[Watch, Watch, int, dict[str
     """(all, dispatching alone, mails accepted, the parts of one of them) of a live run over a store on disk."""
     from omnicli.app import open_project, open_store
     from omnicli.campaigns.dispatch import dispatch
-    from omnicli.campaigns.life import start
     from omnicli.campaigns.run import build_renderer
     from omnicli.campaigns.turn import turn
     from omnicli.providers import build, close
-    from omnicli.store import campaigns
 
     (root / "omni.yaml").write_text((root / "omni.yaml").read_text() + f"providers: {{smtp: {{host: 127.0.0.1, port: {port}}}}}\n"
                                     "public_url: https://omni.example.org\n")  # fmt: skip
     loaded = open_project(root)
     store = open_store(loaded, live=True)
-    start(store, loaded, "bench", now=NOW)
-    fill_contacts(store, count)
-    with store.read() as connection:
-        row = campaigns.find(connection, "bench")
-    assert row is not None
-    fill_passes(store, count, campaign=row.id, version=row.version_id or 1, due=10, step="j0")
+    stand(store, loaded, count, due=10, step="j0")
     with Watch() as whole:
         renderer = build_renderer(loaded, store, live=True)
         turn(store, loaded, now=NOW, usable=renderer.usable, live=True)
@@ -120,8 +114,7 @@ Content-Type: text/html; charset="utf-8"
 
 def mailmerge(root: Path, port: int, count: int, parts: dict[str, str]) -> tuple[Watch, int]:
     """mailmerge's own command over the same people; (time, bytes of its template). What it prints goes nowhere."""
-    from mailmerge.__main__ import main  # type: ignore[import-untyped]
-
+    main = importlib.import_module("mailmerge.__main__").main
     said = {name: plain.as_template(parts.get(name, "")) for name in ("subject", "text", "html")}
     (root / "template.txt").write_text(TEMPLATE.format(**said), "utf-8")
     (root / "server.conf").write_text(f"[smtp_server]\nhost = 127.0.0.1\nport = {port}\n")
@@ -148,11 +141,7 @@ def bare(port: int, count: int, size: int) -> Watch:
 
 
 def _peer() -> bool:
-    try:
-        import mailmerge.__main__  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return importlib.util.find_spec("mailmerge") is not None
 
 
 # --- the server -----------------------------------------------------------------------------------------------------

@@ -68,7 +68,8 @@ def _medians(commands: dict[str, tuple[list[str], Path]], compiled: Path) -> tup
             if n:
                 times[name].append(watch.seconds * 1000)
                 cpu[name].append((_children() - before) * 1000)
-    return tuple({name: round(statistics.median(found), 1) for name, found in one.items()} for one in (times, cpu))  # type: ignore[return-value]
+    wall, processor = ({name: round(statistics.median(found), 1) for name, found in one.items()} for one in (times, cpu))
+    return wall, processor
 
 
 def _children() -> float:

@@ -6,7 +6,7 @@ import statistics
 from datetime import timedelta
 from typing import Any
 
-from benchmarks.base import NOW, fill_contacts, fill_passes, fill_touches
+from benchmarks.base import NOW, fill_touches, stand
 from benchmarks.ground import WAITING, Watch, peak_mb, project, waiting
 from omnicli import clock
 
@@ -24,7 +24,8 @@ def _empty(contacts: int) -> dict[str, float]:
             (root / "campaigns" / f"{name}.yaml").write_text(waiting(name), "utf-8")
         loaded = open_project(root)
         store = open_store(loaded, live=False)
-        _stand(store, loaded, contacts, due=0, also=tuple(WAITING))
+        stand(store, loaded, contacts, due=0, step="reponse", also=tuple(WAITING))
+        fill_touches(store)
         times, cpu = [], []
         for n in range(REPEATS + 1):
             with Watch() as watch:
@@ -41,20 +42,6 @@ def _empty(contacts: int) -> dict[str, float]:
     }
 
 
-def _stand(store: Any, loaded: Any, contacts: int, *, due: int, also: tuple[str, ...] = ()) -> None:
-    from omnicli.campaigns.life import start
-    from omnicli.store import campaigns
-
-    for name in ("bench", *also):
-        start(store, loaded, name, now=NOW)
-    fill_contacts(store, contacts)
-    with store.read() as connection:
-        row = campaigns.find(connection, "bench")
-    assert row is not None
-    fill_passes(store, contacts, campaign=row.id, version=row.version_id or 1, due=due, step="reponse")
-    fill_touches(store)
-
-
 def measure(contacts: int) -> dict[str, Any]:
     from omnicli.app import open_project, open_store
     from omnicli.campaigns.turn import turn
@@ -64,7 +51,8 @@ def measure(contacts: int) -> dict[str, Any]:
     with project() as root:
         loaded = open_project(root)
         store = open_store(loaded, live=False)
-        _stand(store, loaded, contacts, due=1)
+        stand(store, loaded, contacts, due=1, step="reponse")
+        fill_touches(store)
         turn(store, loaded, now=NOW - timedelta(days=1))  # nobody is due yet: what a process makes once is made
         ms = clock.to_ms(NOW)
         with store.read() as connection:
