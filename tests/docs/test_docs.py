@@ -71,6 +71,36 @@ def test_the_campaign_of_the_readme_loads(tmp_path: Path) -> None:
     assert not loaded.errors("bienvenue")
 
 
+HOUSE = {
+    "project": "lune", "languages": "[fr]", "countries": "[FR]", "time_zone": "Europe/Paris", "currency": "EUR",
+    "brand": "{name: Maison Lune, legal_name: Maison Lune SAS, address: 12 rue des Tisserands}", "channels": "{task: {provider: task}}",
+    "contacts": "{attributes: {first_name: {type: text, example: Léa}}}",
+}  # fmt: skip
+SETTINGS = [
+    (page, block)
+    for page in PAGES
+    if "decisions" not in page.parts
+    for block in blocks(page, "yaml")
+    if not re.search(r"^campaign:", block, re.M)
+]
+
+
+@pytest.mark.parametrize(("page", "block"), SETTINGS, ids=[page.name for page, _ in SETTINGS])
+def test_every_setting_that_a_page_shows_is_read_and_lints_clean(tmp_path: Path, page: Path, block: str) -> None:
+    head = "# yaml-language-server: $schema=.omni/schema/project.json\n"
+    rest = "".join(f"{key}: {value}\n" for key, value in HOUSE.items() if not re.search(rf"^{key}:", block, re.M))
+    (tmp_path / "omni.yaml").write_text(head + rest + block, "utf-8")
+    shutil.copytree(ROOT / "templates", tmp_path / "templates")
+    report = lint(load_project(tmp_path), now=clock.read_instant("2026-12-01", "UTC"))
+    worth = [f for f in report.findings if f.severity != "info" and f.code != "R006"]  # no campaign stands here to use them
+    assert not worth, [f"{f.place.line} {f.code} {f.message}" for f in worth]
+
+
+def test_every_page_about_providers_shows_settings() -> None:
+    shown = {page.stem for page, _ in SETTINGS}
+    assert shown == {"README", "mail-push-calls", "operating", "sendgrid", "serve", "twilio"}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text("utf-8")):
