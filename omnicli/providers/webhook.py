@@ -19,6 +19,7 @@ from omnicli import clock
 from omnicli.errors import Exit, OmniError
 from omnicli.model.touch import Doubtful, Evidence, Handed, Outcome
 from omnicli.providers import posting
+from omnicli.providers.exchange import retry_at
 from omnicli.settings import Secret, resolve, text
 from omnicli.texts import t
 
@@ -108,7 +109,7 @@ def classify(status: int, retry_after: str | None, key: str, now: datetime) -> O
         return Outcome("not_sent", code=code, detail=t("not allowed", "interdit"), halt=True, http_status=status)
     said = f"{code} {t('answered', 'reçu en réponse')}"
     if status == 429:
-        return Outcome("not_sent", code=code, detail=said, retry_at=posting.retry_at(retry_after, now), http_status=status)
+        return Outcome("not_sent", code=code, detail=said, retry_at=retry_at(retry_after, now), http_status=status)
     doubtful = status == 408 or not 400 <= status < 500
     return Outcome("unknown" if doubtful else "rejected", code=code, detail=said, http_status=status)
 

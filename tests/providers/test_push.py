@@ -18,7 +18,7 @@ from omnicli.campaignfile import load_project
 from omnicli.errors import OmniError
 from omnicli.model.touch import Handed, Outcome, Rendered
 from omnicli.providers import build
-from omnicli.providers.posting import Answer
+from omnicli.providers.exchange import Answer
 from omnicli.providers.push import open_push, provider
 from omnicli.providers.push.provider import Push
 from omnicli.settings import Secret

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from omnicli import clock, guards
 from omnicli.model.touch import Doubtful, Evidence, Handed, Outcome, Ready
 from omnicli.providers import posting
+from omnicli.providers.exchange import Answer, retry_at
 from omnicli.providers.push.notification import Subscription, encrypted, payload, read_subscription, topic
 from omnicli.texts import t
 
@@ -120,7 +121,7 @@ class Push:
         """Nothing is kept open."""
 
 
-def classify(answer: posting.Answer, key: str, now: datetime) -> Outcome:
+def classify(answer: Answer, key: str, now: datetime) -> Outcome:
     """What a complete answer of a push service means (docs/delivery 9)."""
     status, code = answer.status, str(answer.status)
     said = f"{code} {' '.join(answer.body[:150].decode('utf-8', 'replace').split())}".strip()
@@ -131,7 +132,7 @@ def classify(answer: posting.Answer, key: str, now: datetime) -> Outcome:
     if 300 <= status < 400 or status in (401, 403):
         return Outcome("not_sent", code=code, detail=said, halt=True, http_status=status)
     if status == 429:
-        at = posting.retry_at(answer.headers.get("retry-after"), now)
+        at = retry_at(answer.headers.get("retry-after"), now)
         return Outcome("not_sent", code=code, detail=said, retry_at=at, http_status=status)
     doubtful = status == 408 or not 400 <= status < 500
     return Outcome("unknown" if doubtful else "rejected", code=code, detail=said, http_status=status)

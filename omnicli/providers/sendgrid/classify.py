@@ -15,6 +15,7 @@ from typing import Any
 
 from omnicli import clock
 from omnicli.model.touch import Outcome
+from omnicli.providers.exchange import retry_at
 from omnicli.text import printable
 from omnicli.texts import t
 
@@ -128,10 +129,10 @@ def _root(name: str) -> str:
 
 
 def _again(headers: Mapping[str, str], now: datetime, patience: timedelta) -> datetime:
-    """When it may go again: the instant in X-RateLimit-Reset (unix seconds) or the seconds of Retry-After, else after `patience`."""
-    after, reset = headers.get("retry-after", "").strip(), headers.get("x-ratelimit-reset", "").strip()
-    if after.isdecimal() and len(after) < 10:
-        return now + min(timedelta(seconds=int(after)), LONGEST_WAIT)
+    """When it may go again: the instant in X-RateLimit-Reset (unix seconds) or what Retry-After says, else after `patience`."""
+    if (told := retry_at(headers.get("retry-after"), now)) is not None:
+        return min(told, now + LONGEST_WAIT)
+    reset = headers.get("x-ratelimit-reset", "").strip()
     if reset.isdecimal() and len(reset) < 12:
         at = clock.from_ms(int(reset) * 1000)
         if at > now:

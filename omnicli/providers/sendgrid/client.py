@@ -7,9 +7,7 @@ stood is `not_sent`, any later one is not (docs/delivery 9, 18). One client a th
 from __future__ import annotations
 
 import http.client
-import io
 import logging
-import ssl
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,20 +17,16 @@ from typing import Any
 from python_http_client.client import Client
 from sendgrid import SendGridAPIClient
 
-from omnicli import clock, faults, guards
+from omnicli import faults, guards
+from omnicli.providers import exchange
 
 #: It logs bodies and the Authorization header at DEBUG, whoever asks for DEBUG.
 if guards.on("quiet_clients"):
     logging.getLogger("python_http_client").setLevel(logging.WARNING)
     logging.getLogger("python_http_client.client").setLevel(logging.WARNING)
 
-#: A request beyond this is refused before it is written (docs/providers 2.1: < 30 MB); an answer is read so far and no further.
+#: A request beyond this is refused before it is written (docs/providers 2.1: < 30 MB); of an answer so much is kept.
 LARGEST, LONGEST_ANSWER = 30_000_000, 8_000_000
-
-
-def secure() -> ssl.SSLContext:
-    """What a certificate is checked against; made once a provider, for it takes 20 ms."""
-    return ssl.create_default_context()
 
 
 class TooLarge(Exception):
@@ -47,70 +41,16 @@ class Witness:
     written: bool = False
 
 
-class _Lines:
-    """A stream that remembers the line it gave last."""
+class _Plain(http.client.HTTPConnection):
+    """Notes that it stands, and where a test may kill the process."""
 
-    def __init__(self, stream: Any) -> None:
-        self.stream, self.last = stream, b""
-
-    def readline(self, *limit: int) -> bytes:
-        self.last = self.stream.readline(*limit)
-        return self.last
-
-
-class _Until(io.RawIOBase):
-    """A socket's stream that ends with a time-out when so many seconds are over, however the bytes drip."""
-
-    def __init__(self, raw: Any, sock: Any) -> None:
-        super().__init__()
-        self._raw, self._sock, self._until = raw, sock, clock.monotonic() + (sock.gettimeout() or 0.0)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        left = self._until - clock.monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        self._sock.settimeout(left)
-        found: int | None = self._raw.readinto(buffer)
-        return found
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _Whole(http.client.HTTPResponse):
-    """An answer that came whole, within the read time-out. The standard library gives every byte that time, and takes a head that was
-    cut off, with half an id, for a whole one."""
-
-    def __init__(self, sock: Any, *given: Any, **more: Any) -> None:
-        super().__init__(sock, *given, **more)
-        stream: Any = self.fp
-        self.fp = io.BufferedReader(_Until(stream.detach(), sock))
-
-    def begin(self) -> None:
-        stream: Any = self.fp
-        lines = self.fp = _Lines(stream)  # type: ignore[assignment]
-        try:
-            super().begin()
-        finally:
-            self.fp = stream
-        if lines.last not in (b"\r\n", b"\n"):
-            raise http.client.IncompleteRead(lines.last)
-
-
-class _Noting:
-    """What the connections do besides: they note that they stand, and where a test may kill the process."""
-
+    response_class = exchange.Whole
     witness: Witness
     read_timeout: float
-    sock: Any
 
     def connect(self) -> None:
         """Connect (and shake hands, for TLS) within the connect time-out; from here on nothing is certain any more."""
-        super().connect()  # type: ignore[misc]
+        super().connect()
         self.sock.settimeout(self.read_timeout)
         self.witness.connected = True
 
@@ -118,32 +58,28 @@ class _Noting:
         """The head goes whole; the body in two writes, a fault point between them (F08)."""
         if self.sock is None or not isinstance(data, bytes) or not self.witness.written:
             self.witness.written = True
-            super().send(data)  # type: ignore[misc]
+            super().send(data)
             return
         body, half = memoryview(data), len(data) // 2
-        super().send(body[:half])  # type: ignore[misc]
+        super().send(body[:half])
         faults.point("F08")
-        super().send(body[half:])  # type: ignore[misc]
+        super().send(body[half:])
 
     def getresponse(self) -> http.client.HTTPResponse:
         faults.point("F09")
-        return super().getresponse()  # type: ignore[misc,no-any-return]
+        return super().getresponse()
 
 
-class _Plain(_Noting, http.client.HTTPConnection):
-    response_class = _Whole
-
-
-class _Secure(_Noting, http.client.HTTPSConnection):
-    response_class = _Whole
+class _Secure(_Plain, http.client.HTTPSConnection):
+    """The same through TLS."""
 
 
 class _Wire(urllib.request.AbstractHTTPHandler):
     """Opens http and https with our connections, and nothing else."""
 
-    def __init__(self, read_timeout: float, context: ssl.SSLContext | None) -> None:
+    def __init__(self, read_timeout: float) -> None:
         super().__init__()
-        self.read_timeout, self.context = read_timeout, context
+        self.read_timeout = read_timeout
         self.witness = Witness()
         self.body: bytes | None = None
 
@@ -151,7 +87,7 @@ class _Wire(urllib.request.AbstractHTTPHandler):
         return self.do_open(partial(self._made, _Plain), request)
 
     def https_open(self, request: urllib.request.Request) -> Any:
-        return self.do_open(partial(self._made, _Secure, context=self.context or secure()), request)
+        return self.do_open(partial(self._made, _Secure, context=exchange.trusted()), request)
 
     http_request = https_request = urllib.request.AbstractHTTPHandler.do_request_
 
@@ -163,21 +99,15 @@ class _Wire(urllib.request.AbstractHTTPHandler):
 
 @dataclass(frozen=True, slots=True)
 class _Bounded:
-    """An answer, of which no more is read than any honest one has."""
+    """An answer as the SDK reads it, of which no more is kept than any honest one has."""
 
-    answer: Any = field(repr=False)
+    answer: exchange.Whole = field(repr=False)
 
     def getcode(self) -> int:
         return int(self.answer.status)
 
     def read(self) -> bytes:
-        try:
-            body: bytes = self.answer.read(LONGEST_ANSWER)
-            if self.answer.length:  # fewer bytes than were announced: `read(n)` does not say so
-                raise http.client.IncompleteRead(body, self.answer.length)
-            return body
-        finally:
-            self.answer.close()
+        return self.answer.kept(LONGEST_ANSWER)
 
     def info(self) -> Any:
         return self.answer.headers
@@ -207,11 +137,9 @@ class _Client(Client):  # type: ignore[misc]
 class Api(SendGridAPIClient):  # type: ignore[misc]
     """The official API client, for one thread. `witness` is that of the newest request."""
 
-    def __init__(
-        self, api_key: str, host: str, *, connect_timeout: float, read_timeout: float, context: ssl.SSLContext | None = None
-    ) -> None:
+    def __init__(self, api_key: str, host: str, *, connect_timeout: float, read_timeout: float) -> None:
         super().__init__(api_key=api_key, host=host)
-        self._wire = _Wire(read_timeout, context)
+        self._wire = _Wire(read_timeout)
         opener = urllib.request.OpenerDirector()
         opener.add_handler(self._wire)
         self.client = _Client(wire=self._wire, opener=opener, connect_timeout=connect_timeout, host=host,

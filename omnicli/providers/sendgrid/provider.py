@@ -43,7 +43,6 @@ class SendGrid:
     _local: threading.local = field(default_factory=threading.local, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _throttled: int = 0
-    _context: Any = field(default=None, repr=False)
 
     @property
     def batch(self) -> int:
@@ -118,16 +117,13 @@ class SendGrid:
 
     def api(self) -> Api:
         """The official client of this thread."""
-        from omnicli.providers.sendgrid.client import Api, secure
+        from omnicli.providers.sendgrid.client import Api
 
         found: Api | None = getattr(self._local, "api", None)
         if found is None:
-            with self._lock:
-                if self._context is None and self.wishes.base.url.startswith("https://"):
-                    self._context = secure()
             w = self.wishes
             found = self._local.api = Api(w.api_key.reveal() if w.api_key else "", w.base.url, connect_timeout=w.connect_timeout,
-                                          read_timeout=w.read_timeout, context=self._context)  # fmt: skip
+                                          read_timeout=w.read_timeout)  # fmt: skip
         return found
 
     def reconcile(self, doubtful: Sequence[Doubtful], *, now: datetime) -> list[Evidence | None]:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from omnicli import clock, guards
 from omnicli.model.response import Receipt
 from omnicli.model.touch import Doubtful, Evidence, Handed, Outcome, Ready
+from omnicli.providers.exchange import NotConnected
 from omnicli.providers.twilio import codes, content, messages, numbers, voice
 from omnicli.providers.twilio.account import Account
 from omnicli.providers.twilio.voice import Speaker
-from omnicli.providers.twilio.wire import ForeignHost, Lost, NotConnected, Wire
+from omnicli.providers.twilio.wire import ForeignHost, Lost, Wire
 from omnicli.texts import t
 
 if TYPE_CHECKING:

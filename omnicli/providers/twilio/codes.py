@@ -18,6 +18,7 @@ import yaml
 
 from omnicli.model.literals import Duration
 from omnicli.model.touch import Outcome, Reach
+from omnicli.providers.exchange import retry_at
 from omnicli.providers.twilio.wire import Answer
 from omnicli.texts import t
 
@@ -114,11 +115,11 @@ def _taken(told: Mapping[str, Any], status: int) -> Outcome:
 
 
 def _listed(means: Answered, code: str, detail: str, answer: Answer, now: datetime) -> Outcome:
-    retry_at = None
+    again = None
     if means.kind == "not_sent":
-        retry_at = now + means.wait if means.wait else _later(answer, now)
+        again = now + means.wait if means.wait else retry_at(answer.headers.get("retry-after"), now)
     return Outcome(
-        means.kind, code=code, detail=detail, retry_at=retry_at, halt=means.halts is not None, halts=means.halts or "account",
+        means.kind, code=code, detail=detail, retry_at=again, halt=means.halts is not None, halts=means.halts or "account",
         bad_address=means.bad_address, suppress=means.suppress, http_status=answer.status,
     )  # fmt: skip
 
@@ -127,16 +128,10 @@ def _by_class(answer: Answer, code: str, detail: str, now: datetime) -> Outcome:
     if answer.status in (401, 403):
         return Outcome("not_sent", code=code, detail=detail, halt=True, http_status=answer.status)
     if answer.status == 429:
-        return Outcome("not_sent", code=code, detail=detail, retry_at=_later(answer, now), http_status=429)
+        return Outcome(
+            "not_sent", code=code, detail=detail, retry_at=retry_at(answer.headers.get("retry-after"), now), http_status=429
+        )
     return Outcome("rejected", code=code, detail=detail, http_status=answer.status)
-
-
-def _later(answer: Answer, now: datetime) -> datetime | None:
-    """When `Retry-After` allows another try: seconds, or a date (RFC 9110 10.2.3)."""
-    text = answer.headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return now + timedelta(seconds=min(int(text), 86_400))
-    return read_date(text)
 
 
 def read_date(text: str | None) -> datetime | None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from omnicli.model.response import Receipt, Response
 from omnicli.model.touch import Doubtful
+from omnicli.providers.exchange import WireError
 from omnicli.providers.twilio import callbacks
-from omnicli.providers.twilio.wire import Wire, WireError
+from omnicli.providers.twilio.wire import Wire
 
 if TYPE_CHECKING:
     from twilio.rest import Client

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from omnicli import clock
 from omnicli.model.touch import Ready
+from omnicli.providers.exchange import WireError
 from omnicli.providers.twilio import codes
 from omnicli.providers.twilio.account import INBOUND
 from omnicli.providers.twilio.content import Template, is_sid
-from omnicli.providers.twilio.wire import WireError
 from omnicli.texts import several, t
 
 if TYPE_CHECKING:

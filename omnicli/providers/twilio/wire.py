@@ -1,48 +1,35 @@
 """One HTTP request is one request on the wire: no retry, no redirect, no proxy, no host outside the map, the phase observed.
 
 The transport under the official client (docs/delivery 9, 18). An error before the connection stood means that nothing was
-sent (`NotConnected`); after it nobody knows (`Lost`). A kept connection that idled longer than 5 s is not used again.
+sent (`exchange.NotConnected`); after it nobody knows (`Lost`). A kept connection that idled longer than 5 s is not used again.
 """
 
 from __future__ import annotations
 
 import http.client
-import io
 import json
 import logging
-import socket
-import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from typing import Any, cast
+from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from twilio.http import HttpClient
 from twilio.http.response import Response
 
-from omnicli import clock, faults, guards
+from omnicli import clock, guards
+from omnicli.providers import exchange
+from omnicli.providers.exchange import WireError
 
 #: Seconds that a kept connection may stand idle; the other side closes its own later, so that a dead one is rarely met.
 IDLE = 5.0
+#: Bytes of an answer that are kept.
+MOST = 8_000_000
 
 _log = logging.getLogger("twilio.http_client")
 if guards.on("quiet_clients"):
     _log.setLevel(max(_log.level, logging.WARNING))  # below it the client writes addresses and bodies
-
-
-class WireError(Exception):
-    """A request that brought no answer."""
-
-
-class NotConnected(WireError):
-    """Nothing was sent: no name, no route, refused, timed out or not trusted before the connection stood. `trust`: the
-    certificate was the reason."""
-
-    def __init__(self, why: str, *, trust: bool = False) -> None:
-        super().__init__(why)
-        self.trust = trust
 
 
 class Lost(WireError):
@@ -103,16 +90,18 @@ class Wire(HttpClient):  # type: ignore[misc]
         """One request and its answer, as the SDK asks for it; WireError when none came back."""
         self.forget()
         base, target = self._target(url, params)
-        sent = {**(headers or {}), **_authorization(auth), "Host": base.netloc, "Connection": "keep-alive"}
+        sent = {**(headers or {}), **_authorization(auth), "Connection": "keep-alive"}
         body = _body(data, sent)
         connection = self._connection(base)
         self._here.connected = True
         try:
-            answer = self._exchange(connection, method.upper(), target, sent, body, timeout or self.read_timeout)
+            found = exchange.ask(connection, method.upper(), target, sent, body, timeout=timeout or self.read_timeout, most=MOST)
         except (OSError, http.client.HTTPException, UnicodeError) as error:
             connection.close()
-            raise Lost(_name(error)) from None
-        self._here.answer = answer
+            raise Lost(exchange.named(error)) from None
+        if connection.sock is not None:
+            self._keep(connection)
+        answer = self._here.answer = Answer(found.status, found.headers, found.body.decode("utf-8", "replace"))
         return Response(answer.status, answer.text, headers=dict(answer.headers))
 
     def _target(self, url: str, params: dict[str, object] | None) -> tuple[SplitResult, str]:
@@ -127,26 +116,6 @@ class Wire(HttpClient):  # type: ignore[misc]
         query = "&".join(filter(None, (asked.query, urlencode(params or {}, doseq=True))))
         return base, path + (f"?{query}" if query else "")
 
-    def _exchange(
-        self, connection: http.client.HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: bytes, timeout: float
-    ) -> Answer:  # fmt: skip
-        until = clock.monotonic() + timeout
-        connection.response_class = partial(_Whole, until=until)  # type: ignore[assignment]
-        connection.sock.settimeout(timeout)
-        connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-        for name, value in headers.items():
-            connection.putheader(name, value)
-        connection.endheaders(body[: len(body) // 2] or None)
-        faults.point("F08")
-        if body:
-            connection.send(body[len(body) // 2 :])
-        faults.point("F09")
-        got = connection.getresponse()
-        text = got.read().decode("utf-8", "replace")
-        answer = Answer(got.status, {name.lower(): value for name, value in got.getheaders()}, text)
-        self._keep(connection, close=got.will_close)
-        return answer
-
     # --- connections ------------------------------------------------------------------------------------------------
     def _connection(self, base: SplitResult) -> http.client.HTTPConnection:
         """A kept connection that is still fresh, else a new one that stands; NotConnected when none can be had."""
@@ -156,33 +125,13 @@ class Wire(HttpClient):  # type: ignore[misc]
                 kept = self._idle.get(key)
                 found = kept.pop() if kept else None
             if found is None:
-                return self._connect(base)
+                return exchange.connect(base.scheme, base.hostname or "", base.port, timeout=self.connect_timeout)
             connection, since = found
             if clock.monotonic() - since <= IDLE:
                 return connection
             connection.close()
 
-    def _connect(self, base: SplitResult) -> http.client.HTTPConnection:
-        host, port = base.hostname or "", base.port
-        connection = (
-            http.client.HTTPSConnection(host, port, timeout=self.connect_timeout, context=_trust())
-            if base.scheme == "https"
-            else http.client.HTTPConnection(host, port, timeout=self.connect_timeout)
-        )
-        try:
-            connection.connect()
-        except ssl.SSLCertVerificationError as error:
-            connection.close()
-            raise NotConnected(error.verify_message or "certificate", trust=True) from None
-        except (OSError, UnicodeError) as error:
-            connection.close()
-            raise NotConnected(_name(error)) from None
-        return connection
-
-    def _keep(self, connection: http.client.HTTPConnection, *, close: bool) -> None:
-        if close:
-            connection.close()
-            return
+    def _keep(self, connection: http.client.HTTPConnection) -> None:
         key = ("https" if isinstance(connection, http.client.HTTPSConnection) else "http", _netloc(connection))
         with self._lock:
             self._idle.setdefault(key, []).append((connection, clock.monotonic()))
@@ -193,65 +142,6 @@ class Wire(HttpClient):  # type: ignore[misc]
         for connections in kept.values():
             for connection, _ in connections:
                 connection.close()
-
-
-class _Whole(http.client.HTTPResponse):
-    """An answer that is read until an instant and not longer, and whose head came to its end: the standard library takes one that
-    was cut off for a whole one."""
-
-    def __init__(self, wire: socket.socket, *args: Any, until: float, **options: Any) -> None:
-        super().__init__(cast(socket.socket, _Patient(wire, until)), *args, **options)
-
-    def begin(self) -> None:
-        stream: Any = self.fp
-        lines = _Lines(stream)
-        self.fp = cast(Any, lines)
-        try:
-            super().begin()
-        finally:
-            if self.fp is not None:
-                self.fp = stream
-        if lines.last not in (b"\r\n", b"\n"):
-            raise http.client.IncompleteRead(lines.last)
-
-
-class _Lines:
-    """Remembers the last line that was read of a head."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream, self.last = stream, b""
-
-    def readline(self, *size: int) -> bytes:
-        self.last = self._stream.readline(*size)
-        return self.last
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-class _Patient(io.RawIOBase):
-    """A socket that is read until an instant: a peer that drips is not waited for longer than one that is silent."""
-
-    def __init__(self, wire: socket.socket, until: float) -> None:
-        self._wire, self._until = wire, until
-
-    def makefile(self, _mode: str) -> Any:
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, room: Any) -> int:
-        left = self._until - clock.monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        self._wire.settimeout(left)
-        return self._wire.recv_into(room)
-
-
-@lru_cache(maxsize=1)
-def _trust() -> ssl.SSLContext:
-    return ssl.create_default_context()
 
 
 def _netloc(connection: http.client.HTTPConnection) -> str:
@@ -278,7 +168,3 @@ def _body(data: dict[str, object] | None, headers: dict[str, str]) -> bytes:
     if body or "Content-Type" in headers:
         headers["Content-Length"] = str(len(body))
     return body
-
-
-def _name(error: BaseException) -> str:
-    return "timed out" if isinstance(error, TimeoutError) else str(error).partition("\n")[0][:120] or type(error).__name__
