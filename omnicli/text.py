@@ -71,6 +71,7 @@ _SYSTEM = {
     errno.ENOSPC: "disque plein", errno.ENAMETOOLONG: "nom trop long", errno.EMFILE: "trop de fichiers ouverts", errno.EIO: "le disque répond par une erreur",
     errno.ECONNREFUSED: "connexion refusée", errno.ETIMEDOUT: "délai dépassé", errno.EADDRNOTAVAIL: "cette adresse n'est pas de cette machine", errno.ECONNRESET: "connexion coupée par l'autre côté",
     errno.EADDRINUSE: "adresse déjà utilisée", errno.ELOOP: "liens en cercle",
+    -2: "nom de machine inconnu", -3: "le serveur de noms ne répond pas",  # of getaddrinfo
 }  # fmt: skip
 
 

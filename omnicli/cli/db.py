@@ -139,6 +139,9 @@ def recover(yes: Yes = False, offline: Offline = False) -> None:
     from omnicli.store import holding
 
     s = session()
+    if not s.live:
+        raise OmniError(t("the sandbox sends to nobody: there is nothing to recover", "le bac à sable n'envoie à personne : rien à rétablir"),
+                        hint="--live", code="usage")  # fmt: skip
     loaded, store = s.loaded(), s.store(create=False)
     now = s.now()
     with store.read() as connection:
@@ -147,7 +150,10 @@ def recover(yes: Yes = False, offline: Offline = False) -> None:
     s.talk(
         t("The store is on hold: {why}.", "La base est retenue : {why}.", why=holding.said(why))
         if why
-        else t("The store is not on hold.", "La base n'est pas retenue.")
+        else t(
+            "The store is not on hold: this is for a machine that was put back whole, with everything beside the store.",
+            "La base n'est pas retenue : ceci sert quand une machine entière a été restaurée, avec tout ce qui est à côté de la base.",
+        )
     )
     s.confirm_yes(_question(about, since, _zone(loaded)), yes=yes)
     providers = build(loaded, live=s.live, root=loaded.root)
@@ -177,7 +183,7 @@ def _zone(loaded: Loaded) -> ZoneInfo:
 def _question(about: int, since: datetime | None, zone: ZoneInfo) -> str:
     from omnicli.cli.rows import moment
 
-    when = t("it was copied", "la copie") if since is None else moment(since, zone)
+    when = t("it was made", "sa création") if since is None else moment(since, zone)
     return t(
         "It knows nothing after {when}: {n} touches due by now, and those of people due meanwhile, may have been sent."
         " They become unknown and are not sent again by themselves. Go on?",

@@ -70,7 +70,7 @@ def _look(s: Session, *, online: bool, domains: list[str], provider: str | None)
             raise
         return [*deed.bare(), deed.Sign("project", deed.WRONG, error.message, error.hint)]
     s.as_of = clock.now()
-    with s.progress(t("looking", "examen"), total=6) as step:
+    with s.progress(t("looking", "examen")) as step:
         return deed.examine(loaded, now=s.as_of, live=s.live, online=online, domains=domains, provider=provider, progress=step)
 
 

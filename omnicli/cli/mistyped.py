@@ -68,9 +68,17 @@ def _name(error: Any) -> str:
 
 
 def _bad(error: Any) -> str:
-    """A value that does not fit: every typed parameter of omni is a whole number, with or without a least one."""
-    kind = getattr(error.param, "type", None)
-    least = getattr(error.param, "min", None) or getattr(kind, "min", None)
+    """A value that does not fit: every typed parameter of omni is a whole number, with or without bounds."""
+    kind = error.param if hasattr(error.param, "min") else getattr(error.param, "type", None)
+    least, most = getattr(kind, "min", None), getattr(kind, "max", None)
+    if least is not None and most is not None:
+        return t(
+            "'{p}' wants a whole number from {n} to {m}",
+            "« {p} » veut un nombre entier de {n} à {m}",
+            p=_name(error),
+            n=least,
+            m=most,
+        )
     if least is not None:
         return t("'{p}' wants a whole number, {n} or more", "« {p} » veut un nombre entier, {n} ou plus", p=_name(error), n=least)
     return t("'{p}' wants a whole number", "« {p} » veut un nombre entier", p=_name(error))

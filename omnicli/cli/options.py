@@ -25,10 +25,12 @@ DryRun = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help=t("answer yes", "répondre oui"))]
 
 
-def opt(flag: str, english: str, french: str, *, metavar: str | None = None, least: int | None = None) -> Any:
+def opt(
+    flag: str, english: str, french: str, *, metavar: str | None = None, least: int | None = None, most: int | None = None
+) -> Any:
     """An option of one command, with its help in both languages; `-o/--output` are two names of
-    one; a number below `least` is wrong usage."""
-    return typer.Option(*flag.split("/"), metavar=metavar, help=t(english, french), min=least)
+    one; a number below `least` or above `most` is wrong usage."""
+    return typer.Option(*flag.split("/"), metavar=metavar, help=t(english, french), min=least, max=most)
 
 
 def arg(english: str, french: str, *, metavar: str) -> Any:

@@ -257,18 +257,15 @@ def _show(console: Console, report: ResponseReport, folded: dict[str, int], dry_
 )
 def sync(provider: Provider = None, as_of: AsOf = None) -> None:
     from omnicli.campaigns import sync as deed
-    from omnicli.providers import build, close
-    from omnicli.text import did_you_mean
+    from omnicli.providers import build, carrying, close
 
     s = session()
     loaded, store = s.loaded(), s.store()
     now = s.now(as_of, changes=True)
+    if provider is not None:
+        carrying(loaded, provider, live=s.live)
     providers = build(loaded, live=s.live, root=loaded.root)
     try:
-        known = sorted({one.name for one in providers.values()})
-        if provider is not None and provider not in known:
-            raise OmniError(t("no channel goes by '{name}' here.", "aucun canal ne passe par « {name} » ici.", name=provider) + did_you_mean(provider, known),
-                            hint=", ".join(known), code="no-provider")  # fmt: skip
         found = deed.sync(store, loaded, providers, now=now, only=provider)
     finally:
         close(providers)

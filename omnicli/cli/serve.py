@@ -19,7 +19,14 @@ app = typer.Typer(add_completion=False)
 Host = Annotated[str, opt("--host", "the address to listen on", "l'adresse d'écoute", metavar="127.0.0.1")]
 Port = Annotated[
     int,
-    opt("--port", "the port; 0 takes any that is free", "le port ; 0 prend n'importe lequel de libre", metavar="8080", least=0),
+    opt(
+        "--port",
+        "the port; 0 takes any that is free",
+        "le port ; 0 prend n'importe lequel de libre",
+        metavar="8080",
+        least=0,
+        most=65535,
+    ),
 ]
 
 

@@ -13,8 +13,6 @@ from omnicli.errors import Exit, OmniError
 from omnicli.texts import several, t
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from rich.console import Console, RenderableType
 
     from omnicli.campaignfile import Loaded
@@ -45,7 +43,7 @@ def status(watch: Watch = False, positions: Positions = False, exit_code: Code10
     found = _look(loaded, store, now, live=s.live)
     code = Exit.SOMETHING_TO_DO if exit_code and (found["due_people"] or found["due_touches"]) else Exit.FINE
     overviews = found.pop("overviews")
-    s.finish(found, exit=code, show=lambda console: _show(console, found, overviews, now, zone=_zone(loaded)))
+    s.finish(found, exit=code, show=lambda console: _show(console, found, overviews, now, loaded))
 
 
 def _look(loaded: Loaded, store: Store, now: datetime, *, live: bool) -> dict[str, Any]:
@@ -118,32 +116,31 @@ def _alerts(
 
 def _left_alone(loaded: Loaded, standing: list[tuple[str, str, Account]]) -> list[str]:
     """A line for each account in use that answers badly: it comes back by itself, or waits for a person."""
-    shut = [one for one in standing if one[2].state != "closed"]
-    used = _accounts(loaded) if shut else {}
-    found = []
-    for name, account, row in shut:
-        why = row.why or t("too many failures", "trop d'échecs")
-        if used.get(name, account) != account:
-            continue  # that of a key which was replaced: nobody calls it any more
-        if row.needs_person:
-            found.append(t("{name} is left alone until it is mended ({why}): omni doctor --live --provider {name}",
-                           "{name} est laissé de côté jusqu'à réparation ({why}) : omni doctor --live --provider {name}", name=name, why=why))  # fmt: skip
-        else:
-            found.append(t("{name} is left alone for a while ({why}); it is tried again by itself",
-                           "{name} est laissé de côté un moment ({why}) ; nouvel essai de lui-même", name=name, why=why))  # fmt: skip
-    return found
+    if all(account.state == "closed" for _, _, account in standing):
+        return []
+    from omnicli.service.doctor.carriers import shut
+
+    return [
+        t("{name} is left alone until it is mended ({why}): omni doctor --live --provider {name}",
+          "{name} est laissé de côté jusqu'à réparation ({why}) : omni doctor --live --provider {name}", name=name, why=why)
+        if person else
+        t("{name} is left alone for a while ({why}); it is tried again by itself",
+          "{name} est laissé de côté un moment ({why}) ; nouvel essai de lui-même", name=name, why=why)
+        for name, _, why, person in shut(standing, _accounts(loaded))
+    ]  # fmt: skip
 
 
 def _accounts(loaded: Loaded) -> dict[str, str]:
     """Provider → its account by the settings as they are; none where these cannot be read."""
     from omnicli.providers import build, close
+    from omnicli.service.doctor.carriers import in_use
 
     try:
         providers = build(loaded, live=True, root=loaded.root)
     except OmniError:
         return {}
     close(providers)
-    return {one.name: str(getattr(one, "account", one.name)) for one in providers.values()}
+    return in_use(providers)
 
 
 def _positions(store: Store) -> list[dict[str, Any]]:
@@ -164,14 +161,7 @@ def _positions(store: Store) -> list[dict[str, Any]]:
 
 
 # --- drawing --------------------------------------------------------------------------------------------------------
-def _zone(loaded: Loaded) -> ZoneInfo:
-    from zoneinfo import ZoneInfo
-
-    assert loaded.project is not None
-    return ZoneInfo(loaded.project.time_zone)
-
-
-def _show(console: Console, found: dict[str, Any], overviews: list[Overview], now: datetime, *, zone: ZoneInfo) -> None:
+def _show(console: Console, found: dict[str, Any], overviews: list[Overview], now: datetime, loaded: Loaded) -> None:
     from rich.text import Text
 
     from omnicli.cli import campaign_view as view
@@ -194,7 +184,7 @@ def _show(console: Console, found: dict[str, Any], overviews: list[Overview], no
     ended, ahead = found["last_run"], found["next"]
     if ended is not None:
         last = t("Last run {d} ago", "Dernière exécution il y a {d}", d=ago(ended, now))
-        tail = "" if ahead is None else t(", next due {at}", ", prochaine échéance {at}", at=moment(ahead, zone) if ahead > now else t("now", "maintenant"))  # fmt: skip
+        tail = "" if ahead is None else t(", next due {at}", ", prochaine échéance {at}", at=moment(ahead, view.zone_of(loaded)) if ahead > now else t("now", "maintenant"))  # fmt: skip
         console.print(Text(last + tail, "dim"), soft_wrap=True)
     for alert in found["alerts"]:
         console.print(Text("! ", "bold red").append(alert, "not bold"), soft_wrap=True)
@@ -219,7 +209,7 @@ def _watch(s: Session, loaded: Loaded, store: Store) -> None:
         found = _look(loaded, store, now, live=s.live)
         overviews = found.pop("overviews")
         aside = Console(file=StringIO(), width=console.width, force_terminal=True, no_color=console.no_color, highlight=False)
-        _show(aside, found, overviews, now, zone=_zone(loaded))
+        _show(aside, found, overviews, now, loaded)
         return Text.from_ansi(aside.file.getvalue())  # type: ignore[attr-defined]
 
     try:

@@ -105,6 +105,23 @@ def hearings(loaded: Files, keys: Mapping[int, bytes], *, live: bool) -> dict[st
     return found
 
 
+def carrying(loaded: Files, name: str, *, live: bool) -> str:
+    """The name, when some channel of this environment goes by that provider; OmniError with the nearest one when none does."""
+    assert loaded.project is not None
+    if not live:
+        raise OmniError(
+            t("in the sandbox nobody asks '{name}': nothing goes by it", "au bac à sable, personne n'interroge « {name} » : rien ne passe par lui",
+              name=name), hint="--live", code="usage",
+        )  # fmt: skip
+    names = sorted({declared.provider for declared in channels_of(loaded.project, live=True).values()} | {"webhook"})
+    if name not in names:
+        raise OmniError(
+            t("no channel goes by '{name}'.", "aucun canal ne passe par « {name} ».", name=name) + did_you_mean(name, names),
+            hint=t("those that carry something: {names}", "ceux qui portent quelque chose : {names}", names=", ".join(names)), code="usage",
+        )  # fmt: skip
+    return name
+
+
 def close(providers: Mapping[str, Provider]) -> None:
     """Close each provider once: connections end, the sandbox writes its index."""
     for provider in {id(p): p for p in providers.values()}.values():

@@ -115,10 +115,10 @@ def _given(text: str) -> Keys:
                    'elle contient ce que contient .omni/keys, non son chemin :  export OMNI_KEYS="$(cat FICHIER)"'),
             code="keys", exit=Exit.REFUSED,
         ) from None  # fmt: skip
-    return _read(found)
+    return _read(found, where="OMNI_KEYS")
 
 
-def _read(found: Mapping[str, Any]) -> Keys:
+def _read(found: Mapping[str, Any], *, where: str = ".omni/keys") -> Keys:
     try:
         signing = {int(number): bytes.fromhex(text) for number, text in found["signing"].items()}
         keys = Keys(bytes.fromhex(found["pepper"]), signing, int(found.get("current", 0)))
@@ -128,7 +128,9 @@ def _read(found: Mapping[str, Any]) -> Keys:
         pass
     raise OmniError(
         t("the keys of the live store are not whole", "les clés de la base réelle ne sont pas intactes"),
-        hint=t("restore .omni/keys from where you keep it", "remettez .omni/keys depuis leur copie à part"), code="keys", exit=Exit.REFUSED,
+        hint=t("{where} holds pepper, signing and current: restore it from where you keep it",
+               "{where} contient pepper, signing et current : remettez-le depuis sa copie à part", where=where),
+        code="keys", exit=Exit.REFUSED,
     ) from None  # fmt: skip
 
 

@@ -25,25 +25,22 @@ beginning of the path. The same by `POST /_control`: `{"behave": {"what": …}}`
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import select
 import socket
 import struct
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import responses
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request as Asking
 from urllib.request import urlopen
 
-from fake_log import Do, Line, Log, Told
+from fake_ground import Gone, Listening
+from fake_log import Do, Line
 
 ACCEPTING = frozenset({"answer", "hold", "lose", "half", "garbage", "length", "twice", "delay", "drip"})
 
@@ -87,24 +84,16 @@ class Answer:
         return ("\r\n".join(head) + "\r\n\r\n").encode() + body
 
 
-class HttpFake:
+class HttpFake(Listening):
     """The ground all HTTP fakes stand on: `with Fake() as fake:` gives `.url`, `.port`, `.log`, `.requests`, `.behave(...)`."""
 
     name = "http"
 
     def __init__(self, *, log: Path | str | None = None, port: int = 0) -> None:
-        self.log = Log(log)
-        self.told = Told()
+        super().__init__(log=log, port=port)
         self.requests: list[Request] = []
-        self.connections = 0
-        self.remember = True
         self.chaos: Callable[[Request], Do | None] | None = None  # decides what to do with each message, before anything told
         self.doing = {"post_events": None}  # what `/_control` may ask for by name; subclasses add
-        self._asked_port = port
-        self._lock = threading.Lock()
-        self._number = 0
-        self._open: set[socket.socket] = set()
-        self._over = threading.Event()
 
     # --- what subclasses say -----------------------------------------------------------------------------------------
     def answer(self, request: Request) -> Answer:
@@ -128,66 +117,24 @@ class HttpFake:
             on = "connect"
         self.told.add(Do(what, times, match, on, with_))
 
-    def reset(self) -> None:
-        """Answer well again."""
-        self.told.clear()
-
-    def idle(self, seconds: float = 5.0) -> bool:
-        """Wait until nobody is connected any more: what was on its way has been taken or lost. False when somebody stays."""
-        end = time.monotonic() + seconds
-        while self._open and time.monotonic() < end:
-            self._over.wait(0.005)
-        return not self._open
-
     def clear(self) -> None:
-        """Answer well, and forget what was asked and accepted (the log's file keeps it)."""
-        self.told.clear()
+        super().clear()
         self.requests.clear()
-        self.log.clear()
 
     # --- life --------------------------------------------------------------------------------------------------------
     def __enter__(self) -> Self:
-        self._listener = socket.create_server(("127.0.0.1", self._asked_port), backlog=256)
-        self.port: int = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self._accept, name=f"fake {self.name}", daemon=True).start()
+        super().__enter__()
+        self.url = f"http://{self.host}:{self.port}"
         return self
-
-    def __exit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._over.set()
-        for one in (self._listener, *self._open):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self.log.close()
-
-    def _accept(self) -> None:
-        while not self._over.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self._open.add(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            self._converse(connection)
-        except (OSError, _Gone):
-            pass
-        finally:
-            self._open.discard(connection)
-            connection.close()
 
     def _converse(self, connection: socket.socket) -> None:
         first = connection.recv(14, socket.MSG_PEEK | socket.MSG_WAITALL)
         if not first:
-            raise _Gone
+            raise Gone
         if not first.startswith((b"POST /_control", b"GET /_control")):
             self.connections += 1
             if self.told.next("", on=("connect",)) is not None:
-                raise _Gone
+                raise Gone
         with connection.makefile("rb") as lines:
             while True:
                 self._one(connection, lines)
@@ -202,7 +149,7 @@ class HttpFake:
         on = ("any", request.path, *(("send",) if send else ()), *_beginnings(request.path))
         do = self.told.next(_text(request), on=on) if not self._needs_body(on) else None
         if do is not None and do.what == "drop":
-            raise _Gone
+            raise Gone
         if request.headers.get("expect", "").lower() == "100-continue":
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = _body(lines, request.headers)
@@ -216,7 +163,7 @@ class HttpFake:
         do = do or self.told.next(_text(request), on=on) or Do("answer")
         self._do(connection, do, request)
         if request.headers.get("connection", "").lower() == "close":
-            raise _Gone
+            raise Gone
 
     def _needs_body(self, on: Sequence[str]) -> bool:
         """Whether something was told that only the whole request can answer."""
@@ -236,7 +183,7 @@ class HttpFake:
             case "lose" | "drop":
                 if do.get("reset"):
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                raise _Gone
+                raise Gone
             case "refuse":
                 status = int(do.get("status", 500))
                 body = do.get("body", self.refusal(status, do.get("code")))
@@ -247,13 +194,13 @@ class HttpFake:
             case "half":
                 raw = answer.raw()
                 connection.sendall(raw[: max(1, len(raw) // 2)])
-                raise _Gone
+                raise Gone
             case "garbage":
                 connection.sendall(do.get("bytes", "\x00\x16not http\r\n\r\n?").encode("latin-1"))
-                raise _Gone
+                raise Gone
             case "length":
                 connection.sendall(answer.raw(promise=64))
-                raise _Gone
+                raise Gone
             case "twice":
                 connection.sendall(answer.raw() * 2)
             case "drip":
@@ -266,14 +213,6 @@ class HttpFake:
             case _:
                 connection.sendall(answer.raw())
 
-    def _until_gone(self, connection: socket.socket) -> None:
-        """Say nothing until the peer closes; its half is enough."""
-        while not self._over.is_set():
-            readable, _, _ = select.select([connection], [], [], 0.05)
-            if readable and not connection.recv(65536):
-                break
-        raise _Gone
-
     def _control(self, asked: Mapping[str, Any]) -> Answer:
         if asked.get("reset"):
             self.reset()
@@ -285,19 +224,15 @@ class HttpFake:
         return Answer(200, {"requests": self._number, "reached": len(self.log), "found": found})
 
 
-class _Gone(Exception):
-    """The connection is over."""
-
-
 def _head(lines: Any) -> Request:
     start = lines.readline(65537)
     if not start.strip():
-        raise _Gone
+        raise Gone
     method, target, _ = start.decode("latin-1").split(" ", 2)
     headers: dict[str, str] = {}
     while (line := lines.readline(65537)) not in (b"\r\n", b"\n"):
         if not line:
-            raise _Gone
+            raise Gone
         name, _, value = line.decode("latin-1").partition(":")
         headers[name.strip().lower()] = value.strip()
     parts = urlsplit(target)
@@ -315,7 +250,7 @@ def _body(lines: Any, headers: Mapping[str, str]) -> bytes:
     length = int(headers.get("content-length") or 0)
     body: bytes = lines.read(length)
     if len(body) < length:
-        raise _Gone  # the peer died while it wrote: nothing was asked
+        raise Gone  # the peer died while it wrote: nothing was asked
     return body
 
 

@@ -10,33 +10,30 @@ As a process: `python fake_smtp.py --port 0 --log FILE` prints its port and its 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import hashlib
 import select
 import socket
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.message import Message
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
+from fake_ground import Gone, Listening
 from fake_http import HttpFake
-from fake_log import Do, Log, Told, touch_of
+from fake_log import Do, touch_of
 
 CUT, SILENT, NONSENSE = "<cut>", "<silent>", "<nonsense>"
 ACCEPT_CUT, ACCEPT_SILENT = "<accept and cut>", "<accept and be silent>"
 
 
-class FakeSmtp:
+class FakeSmtp(Listening):
     """`with FakeSmtp() as fake:` gives `.host`, `.port`, `.log`, `.accepted` (bytes of each message), `.commands`, `.behave`."""
 
     name = "smtp"
-    host = "127.0.0.1"
 
     def __init__(
         self,
@@ -46,97 +43,39 @@ class FakeSmtp:
         pipelining: bool = True,
         extensions: Sequence[str] = ("SIZE 10000000",),
     ) -> None:
-        self.log = Log(log)
-        self.told = Told()
+        super().__init__(log=log, port=port)
         self.extensions = (*extensions, *(("PIPELINING",) if pipelining else ()))
         self.pipelining = pipelining
         self.accepted: list[bytes] = []
         self.commands: list[str] = []
         self.violations: list[str] = []
-        self.connections = 0
-        self.remember = True
         self.pause = 0.0  # seconds between taking a message and saying so
-        self._asked_port = port
-        self._lock = threading.Lock()
-        self._number = 0
-        self._open: set[socket.socket] = set()
-        self._over = threading.Event()
 
     def behave(self, phase: str, reply: str, *, times: int | None = None, match: str | None = None) -> None:
         """See above; the latest told wins, `times` None holds until `reset()`."""
         self.told.add(Do(reply, times, match, phase))
 
-    def reset(self) -> None:
-        """Answer well again."""
-        self.told.clear()
-
-    def idle(self, seconds: float = 5.0) -> bool:
-        """Wait until nobody is connected any more: what was on its way has been taken or lost. False when somebody stays."""
-        end = time.monotonic() + seconds
-        while self._open and time.monotonic() < end:
-            self._over.wait(0.005)
-        return not self._open
-
     def clear(self) -> None:
-        """Answer well, and forget what was said and accepted (the log's file keeps it)."""
-        self.told.clear()
+        super().clear()
         self.accepted.clear()
         self.commands.clear()
-        self.log.clear()
-
-    def __enter__(self) -> Self:
-        self._listener = socket.create_server((self.host, self._asked_port), backlog=256)
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, name="fake smtp", daemon=True).start()
-        return self
-
-    def __exit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._over.set()
-        for one in (self._listener, *self._open):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self.log.close()
-
-    def _accept(self) -> None:
-        while not self._over.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self._open.add(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            with connection.makefile("rb") as lines:
-                self._converse(connection, lines)
-        except (_Cut, OSError):
-            pass
-        finally:
-            self._open.discard(connection)
-            connection.close()
 
     def _say(self, connection: socket.socket, phase: str, otherwise: str, text: str = "") -> str:
         do = self.told.next(text, on=(phase,))
         reply = do.what if do is not None else otherwise
         if reply == CUT:
-            raise _Cut
+            raise Gone
         if reply == SILENT:
             self._until_gone(connection)
         connection.sendall(("?!\x00 what\r\n" if reply == NONSENSE else reply + "\r\n").encode("utf-8", "replace"))
         return reply
 
-    def _until_gone(self, connection: socket.socket) -> None:
-        while not self._over.is_set():
-            readable, _, _ = select.select([connection], [], [], 0.05)
-            if readable and not connection.recv(65536):
-                break
-        raise _Cut
+    def _converse(self, connection: socket.socket) -> None:
+        self.connections += 1
+        with connection.makefile("rb") as lines:
+            self._speak(connection, lines)
 
-    def _converse(self, connection: socket.socket, lines: BinaryIO) -> None:
+    def _speak(self, connection: socket.socket, lines: BinaryIO) -> None:
         self._say(connection, "connect", "220 here")
         sender, recipients = "", list[str]()
         while line := lines.readline():
@@ -179,11 +118,11 @@ class FakeSmtp:
     def _take(self, connection: socket.socket, lines: BinaryIO, sender: str, recipients: Sequence[str]) -> None:
         if self.told.next("", on=("body",)) is not None:
             lines.readline()
-            raise _Cut
+            raise Gone
         taken: list[bytes] = []
         while (line := lines.readline()) != b".\r\n":
             if not line:
-                raise _Cut
+                raise Gone
             taken.append(line[1:] if line.startswith(b".") else line)
         message = b"".join(taken)
         do = self.told.next(message.decode("utf-8", "replace"), on=("dot",))
@@ -194,7 +133,7 @@ class FakeSmtp:
             return
         number = self._keep(message, sender, recipients)
         if reply == ACCEPT_CUT:
-            raise _Cut
+            raise Gone
         if reply == ACCEPT_SILENT:
             self._until_gone(connection)
         if self.pause:
@@ -230,10 +169,6 @@ def _read(letter: Message) -> str:
             )
     subject = str(make_header(decode_header(letter.get("Subject", ""))))
     return hashlib.sha256("\n".join((subject, shown["text/plain"], shown["text/html"])).encode()).hexdigest()
-
-
-class _Cut(Exception):
-    """The server hangs up."""
 
 
 def _address(command: str) -> str:

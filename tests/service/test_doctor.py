@@ -187,7 +187,7 @@ def test_a_provider_that_answers_again_is_taken_up_again(loaded: Loaded, monkeyp
         accounts.save(connection, "smtp", "replaced", breaker.Account(state="open", why="535 no", needs_person=True))
     assert "breaker" not in signs(loaded)
     store.close()
-    with pytest.raises(OmniError, match="no channel goes through 'stmp'"):
+    with pytest.raises(OmniError, match="no channel goes by 'stmp'"):
         signs(loaded, provider="stmp")
 
 

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 from omnicli.campaigns.launch import POORER
 from omnicli.errors import OmniError
-from omnicli.providers import build, close, overrides, ready
+from omnicli.providers import build, carrying, close, overrides, ready
 from omnicli.service.doctor.sign import NOTE, WELL, WRONG, Patient, Sign, Signs
 from omnicli.store import accounts
-from omnicli.text import did_you_mean
 from omnicli.texts import t
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from omnicli.model.touch import Ready
+    from omnicli.model.touch import Provider, Ready
     from omnicli.store.connection import Store
 
 
@@ -23,13 +22,9 @@ def carriers(patient: Patient, *, online: bool, only: str | None) -> Signs:
     """What each provider says of itself (with `online` it is asked over the network) and of the accounts that all workers share.
 
     With `only` that provider is asked online, and its account is taken up again when nothing is wrong with it."""
+    if only is not None:
+        carrying(patient.loaded, only, live=patient.live)
     if not patient.live:
-        if only is not None:
-            raise OmniError(
-                t("--provider looks at the live environment", "--provider regarde l'environnement réel"),
-                hint="--live",
-                code="usage",
-            )
         yield Sign(
             "providers",
             WELL,
@@ -45,13 +40,13 @@ def carriers(patient: Patient, *, online: bool, only: str | None) -> Signs:
         yield Sign("providers", WRONG, error.message, error.hint)
         return
     try:
-        _known(only, {p.name for p in providers.values()})
+        names = {p.name for p in providers.values()}
         said = ready(providers, online=online or only is not None, only=only)
-        names = {p.name: str(getattr(p, "account", p.name)) for p in providers.values()}
+        used = in_use(providers)
     finally:
         close(providers)
     yield from (_sign(name, one, online=online or only is not None) for name, one in said)
-    quiet = sorted(set(names) - {name for name, _ in said} - {"webhook"}) if only is None else []
+    quiet = sorted(names - {name for name, _ in said} - {"webhook"}) if only is None else []
     if quiet:
         yield Sign("providers", WELL, t("set up: {names}", "réglés : {names}", names=", ".join(quiet)))
     yield from (
@@ -60,16 +55,7 @@ def carriers(patient: Patient, *, online: bool, only: str | None) -> Signs:
     if only is not None and patient.store is not None and all(one.ok is not False or not _of_account(one) for _, one in said):
         yield from _taken_up(patient.store, only)
     if patient.store is not None:
-        single = {name: account for name, account in names.items() if name != "webhook"}  # each target of its is one by itself
-        yield from _left_alone(patient.store, single)
-
-
-def _known(only: str | None, names: set[str]) -> None:
-    if only is not None and only not in names:
-        raise OmniError(
-            t("no channel goes through '{name}'.", "aucun canal ne passe par « {name} ».", name=only) + did_you_mean(only, names),
-            hint=", ".join(sorted(names)), code="usage",
-        )  # fmt: skip
+        yield from _left_alone(patient.store, used)
 
 
 def _sign(name: str, one: Ready, *, online: bool) -> Sign:
@@ -99,13 +85,23 @@ def _taken_up(store: Store, name: str) -> Signs:
         yield Sign("breaker", WELL, t("{name} is taken up again", "{name} reprend du service", name=name))
 
 
-def _left_alone(store: Store, used: Mapping[str, str]) -> Signs:
-    """Accounts of the settings in use: that of a key which was replaced is called by nobody, and no one could mend it."""
-    with store.read() as connection:
-        rows = accounts.standing(connection)
-    for name, account, row in rows:
+def in_use(providers: Mapping[str, Provider]) -> dict[str, str]:
+    """Provider → its account by the settings; not that of `webhook`, each target of which is one by itself."""
+    return {p.name: str(getattr(p, "account", p.name)) for p in providers.values() if p.name != "webhook"}
+
+
+def shut(standing: Iterable[tuple[str, str, accounts.Account]], used: Mapping[str, str]) -> Iterator[tuple[str, str, str, bool]]:
+    """(provider, account, why, whether a person must mend it) of those that answer badly and are in use: that of a key which was
+    replaced is called by nobody, and no one could mend it."""
+    for name, account, row in standing:
         if row.state != "closed" and used.get(name, account) == account:
-            where = name if account == name else f"{name} ({account})"
-            why = row.why or t("too many failures", "trop d'échecs")
-            said = t("{where} is left alone: {why}", "{where} est laissé de côté : {why}", where=where, why=why)
-            yield Sign("breaker", WRONG if row.needs_person else NOTE, said, f"omni doctor --live --provider {name}")
+            yield name, account, row.why or t("too many failures", "trop d'échecs"), row.needs_person
+
+
+def _left_alone(store: Store, used: Mapping[str, str]) -> Signs:
+    with store.read() as connection:
+        standing = accounts.standing(connection)
+    for name, account, why, person in shut(standing, used):
+        where = name if account == name else f"{name} ({account})"
+        said = t("{where} is left alone: {why}", "{where} est laissé de côté : {why}", where=where, why=why)
+        yield Sign("breaker", WRONG if person else NOTE, said, f"omni doctor --live --provider {name}")

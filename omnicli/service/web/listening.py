@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import os
 import signal
@@ -19,6 +20,7 @@ from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from omnicli.errors import Exit, OmniError
+from omnicli.text import system_said
 from omnicli.texts import t
 
 #: Seconds for the head of a request, between two requests of a connection, and for those in hand when it stops.
@@ -97,19 +99,16 @@ def bind(host: str, port: int) -> socket.socket:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((host, port))
         found.listen(1024)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         found.close()
+        elsewhere = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
         raise OmniError(
-            t("cannot listen on {host}:{port}: {why}", "impossible d'écouter sur {host}:{port} : {why}", host=host, port=port, why=_why(error)),
-            hint=t("another port: --port 8081", "un autre port : --port 8081"), code="port", exit=Exit.REFUSED,
+            t("cannot listen on {host}:{port}: {why}", "impossible d'écouter sur {host}:{port} : {why}", host=host, port=port, why=system_said(error)),
+            hint=t("an address of this machine: --host 127.0.0.1, or 0.0.0.0 for all of them",
+                   "une adresse de cette machine : --host 127.0.0.1, ou 0.0.0.0 pour toutes") if elsewhere
+            else t("another port: --port 8081", "un autre port : --port 8081"), code="port", exit=Exit.REFUSED,
         ) from None  # fmt: skip
     return found
-
-
-def _why(error: Exception) -> str:
-    from omnicli.text import system_said
-
-    return system_said(error) if isinstance(error, OSError) else str(error)
 
 
 def listen(app: Any, listening: socket.socket, *, begun: Callable[[], None] = lambda: None) -> None:
