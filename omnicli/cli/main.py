@@ -14,12 +14,14 @@ from omnicli.texts import t
 
 
 class Noun(NamedTuple):
-    """A word of the command line: the module whose `app` carries it out, the group it is listed under, its help."""
+    """A word of the command line: the module whose `app` carries it out, the group it is listed under, its help; `more` are the
+    modules that add verbs to that `app`, in the order in which they are listed."""
 
     module: str
     group: str
     english: str
     french: str
+    more: tuple[str, ...] = ()
 
 
 FIRST, PEOPLE, LIFE, HOUSE = "first", "people", "life", "house"
@@ -146,6 +148,8 @@ def _call(noun: Noun, words: list[str]) -> int:
     from omnicli.cli.helping import dress
 
     app = importlib.import_module(f"omnicli.cli.{noun.module}").app
+    for module in noun.more:
+        importlib.import_module(f"omnicli.cli.{module}")
     command: Any = typer.main.get_command(app)
     frame.current().command = " ".join(words[:2] if hasattr(command, "commands") and len(words) > 1 else words[:1])
     command.params = [p for p in command.params if p.name not in ("install_completion", "show_completion")]

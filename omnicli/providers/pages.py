@@ -18,8 +18,9 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from omnicli import clock
+from omnicli import clock, look
 from omnicli.channels.sms import count_sms
+from omnicli.look import channel_name, figure, icon, symbols, use
 from omnicli.model.touch import Handed
 from omnicli.text import fold
 from omnicli.texts import language, t
@@ -34,29 +35,6 @@ _NOT_SEEN = re.compile(r"<(style|script|head|title)\b.*?</\1>|<!--.*?-->", re.S 
 _TAG = re.compile(r"<[^>]*>")
 _FILLER = re.compile("[\u034f\u200b-\u200f\u2060\ufeff\u00ad]+")
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"]+[^\s<>\".,;:!?)\]]|\b[\w-]+(?:\.[\w-]+)+/[^\s<>\"]+[^\s<>\".,;:!?)\]]")
-
-ICONS: Mapping[str, str] = {
-    "email": '<path d="M3.5 6.5h17v11h-17z"/><path d="m4 7 8 6 8-6"/>',
-    "sms": '<path d="M4 5.5h16v10.5H10l-4.5 3.5V16H4z"/><path d="M8.5 10.8h.01M12 10.8h.01M15.5 10.8h.01"/>',
-    "whatsapp": '<path d="M4.2 19.8l1.2-4A8 8 0 1 1 8.4 18.8z"/><path d="M9.3 8.6c-.6 2.9 3 6.5 6 6.1l.3-1.7-2-.9-.9.8c-1.200-.5-1.900-1.200-2.300-2.300l.8-.9-.8-1.900z"/>',
-    "messenger": '<path d="M12 4c-4.600 0-8.200 3.200-8.200 7.400 0 2.300 1 4.200 2.700 5.500V20l2.700-1.600c.9.300 1.800.4 2.800.4 4.600 0 8.200-3.200 8.200-7.400S16.600 4 12 4z"/><path d="m7.800 13.300 3-3.200 2.400 2.100 3-3.100"/>',
-    "push": '<path d="M6.500 16.500V11a5.500 5.500 0 0 1 11 0v5.500l1.500 1.500H5z"/><path d="M10.300 20.500h3.400"/>',
-    "voice": '<path d="M5.500 4.500h3.600l1.600 4-2.200 1.500a11.500 11.500 0 0 0 5.500 5.500l1.500-2.200 4 1.600v3.600c0 .6-.5 1-1 1A14.500 14.500 0 0 1 4.500 5.500c0-.5.4-1 1-1z"/>',
-    "letter": '<path d="M3.500 9.500 12 4l8.500 5.500v10h-17z"/><path d="m4 10 8 5.500 8-5.500"/>',
-    "qr": '<path d="M4.500 4.500h5.500v5.500H4.500zM14 4.500h5.500v5.500H14zM4.500 14h5.500v5.500H4.500z"/><path d="M14 14h2v2M19.500 14v2.500M14 19.500h2.500M19.500 19.500h.01"/>',
-    "task": '<path d="M6 5.500h12v14.500H6z"/><path d="M9.500 4h5v3h-5zM9.300 13.500l2 2 3.600-4"/>',
-    "webhook": '<path d="M8.500 5c-2 0-2.500 1-2.500 2.500v2c0 1.500-.8 2.500-2 2.500 1.200 0 2 1 2 2.500v2C6 18 6.500 19 8.500 19M15.500 5c2 0 2.500 1 2.500 2.500v2c0 1.500.8 2.500 2 2.500-1.200 0-2 1-2 2.500v2c0 1.500-.5 2.500-2.500 2.500"/>',
-}  # fmt: skip
-
-
-def channel_name(channel: str) -> str:
-    """The channel as people call it."""
-    known = {
-        "email": t("E-mail", "E-mail"), "sms": "SMS", "whatsapp": "WhatsApp", "messenger": "Messenger", "push": t("Push", "Push"),
-        "voice": t("Call", "Appel"), "letter": t("Letter", "Lettre"), "qr": t("QR card", "Carte QR"), "task": t("Task", "Tâche"),
-        "webhook": "Webhook",
-    }  # fmt: skip
-    return known.get(channel, channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +117,7 @@ def message_page(one: Handed, now: datetime, house: House) -> str:
     said = " · ".join(filter(None, (channel_name(one.channel), about, one.extra.get("persona"), one.language)))
     body = (
         f'<a class="back" href="../../index.html">‹ {escape(t("Outbox", "Boîte d’envoi"))}</a>'
-        f'<header class="head {escape(one.channel)}">{_icon(one.channel)}<div><h1>{escape(name)}{_small(one.contact, name)}</h1>'
+        f'<header class="head {escape(one.channel)}">{icon(one.channel)}<div><h1>{escape(name)}{_small(one.contact, name)}</h1>'
         f'<p>{escape(said)}</p></div><p class="when"><b>{local:%H:%M}</b>{escape(day_name(local.date()))}</p></header>'
         f"{show(one, parts, local, house)}{_foot(one, house)}"
     )
@@ -341,7 +319,7 @@ def index_pages(entries: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str
 
 
 def style() -> str:
-    return resources.files("omnicli.providers").joinpath("sandbox.css").read_text(encoding="utf-8")
+    return look.style() + resources.files("omnicli.providers").joinpath("sandbox.css").read_text(encoding="utf-8")
 
 
 def _order(e: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -373,7 +351,7 @@ def _index(
     filters = _filters(listed) if listed else ""
     empty = f'<p class="empty">{escape(t("Nothing has been sent yet.", "Rien n’est encore parti."))}</p>'
     body = (
-        f'<svg width="0" height="0" style="position:absolute" aria-hidden="true">{_symbols()}</svg>'
+        f'<svg width="0" height="0" style="position:absolute" aria-hidden="true">{symbols()}</svg>'
         f'<div class="index"><main>{_masthead(shown, days, runs, house, up)}{filters}'
         f'<div class="list">{_hours(shown, house, up) + _people(listed, house, up) if listed else empty}{_older(older, up)}</div></main>{reader}</div>'
     )
@@ -394,10 +372,12 @@ def _masthead(
     if run is not None:
         local, total = house.local(clock.from_ms(run["at"])), sum(run["counts"].values())
         tally = "".join(
-            f'<li class="{escape(channel)}">{_use(channel)}<span><b class="n">{_n(count)}</b> {escape(channel_name(channel))}</span></li>'
+            f'<li class="{escape(channel)}">{use(channel)}<span><b class="n">{figure(count)}</b> {escape(channel_name(channel))}</span></li>'
             for channel, count in sorted(run["counts"].items(), key=lambda item: -item[1])
         )
-        words = t("{n} message", "{n} message", n=_n(total)) if total == 1 else t("{n} messages", "{n} messages", n=_n(total))
+        words = (
+            t("{n} message", "{n} message", n=figure(total)) if total == 1 else t("{n} messages", "{n} messages", n=figure(total))
+        )
         said = (
             f'<div class="run">{escape(t("Last run:", "Dernier passage :"))} {escape(day_name(local.date(), long=True))}, {local:%H:%M} — <strong>{escape(words)}</strong>'
             f'<ul class="tally">{tally}</ul></div>'
@@ -406,7 +386,7 @@ def _masthead(
             rest = t(
                 "The first {n} stand here; any other is printed by",
                 "Les {n} premiers sont ici ; les autres s’affichent par",
-                n=_n(run["written"]),
+                n=figure(run["written"]),
             )
             said += f'<p class="note">{escape(rest)} <code>omni touch show</code></p>'
     home = f'<a class="back" href="../index.html">‹ {escape(t("Outbox", "Boîte d’envoi"))}</a>' if up else ""
@@ -427,7 +407,7 @@ def _calendar(shown: Mapping[date, Any], days: Mapping[date, Sequence[Any]], up:
     for n in range((last - start).days + 1):
         day = start + timedelta(days=n)
         count = len(days.get(day, ()))
-        label = f"{day_name(day)}: {_n(count)}"
+        label = f"{day_name(day)}: {figure(count)}"
         inside = (
             f'<i style="--h:{round(100 * count / most)}%"></i>{day.day}'
             if count
@@ -444,15 +424,15 @@ def _filters(listed: Sequence[Mapping[str, Any]]) -> str:
     for e in listed:
         counts[e["channel"]] = counts.get(e["channel"], 0) + 1
     chips = [
-        f'<label><input class="sr" type="radio" name="channel" id="f-all" checked>{escape(t("All", "Tout"))} <span class="n">{_n(len(listed))}</span></label>'
+        f'<label><input class="sr" type="radio" name="channel" id="f-all" checked>{escape(t("All", "Tout"))} <span class="n">{figure(len(listed))}</span></label>'
     ]
     chips += [
-        f'<label class="{escape(c)}"><input class="sr" type="radio" name="channel" id="f-{escape(c)}">{_use(c)}{escape(channel_name(c))} <span class="n">{_n(counts[c])}</span></label>'
+        f'<label class="{escape(c)}"><input class="sr" type="radio" name="channel" id="f-{escape(c)}">{use(c)}{escape(channel_name(c))} <span class="n">{figure(counts[c])}</span></label>'
         for c in sorted(counts, key=lambda c: -counts[c])
     ]
     rules = "".join(
         f"body:has(#f-{c}:checked) .m:not(.{c}),body:has(#f-{c}:checked) :is(.day,.hour,.person):not(:has(.{c})){{display:none}}"
-        for c in counts if c in ICONS
+        for c in counts if c in look.ICONS
     )  # fmt: skip
     return (
         f"<style>{rules}</style>"
@@ -470,10 +450,10 @@ def _hours(shown: Mapping[date, Sequence[Mapping[str, Any]]], house: House, up: 
         for hour, group in groupby(shown[day], key=lambda e: f"{house.local(clock.from_ms(e['at'])):%H:%M}"):
             rows = list(group)
             hours.append(
-                f'<section class="hour"><h3>{hour} <span class="n">{_n(len(rows))}</span></h3>{"".join(_row(e, up) for e in rows)}</section>'
+                f'<section class="hour"><h3>{hour} <span class="n">{figure(len(rows))}</span></h3>{"".join(_row(e, up) for e in rows)}</section>'
             )
         found.append(
-            f'<section class="day" id="d{day}"><h2>{escape(day_name(day, long=True))} <span class="n">{_n(len(shown[day]))}</span></h2>{"".join(hours)}</section>'
+            f'<section class="day" id="d{day}"><h2>{escape(day_name(day, long=True))} <span class="n">{figure(len(shown[day]))}</span></h2>{"".join(hours)}</section>'
         )
     return f'<div class="hours">{"".join(found)}</div>'
 
@@ -485,7 +465,7 @@ def _people(listed: Sequence[Mapping[str, Any]], house: House, up: str) -> str:
     found = []
     for contact, theirs in sorted(by.items(), key=lambda item: (fold(item[1][-1].get("name", "")), item[0])):
         name = theirs[-1].get("name", contact)
-        trail = "".join(f'<span class="{escape(e["channel"])}">{_use(e["channel"])}</span>' for e in theirs[:8])
+        trail = "".join(f'<span class="{escape(e["channel"])}">{use(e["channel"])}</span>' for e in theirs[:8])
         rows = "".join(
             _row(e, up, when=short_day(house.local(clock.from_ms(e["at"]))), who=channel_name(e["channel"])) for e in theirs
         )
@@ -508,7 +488,7 @@ def _row(e: Mapping[str, Any], up: str, *, when: str = "", who: str = "") -> str
     about = " · ".join(filter(None, (" › ".join(filter(None, (e.get("campaign"), e.get("step")))), e.get("persona"))))
     label = escape(f"{name}: {e.get('line', '')}", quote=True)
     return (
-        f'<article class="m {escape(e["channel"])}">{_use(e["channel"])}<p class="who">{escape(who) if who else escape(name) + _small(e["contact"], name)}</p><time>{escape(when)}</time>'
+        f'<article class="m {escape(e["channel"])}">{use(e["channel"])}<p class="who">{escape(who) if who else escape(name) + _small(e["contact"], name)}</p><time>{escape(when)}</time>'
         f'<p class="line">{escape(e.get("line", ""))}{preview}</p><p class="from">{escape(about)}</p>'
         f'<a class="desk" target="reader" href="{file}" aria-label="{label}"></a><a class="hand" href="{file}" aria-label="{label}"></a></article>'
     )
@@ -531,24 +511,8 @@ def _page(title: str, body: str, house: House, *, up: str, script: str) -> str:
     )
 
 
-def _symbols() -> str:
-    return "".join(f'<symbol id="i-{name}" viewBox="0 0 24 24">{shape}</symbol>' for name, shape in ICONS.items())
-
-
-def _use(channel: str) -> str:
-    return f'<svg class="i" aria-hidden="true"><use href="#i-{channel if channel in ICONS else "webhook"}"/></svg>'
-
-
-def _icon(channel: str) -> str:
-    return f'<svg class="i" viewBox="0 0 24 24" aria-hidden="true">{ICONS.get(channel, ICONS["webhook"])}</svg>'
-
-
 def _small(contact: str, name: str) -> str:
     return f" <small>{escape(contact)}</small>" if contact != name else ""
-
-
-def _n(count: int) -> str:
-    return f"{count:,}".replace(",", "\u202f" if language() == "fr" else ",")
 
 
 def initials(name: str) -> str:
