@@ -37,15 +37,19 @@ class Chapter:
 
 class Ground:
     """The project as lint sees it. `now` dates the rules that compare with today; `census` answers those that need numbers,
-    where a store stands beside the project."""
+    where a store stands beside the project; `templates` (file → text) win over those on the disk, as an editor or a mutation
+    has them."""
 
-    def __init__(self, loaded: Loaded, *, now: datetime, census: Census | None = None) -> None:
+    def __init__(
+        self, loaded: Loaded, *, now: datetime, census: Census | None = None, templates: Mapping[str, str] | None = None
+    ) -> None:
         assert loaded.project is not None
         self.loaded = loaded
         self.project: Project = loaded.project
         self.now = now
         self.census = census
         self.root: Path = loaded.root
+        self.overlay: Mapping[str, str] = templates or {}
 
     @cached_property
     def chapters(self) -> tuple[Chapter, ...]:
@@ -66,7 +70,9 @@ class Ground:
         """Relative path of each template → its text, sorted."""
         folder = self.root / "templates"
         files = sorted(folder.glob("*.j2")) if folder.is_dir() else []
-        return {f"templates/{path.name}": path.read_text("utf-8", errors="replace") for path in files}
+        found = {f"templates/{path.name}": path for path in files}
+        read = {file: path.read_text("utf-8", errors="replace") for file, path in found.items() if file not in self.overlay}
+        return dict(sorted({**read, **self.overlay}.items()))
 
     def place(self, file: str, path: Path_, *, key: bool = False) -> Place:
         return self.loaded.locate(file, path, key=key)

@@ -134,12 +134,16 @@ class Program:
 
 
 class Renderer:
-    """The templates of a project, compiled when they are first needed. OmniError J001/J006 for one that is refused."""
+    """The templates of a project, compiled when they are first needed; `sources` (path below `templates/` → text) win over the
+    disk. OmniError J001/J006 for one that is refused."""
 
-    def __init__(self, root: Path, project: Project, *, live: bool = False, signing: links.Signing | None = None) -> None:
+    def __init__(
+        self, root: Path, project: Project, *, live: bool = False, signing: links.Signing | None = None,
+        sources: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self.root, self.project, self.live = root, project, live
         self.signing = signing or links.Signing.of_sandbox(project.project)
-        self.sources = read_templates(root)
+        self.sources = {**read_templates(root), **(sources or {})}
         self.recorder = Recorder()
         loader = Templates(self.sources)
         self._marking = Sandbox(loader, self.recorder, marking=True)
