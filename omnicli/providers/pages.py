@@ -8,7 +8,7 @@ shown, never run: e-mails and print stand in frames that may do nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -20,21 +20,20 @@ from zoneinfo import ZoneInfo
 
 from omnicli import clock, look
 from omnicli.channels.sms import count_sms
-from omnicli.look import channel_name, figure, icon, symbols, use
+from omnicli.look import channel_name, figure, frames, icon, symbols, use
+from omnicli.look.frames import day_name, initials, meta
+from omnicli.look.wording import chatted, linked, prose
 from omnicli.model.touch import Handed
 from omnicli.text import fold
 from omnicli.texts import language, t
 
 #: Messages that the index lists; days before those have a page of their own.
 INDEX_MOST = 1500
-#: Words a minute of a call, to say how long a script takes.
-WORDS_A_MINUTE = 150
 _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3}){1,2}")
 _HIDDEN = re.compile(r"<(?P<tag>\w+)[^>]*style=[\"'][^\"']*display:\s*none[^>]*>(?P<text>.*?)</(?P=tag)>", re.S | re.I)
 _NOT_SEEN = re.compile(r"<(style|script|head|title)\b.*?</\1>|<!--.*?-->", re.S | re.I)
 _TAG = re.compile(r"<[^>]*>")
 _FILLER = re.compile("[\u034f\u200b-\u200f\u2060\ufeff\u00ad]+")
-_LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"]+[^\s<>\".,;:!?)\]]|\b[\w-]+(?:\.[\w-]+)+/[^\s<>\"]+[^\s<>\".,;:!?)\]]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,54 +152,33 @@ def _email(one: Handed, parts: Mapping[str, str], local: datetime, house: House)
 def _chat(one: Handed, parts: Mapping[str, str], local: datetime, house: House) -> str:
     body = parts.get("body", "")
     peer = house.sender(one.channel) if one.channel == "sms" else house.name
-    stamp = f'<span class="stamp">{local:%H:%M}{" ✓✓" if one.channel == "whatsapp" else ""}</span>'
-    inside = stamp if one.channel in ("whatsapp", "messenger") else ""
-    return (
-        f'<div class="phone {escape(one.channel)}"><div class="status"><b>{local:%H:%M}</b><span class="bars"></span></div>'
-        f'<div class="peer"><span class="face">{escape(initials(house.name))}</span><span>{escape(peer)}</span></div>'
-        f'<div class="talk"><span class="stamp">{escape(day_name(local.date()))}</span>'
-        f'<div class="bubble">{_chatted(body) if one.channel == "whatsapp" else _linked(body)}{inside}</div></div></div>'
-        + (_sms_count(body) if one.channel == "sms" else "")
-    )
+    bubble = chatted(body) if one.channel == "whatsapp" else linked(body)
+    return frames.chat(one.channel, peer, house.name, bubble, local) + (_sms_count(body) if one.channel == "sms" else "")
 
 
 def _sms_count(body: str) -> str:
-    """How many parts a carrier bills, and how full the last one is."""
     count = count_sms(body)
-    gsm = count.encoding == "GSM-7"
-    size = (160 if gsm else 70) if count.parts == 1 else (153 if gsm else 67)
-    meters = "".join(
-        f'<i style="--f:{min(100, max(0, round(100 * (count.units - n * size) / size)))}%"></i>' for n in range(count.parts)
-    )
-    words = t("{n} part", "{n} partie", n=count.parts) if count.parts == 1 else t("{n} parts", "{n} parties", n=count.parts)
-    return (
-        f'<div class="count sms"><span class="meter">{meters}</span><span>{escape(words)} · {count.encoding} · '
-        f'<span class="n">{count.units} / {count.parts * size}</span> {escape(t("characters", "caractères"))}</span></div>'
-    )
+    return frames.sms_count(count.encoding, count.parts, count.units)
 
 
 def _push(one: Handed, parts: Mapping[str, str], local: datetime, house: House) -> str:
-    return (
-        f'<div class="phone push"><div class="lock"><span class="clock">{local:%H:%M}</span><span class="date">{escape(day_name(local.date()))}</span>'
-        f'<div class="notice"><span class="face">{escape(initials(house.name))}</span><small><span>{escape(house.name)}</span>'
-        f"<span>{escape(t('now', 'maintenant'))}</span></small><b>{escape(parts.get('title', ''))}</b><p>{escape(parts.get('body', ''))}</p></div></div></div>"
-    )
+    return frames.lock_screen(house.name, escape(parts.get("title", "")), escape(parts.get("body", "")), local)
 
 
 def _call(one: Handed, parts: Mapping[str, str], local: datetime, house: House) -> str:
     script = parts.get("script", "")
-    seconds = round(60 * len(script.split()) / WORDS_A_MINUTE)
-    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in script.splitlines() if line.strip())
     about = [(t("Call", "Appeler"), one.contact_name or one.contact), (t("Number", "Numéro"), one.address or ""),
-             (t("Takes", "Durée"), t("about {n} s", "environ {n} s", n=seconds)), (t("Team", "Équipe"), one.extra.get("team", "")),
+             (t("Takes", "Durée"), t("about {n} s", "environ {n} s", n=frames.seconds_of(script))), (t("Team", "Équipe"), one.extra.get("team", "")),
              (t("By", "Avant"), _due(one, house))]  # fmt: skip
-    return f'<article class="desk-card voice">{_meta(about)}<div class="script">{paragraphs}</div></article>'
+    return f'<article class="desk-card voice">{meta(about)}{frames.said_aloud(escape(script))}</article>'
 
 
 def _task(one: Handed, parts: Mapping[str, str], local: datetime, house: House) -> str:
     about = [(t("For", "Pour"), one.extra.get("team", "")), (t("Kind", "Nature"), one.extra.get("kind", "")), (t("By", "Avant"), _due(one, house)),
              (t("Where", "Lieu"), one.extra.get("place", ""))]  # fmt: skip
-    return f'<article class="desk-card task">{_meta(about)}<div class="prose">{prose(next(iter(parts.values()), ""))}</div></article>'
+    return (
+        f'<article class="desk-card task">{meta(about)}<div class="prose">{prose(next(iter(parts.values()), ""))}</div></article>'
+    )
 
 
 def _print(one: Handed, parts: Mapping[str, str], local: datetime, house: House) -> str:
@@ -211,7 +189,7 @@ def _print(one: Handed, parts: Mapping[str, str], local: datetime, house: House)
 
 def _code(one: Handed, parts: Mapping[str, str], local: datetime, house: House) -> str:
     text = "\n\n".join(parts.values())
-    return f'<article class="desk-card {escape(one.channel)}">{_meta([(t("Goes to", "Va à"), one.extra.get("webhook", ""))])}<pre class="code">{escape(text)}</pre></article>'
+    return f'<article class="desk-card {escape(one.channel)}">{meta([(t("Goes to", "Va à"), one.extra.get("webhook", ""))])}<pre class="code">{escape(text)}</pre></article>'
 
 
 _FRAMES = {
@@ -238,74 +216,6 @@ def _due(one: Handed, house: House) -> str:
     return f"{day_name(local.date())} {local:%H:%M}"
 
 
-def _meta(about: Iterable[tuple[str, str]]) -> str:
-    said = "".join(f"<span>{escape(name)}<b>{escape(value)}</b></span>" for name, value in about if value)
-    return f'<div class="meta">{said}</div>' if said else ""
-
-
-def _linked(text: str) -> str:
-    """Escaped text with its addresses underlined; they lead nowhere."""
-    found, end = [], 0
-    for link in _LINK.finditer(text):
-        found += [escape(text[end : link.start()]), f"<u>{escape(link[0])}</u>"]
-        end = link.end()
-    return "".join((*found, escape(text[end:])))
-
-
-def _chatted(text: str) -> str:
-    """WhatsApp's own marks: *bold*, _italic_, ~struck~."""
-    found = _linked(text)
-    for mark, tag in (("*", "b"), ("_", "i"), ("~", "s")):
-        m = re.escape(mark)
-        found = re.sub(rf"(?<![\w/{m}]){m}(?=\S)([^{m}\n]+?)(?<=\S){m}(?![\w/{m}])", rf"<{tag}>\1</{tag}>", found)
-    return found
-
-
-def prose(markdown: str) -> str:
-    """The little Markdown of task cards as HTML: headings, lists, tables, bold, code; everything else as it stands."""
-    found: list[str] = []
-    for kind, group in groupby((line.rstrip() for line in markdown.splitlines()), key=_kind_of_line):
-        lines = [line.strip() for line in group]
-        match kind:
-            case "#":
-                found += [
-                    f"<h{2 if line.startswith('# ') else 3}>{_inline(line.lstrip('# '))}</h{2 if line.startswith('# ') else 3}>"
-                    for line in lines
-                ]
-            case "-":
-                found.append(f"<ul>{''.join(f'<li>{_inline(line[2:])}</li>' for line in lines)}</ul>")
-            case "|":
-                rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-                rows = [row for row in rows if any(row) and not all(set(cell) <= {"-", ":"} for cell in row)]
-                found.append(
-                    f"<table>{''.join('<tr>' + ''.join(f'<td>{_inline(cell)}</td>' for cell in row) + '</tr>' for row in rows)}</table>"
-                )
-            case "p":
-                found.append(f"<p>{'<br>'.join(_inline(line) for line in lines)}</p>")
-    return "".join(found)
-
-
-def _kind_of_line(line: str) -> str:
-    text = line.strip()
-    return (
-        ""
-        if not text
-        else "#"
-        if re.match(r"#{1,4} ", text)
-        else "-"
-        if re.match(r"[-*] ", text)
-        else "|"
-        if text.startswith("|")
-        else "p"
-    )
-
-
-def _inline(text: str) -> str:
-    safe = escape(text)
-    safe = re.sub(r"`([^`]+)`", r"<code>\1</code>", safe)
-    return re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", safe)
-
-
 # --- the index ------------------------------------------------------------------------------------------------------
 def index_pages(entries: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]], house: House) -> dict[str, str]:
     """`index.html`, a page for each day that does not fit on it, and the style: name → text. A touch is listed once."""
@@ -319,7 +229,9 @@ def index_pages(entries: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str
 
 
 def style() -> str:
-    return look.style() + resources.files("omnicli.providers").joinpath("sandbox.css").read_text(encoding="utf-8")
+    return (
+        look.style() + frames.style() + resources.files("omnicli.providers").joinpath("sandbox.css").read_text(encoding="utf-8")
+    )
 
 
 def _order(e: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -513,27 +425,6 @@ def _page(title: str, body: str, house: House, *, up: str, script: str) -> str:
 
 def _small(contact: str, name: str) -> str:
     return f" <small>{escape(contact)}</small>" if contact != name else ""
-
-
-def initials(name: str) -> str:
-    """`Maison Lune` → `ML`; one word gives its first two letters."""
-    words = [word for word in re.split(r"[\s.'’-]+", name) if word and word[0].isalnum()]
-    if not words:
-        return name[:2].upper()
-    return (words[0][:2] if len(words) == 1 else words[0][0] + words[-1][0]).upper()
-
-
-@lru_cache(maxsize=4096)
-def _day_name(day: date, long: bool, spoken: str) -> str:
-    from babel.dates import format_date, format_skeleton
-
-    text = format_date(day, "full", locale=spoken) if long else format_skeleton("MMMEd", day, locale=spoken)
-    return text[:1].upper() + text[1:]
-
-
-def day_name(day: date, *, long: bool = False) -> str:
-    """`Tue 5 Jan`, or long `Tuesday 5 January 2027`, in the language in use."""
-    return _day_name(day, long, "fr" if language() == "fr" else "en_GB")
 
 
 def short_day(local: datetime) -> str:
