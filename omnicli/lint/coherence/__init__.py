@@ -1,0 +1,1 @@
+"""Says of every rendering what it states, where it says so, and whether the message agrees."""
