@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
@@ -12,6 +13,14 @@ from omnicli.model.literals import Duration, Percent
 #: Arms are cut in file order on this scale; hold-outs on a finer one, so that 0.1 % of a large base is exact.
 ARMS = 10_000
 PEOPLE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """Chance as a test gives it: `arms` pins arms by split id, `held_out` answers who lives in silence (None: the hash does)."""
+
+    arms: Mapping[str, str] = field(default_factory=dict)
+    held_out: Callable[[bytes], bool] | None = None
 
 
 def arm(names: tuple[str, str, str], uid: bytes, number: int, *, shares: Mapping[str, Percent]) -> str:
