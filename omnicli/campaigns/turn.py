@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from omnicli import faults
+from omnicli.campaignfile import PROJECT_FILE
 from omnicli.condition.sql import Compiler
+from omnicli.engine import chance
 from omnicli.engine.calendar import Calendar
 from omnicli.engine.decide import Answers
 from omnicli.engine.guard import merge_guardrails
@@ -29,8 +31,8 @@ from omnicli.model.flow import Flow
 from omnicli.model.project import Persona, Project
 from omnicli.model.vocabulary import vocabulary
 from omnicli.packs import holidays_of, load
+from omnicli.store import grounds, turns
 from omnicli.store import tables as tb
-from omnicli.store import turns
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
@@ -67,20 +69,30 @@ class TurnReport:
             self.held[decision.stand.held_by] += 1
 
 
+_VERSIONS = sa.select(
+    tb.campaign_version.c.id, tb.campaign.c.id, tb.campaign.c.name, tb.campaign.c.version_id, tb.campaign.c.state, tb.campaign.c.pause_people
+).join(tb.campaign, tb.campaign.c.id == tb.campaign_version.c.campaign_id)  # fmt: skip
+#: Every draw is the hash's.
+NO_DRAWS = chance.Draws()
+
+
 class Houses(Mapping[int, House]):
     """The houses of a turn by version id, built when first asked for and kept."""
 
     def __init__(self, connection: sa.Connection, loaded: Loaded, *, now: datetime, usable: Wording | None = None,
-                 live: bool = False, approved: Collection[str] = ()) -> None:  # fmt: skip
+                 live: bool = False, approved: Collection[str] = (), draws: chance.Draws = NO_DRAWS) -> None:  # fmt: skip
         assert loaded.project is not None
+        self.draws = draws
         self.project: Project = loaded.project
         self.loaded, self.now, self.usable, self.live, self.approved = loaded, now, usable, live, frozenset(approved)
-        c, v = tb.campaign.c, tb.campaign_version.c
-        query = sa.select(v.id, c.id, c.name, c.version_id, c.state, c.pause_people).join(tb.campaign, c.id == v.campaign_id)
-        self.rows = {row[0]: row for row in connection.execute(query)}
         self._trees: dict[int, Campaign] = {}
         self._houses: dict[int, House] = {}
-        self._packs = load(self.project.countries, now.date())
+        self._read(connection)
+
+    def _read(self, connection: sa.Connection) -> None:
+        """Which versions there are, how their campaigns stand, and the law of the day."""
+        self.rows = {row[0]: row for row in connection.execute(_VERSIONS)}
+        self._packs = load(self.project.countries, self.now.date())
         self._connection = connection
 
     def __getitem__(self, version_id: int) -> House:
@@ -93,6 +105,13 @@ class Houses(Mapping[int, House]):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def later(self, connection: sa.Connection, *, now: datetime) -> None:
+        """The same houses at a later instant; built anew where a campaign's state or the law in force changed meanwhile."""
+        before, self.now = (self.rows, self._packs), now
+        self._read(connection)
+        if (self.rows, self._packs) != before:
+            self._houses.clear()
 
     def on(self, connection: sa.Connection) -> Houses:
         """The same houses, read further over this connection."""
@@ -123,7 +142,7 @@ class Houses(Mapping[int, House]):
             self.project, campaign, Flow.of(campaign), guarding, calendar, _words(campaign, self.usable),
             prices={name: cost(channel.price) for name, channel in self.project.channels.items()},
             personas=personas_of(campaign, self.project), halted=row.state == "paused" and row.pause_people != "finish",
-            ceiling=guarding.approve_above if binding else None,
+            ceiling=guarding.approve_above if binding else None, pins=self.draws.arms,
         )  # fmt: skip
 
 
@@ -183,12 +202,18 @@ def turn(
     live: bool = False,
     batch: int = BATCH,
     on_decision: Callable[[Standing, House, Decision], None] | None = None,
+    houses: Houses | None = None,
+    passes: Collection[bytes] | None = None,
 ) -> TurnReport:
     """Decide whatever is due at `now` in the running campaigns (of paused ones only exits and goals act), at most `limit`
-    decisions. `campaigns` names some of them; `tally` counts a whole run; `approved` are free of `approve_above`."""
+    decisions. `campaigns` names some of them; `tally` counts a whole run; `approved` are free of `approve_above`.
+    `houses`: those of this instant, where somebody has built them already. `passes`: only these, by their keys."""
     work = _Turn(store, loaded, now, tally or Tally(), batch, limit, on_decision)
+    work.passes = passes
     with store.read() as connection:
-        work.houses = Houses(connection, loaded, now=now, usable=usable, live=live, approved=approved)
+        if houses is None:
+            houses = Houses(connection, loaded, now=now, usable=usable, live=live, approved=approved)
+        work.houses = houses.on(connection)
     for versions, halted in work.lanes(campaigns):
         work.lane(versions, once=halted)
     more = True
@@ -202,6 +227,7 @@ def turn(
 
 class _Turn:
     houses: Houses
+    passes: Collection[bytes] | None = None
 
     def __init__(self, store: Store, loaded: Loaded, now: datetime, tally: Tally, batch: int, limit: int | None,
                  on_decision: Callable[[Standing, House, Decision], None] | None) -> None:  # fmt: skip
@@ -211,6 +237,7 @@ class _Turn:
         self.gathers: dict[tuple[int, str | None], turns.Gather] = {}
         self.budgeted: set[str] = set()
         self.answers: dict[int, Answers] = {}
+        self.ground: int | None = None
 
     @property
     def full(self) -> bool:
@@ -247,19 +274,25 @@ class _Turn:
             if not turns.due(connection, versions, now=self.now, limit=1, after=None):
                 return False  # nobody: the writer's lock is left alone
         after: tuple[int, bytes] | None = None
+        moved = self.passes is None
         while not self.full:
             faults.point("F01")
             size = self.batch if self.limit is None else min(self.batch, self.limit - self.report.decided)
             with self.store.write() as connection:
                 due = turns.due(connection, versions, now=self.now, limit=size, after=after)
-                if due:
-                    self._decide(connection, due)
+                if mine := self._mine(due):
+                    self._decide(connection, mine)
+                    moved = True
                 faults.point("F02")
             faults.point("F03")
             if len(due) < size:
                 break
             after = due[-1].due_at, due[-1].key
-        return not once
+        return moved and not once
+
+    def _mine(self, due: list[turns.Due]) -> list[turns.Due]:
+        """Those that this turn may decide: all, but for a run that a saved plan binds."""
+        return due if self.passes is None else [row for row in due if row.key in self.passes]
 
     def _decide(self, connection: sa.Connection, due: Sequence[turns.Due]) -> None:
         decided: list[turns.Decided] = []
@@ -276,8 +309,14 @@ class _Turn:
             self.report.add(decision)
             if self.on_decision is not None:
                 self.on_decision(standing, house, decision)
-        turns.record(connection, decided, now=self.now)
+        turns.record(connection, decided, now=self.now, ground=self._ground(connection))
         self.tally.next_batch()
+
+    def _ground(self, connection: sa.Connection) -> int | None:
+        """The `omni.yaml` of this turn, kept once."""
+        if self.ground is None and (written := self.loaded.sources.get(PROJECT_FILE)) is not None:
+            self.ground = grounds.keep(connection, written.text, now=self.now)
+        return self.ground
 
     def _gather(self, connection: sa.Connection, due: Sequence[turns.Due]) -> list[tuple[Standing, int]]:
         """All of a batch, one SELECT a (version, step), back in the order in which they are decided."""

@@ -7,13 +7,13 @@ is reached at the end of the timer that led to it, else at the instant of the tu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta, tzinfo
 from operator import attrgetter
 from typing import Any, Literal
 
 from omnicli import guards
-from omnicli.engine import chance, guard, pricing, timing
+from omnicli.engine import chance, guard, premises, pricing, timing
 from omnicli.engine.calendar import Free
 from omnicli.engine.deadline import deadline
 from omnicli.engine.house import House
@@ -66,9 +66,8 @@ def decide(standing: Standing, house: House, tally: Tally, now: datetime) -> Dec
 
 
 #: What is known of an enrollment but who it is; and of that, what stands in mappings.
-_IDENTITY = ("id", "key", "contact_id", "contact_uid", "number")
 _MAPPINGS = ("attributes", "truths", "firsts", "hours", "told", "event")
-_plainly = attrgetter(*(f.name for f in fields(Standing) if f.name not in (*_IDENTITY, *_MAPPINGS, "reach")))
+_plainly = attrgetter(*(f.name for f in fields(Standing) if f.name not in (*premises.IDENTITY, *_MAPPINGS, "reach")))
 #: Answers kept at most, and how many questions show whether keeping them pays.
 ANSWERS, TRIAL = 20_000, 500
 
@@ -87,29 +86,35 @@ class Answers:
         self.pays = house.guarding.budget is None and house.ceiling is None
 
     def decide(self, standing: Standing, tally: Tally) -> Decision:
-        """As `decide(standing, house, tally, now)`."""
-        if not self.pays or standing.contact_id in tally.given:
-            return decide(standing, self.house, tally, self.now)
+        """As `decide(standing, house, tally, now)`, with the premises where the ledger gets a line."""
         s = standing
+        if not self.pays or s.contact_id in tally.given:
+            return self._found(s, tally)[0]
         mappings = [tuple(m.items()) if m else m is None for m in (s.attributes, s.truths, s.firsts, s.hours, s.told, s.event)]
         key = (_plainly(s), id(s.reach), *mappings)
         try:
             found = self.known.get(key)
         except TypeError:  # a list among the attributes
-            return decide(standing, self.house, tally, self.now)
+            return self._found(s, tally)[0]
         self.asked += 1
         if found is not None:
             self.found += 1
             return found[0]
-        walk = _Walk(standing, self.house, tally, self.now)
-        decision = walk.decide()
-        if not walk.personal:
+        decision, personal = self._found(s, tally)
+        if not personal:
             if len(self.known) >= ANSWERS:
                 self.known.clear()
             self.known[key] = decision, s.reach  # kept, so that no other reach takes its place in memory
         if self.asked == TRIAL and self.found * 4 < TRIAL:
             self.pays = False
         return decision
+
+    def _found(self, standing: Standing, tally: Tally) -> tuple[Decision, bool]:
+        walk = _Walk(standing, self.house, tally, self.now)
+        decision = walk.decide()
+        if decision.told:
+            decision = replace(decision, premises=premises.write(standing, tally, self.house))
+        return decision, walk.personal
 
 
 class _Walk:

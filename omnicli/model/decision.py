@@ -181,7 +181,8 @@ class Decision:
 
     `touches` are recorded in order (at most the last is `planned`); `again` asks for another round at this instant (after
     a `set`, whose writes must be gathered again, or where something was not asked yet). `converted_at` is the goal's
-    occurrence; `ended` the reason. `kind` names it in the ledger: `stay` changes nothing and leaves no row.
+    occurrence; `ended` the reason. `kind` names it in the ledger: `stay` changes nothing and leaves no row. `premises` are what
+    it was taken on, as text (engine/premises), where a turn takes it down.
     """
 
     kind: Literal["send", "wait", "hold", "skip", "held_out", "set", "exit", "again", "stay"]
@@ -192,6 +193,12 @@ class Decision:
     converted_at: datetime | None = None
     again: bool = False
     why: tuple[Why, ...] = ()
+    premises: str | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def told(self) -> bool:
+        """Whether the ledger gets a line of it."""
+        return self.kind not in ("stay", "again") or bool(self.why)
 
     @property
     def planned(self) -> TouchPlan | None:

@@ -186,10 +186,16 @@ enrollment = _table(
     sa.Index("ix_enrollment_campaign", "campaign_id", "state", "step"),
     sa.Index("ix_enrollment_touch", "touch_id", sqlite_where=sa.text("touch_id IS NOT NULL"), postgresql_where=sa.text("touch_id IS NOT NULL")),
 )  # fmt: skip
+#: The text of omni.yaml as it stood when something was decided, once each.
+ground = _table(
+    "ground",
+    C("id", ID, primary_key=True), C("hash", TEXT, nullable=False, unique=True), C("text", TEXT, nullable=False), C("at", INT, nullable=False),
+)  # fmt: skip
 decision = _table(
     "decision",
     C("id", ID, primary_key=True), C("enrollment_id", INT, _fk("enrollment.id"), nullable=False), C("at", INT, nullable=False),
     C("step", TEXT, nullable=False), C("kind", TEXT, nullable=False), C("why", TEXT),
+    C("premises", TEXT), C("ground_id", INT),  # what it was taken on (engine/premises), under which omni.yaml (ground)
     sa.Index("ix_decision_enrollment_id_at", "enrollment_id", "at"),
 )  # fmt: skip
 

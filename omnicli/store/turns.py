@@ -87,25 +87,29 @@ class Gather:
         firsts = [_first(compiler, ask) for ask in questions.firsts]
         extras: list[Any] = [sa.literal_column(f"contact.{_column(house.project, name)}") for name in questions.attributes]
         if questions.sends:
-            extras += _slots(now)
+            extras += _slots()
         if questions.hours:
-            extras.append(_human_instants(now))
+            extras.append(_human_instants())
         if questions.told:
             extras.append(enrollment.c.told)
         if questions.event:
             entering = event.alias("entering")
             extras.append(sa.select(entering.c.payload).where(entering.c.id == enrollment.c.entered_event).scalar_subquery())
         asked = [*columns, *truths, *firsts, *extras]
-        self.query = (
-            sa.select(*(column.label(f"c{n}") for n, column in enumerate(asked)))
-            .select_from(
-                enrollment.join(contact, contact.c.id == enrollment.c.contact_id).outerjoin(
-                    touch, touch.c.id == enrollment.c.touch_id
-                )
-            )
-            .where(enrollment.c.id.in_(sa.bindparam("ids", expanding=True)))
+        self.everybody = sa.select(*(column.label(f"c{n}") for n, column in enumerate(asked))).select_from(
+            enrollment.join(contact, contact.c.id == enrollment.c.contact_id).outerjoin(touch, touch.c.id == enrollment.c.touch_id)
         )
-        self.parameters = compiler.parameters(now)
+        self.query = self.everybody.where(enrollment.c.id.in_(sa.bindparam("ids", expanding=True)))
+        self._reckon = compiler.parameters
+        self.parameters = self._parameters(now)
+
+    def at(self, now: datetime) -> None:
+        """Ask the same at another instant: what depends on it is a parameter of the statement."""
+        self.now, self.parameters = now, self._parameters(now)
+
+    def _parameters(self, now: datetime) -> dict[str, object]:
+        ours = _slots_since(now) if self.questions.sends else {}
+        return {**self._reckon(now), **ours, **(_human_span(now) if self.questions.hours else {})}
 
     def __call__(self, connection: sa.Connection, ids: Sequence[int]) -> list[Standing]:
         rows = connection.execute(self.query, {**self.parameters, "ids": list(ids)}).all()
@@ -194,11 +198,14 @@ def _first(compiler: Asking, ask: First) -> Any:
     return compiler.first(term, since=sa.literal_column("enrollment.entered_at"), strict_since=True)
 
 
-def _slots(now: datetime) -> list[Any]:
+def _slots_since(now: datetime) -> dict[str, object]:
+    return {"slots_since": (now - timedelta(days=LONGEST_CAP)).date().isoformat()}
+
+
+def _slots() -> list[Any]:
     """Counted touches of the contact: packed slots, the newest instant, and the channels of those still in the outbox."""
     mine = cap_slot.c.contact_id == contact.c.id
-    floor = (now - timedelta(days=LONGEST_CAP)).date().isoformat()
-    taken = sa.and_(mine, cap_slot.c.rule != "all", cap_slot.c.local_date >= floor)
+    taken = sa.and_(mine, cap_slot.c.rule != "all", cap_slot.c.local_date >= sa.bindparam("slots_since", type_=sa.Text()))
     waiting = touch.alias("waiting")
     ruled = sa.case((sa.and_(waiting.c.channel == "task", waiting.c.task_kind == "call"), "voice"), else_=waiting.c.channel)
     in_outbox = sa.and_(waiting.c.contact_id == contact.c.id, waiting.c.settled_at.is_(None), waiting.c.purpose == "marketing",
@@ -211,10 +218,14 @@ def _slots(now: datetime) -> list[Any]:
     ]
 
 
-def _human_instants(now: datetime) -> Any:
-    since = clock.to_ms(now - timedelta(days=BEST_HOUR_DAYS))
+def _human_span(now: datetime) -> dict[str, object]:
+    return {"human_since": clock.to_ms(now - timedelta(days=BEST_HOUR_DAYS)), "human_until": clock.to_ms(now)}
+
+
+def _human_instants() -> Any:
+    since, until = sa.bindparam("human_since", type_=sa.BigInteger()), sa.bindparam("human_until", type_=sa.BigInteger())
     own = sa.and_(event.c.contact_id == contact.c.id, event.c.name.in_(sorted(HUMAN)), event.c.at >= since,
-                  event.c.at <= clock.to_ms(now), event.c.machine == 0)  # fmt: skip
+                  event.c.at <= until, event.c.machine == 0)  # fmt: skip
     return sa.select(sa.func.aggregate_strings(sa.cast(event.c.at, sa.Text), ",")).where(own).scalar_subquery()
 
 
@@ -288,8 +299,9 @@ _drop_open_touches = Bulk(
 )  # fmt: skip
 _convert = Bulk("UPDATE enrollment SET converted_at = :at WHERE id = :id AND converted_at IS NULL", "at", "id")
 _decisions = Bulk(
-    "INSERT INTO decision (enrollment_id, at, step, kind, why) VALUES (:enrollment_id, :at, :step, :kind, :why)",
-    "enrollment_id", "at", "step", "kind", "why",
+    "INSERT INTO decision (enrollment_id, at, step, kind, why, premises, ground_id) "
+    "VALUES (:enrollment_id, :at, :step, :kind, :why, :premises, :ground_id)",
+    "enrollment_id", "at", "step", "kind", "why", "premises", "ground_id",
 )  # fmt: skip
 _events = Bulk(
     "INSERT INTO event (contact_id, name, at, enrollment_id, campaign, machine, payload, received_at, p_reason) "
@@ -301,8 +313,9 @@ _changed = Bulk("UPDATE contact SET changed_at = :now WHERE id = :id", "now", "i
 Decided = tuple[Standing, House, int, Decision]
 
 
-def record(connection: sa.Connection, decided: Sequence[Decided], *, now: datetime) -> None:
-    """Write a batch of decisions: (standing, house, version id, decision) each. Rows go in the order given."""
+def record(connection: sa.Connection, decided: Sequence[Decided], *, now: datetime, ground: int | None = None) -> None:
+    """Write a batch of decisions: (standing, house, version id, decision) each. Rows go in the order given. `ground`: under
+    which `omni.yaml` they were taken (store/grounds)."""
     ms = clock.to_ms(now)
     touches: list[tuple[Any, ...]] = []
     stands: list[tuple[Any, ...]] = []
@@ -335,9 +348,9 @@ def record(connection: sa.Connection, decided: Sequence[Decided], *, now: dateti
                 on_touch.append((*values, key, s.id))
             else:
                 stands.append((*values, s.id))
-        if d.kind not in ("stay", "again") or d.why:
+        if d.told:
             step = d.stand.step if d.stand else s.step or ""
-            ledger.append((s.id, ms, step, d.kind, why_text(d.why)))
+            ledger.append((s.id, ms, step, d.kind, why_text(d.why), d.premises, ground))
     new = _insert_touches(
         connection, sorted(touches, key=itemgetter(0))
     )  # neighbours in the order of sending are neighbours on disk

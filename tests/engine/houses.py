@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from omnicli import clock
+from omnicli.engine import premises
 from omnicli.engine.calendar import Calendar
 from omnicli.engine.decide import Answers, decide
 from omnicli.engine.guard import merge_guardrails
@@ -118,14 +119,18 @@ def after(
 
 def answer(house: House, standing: Standing, now: str = NOW, *, tally: Tally | None = None) -> Decision:
     """The decision; and for everything that is decided in these tests, that a turn which remembers its answers gives the same to
-    this person, to a neighbour of whom the same is known, and to this person again."""
+    this person, to a neighbour of whom the same is known, and to this person again; and that its premises, read again, are what
+    it was taken on."""
     tally = tally or Tally()
     decision = decide(standing, house, tally, at(now))
     neighbour = replace(standing, id=standing.id + 1, contact_id=standing.contact_id + 1, number=standing.number + 1,
                         contact_uid=contact_uid("maison", "neighbour"), key=enrollment_key("maison", house.name, b"n" * 16, 9))  # fmt: skip
     remembering = Answers(house, at(now))
     for person in (standing, neighbour, standing):
-        assert remembering.decide(person, tally) == decide(person, house, tally, at(now))
+        found = remembering.decide(person, tally)
+        assert found == decide(person, house, tally, at(now))
+        if found.told:
+            assert again(found, person, house, tally).standing == person
     return decision
 
 
@@ -148,3 +153,13 @@ def line(decision: Decision) -> str:
 def reasons(decision: Decision) -> dict[str, Any]:
     """Why each channel was passed over."""
     return {k: v for why in decision.why if why.rule == "channels" for k, v in why.values.items()}
+
+
+def again(decision: Decision, standing: Standing, house: House, tally: Tally) -> premises.Given:
+    """The premises as the store would give them back."""
+    assert decision.premises is not None
+    given = premises.read(
+        decision.premises, campaign=house.name, identity={name: getattr(standing, name) for name in premises.IDENTITY}
+    )
+    assert given.tally.given.get(standing.contact_id) == tally.given.get(standing.contact_id)
+    return given

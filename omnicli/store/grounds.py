@@ -1,0 +1,28 @@
+"""The text of `omni.yaml` as it stood when something was decided, kept once each: an old decision is taken again under its own rules."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from omnicli import clock
+from omnicli.store.tables import ground
+
+
+def keep(connection: sa.Connection, text: str, *, now: datetime) -> int:
+    """The id of this text; it is kept when it was not known."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    known = sa.select(ground.c.id).where(ground.c.hash == digest)
+    found = connection.scalar(known)
+    if found is None:
+        connection.execute(sa.insert(ground).values(hash=digest, text=text, at=clock.to_ms(now)))
+        found = connection.scalar(known)
+    assert isinstance(found, int)
+    return found
+
+
+def text(connection: sa.Connection, id: int) -> str:
+    """What `omni.yaml` said."""
+    return str(connection.scalars(sa.select(ground.c.text).where(ground.c.id == id)).one())
