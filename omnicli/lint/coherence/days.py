@@ -7,8 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from omnicli.lint.coherence.plainly import Found, Plainly, bare
+
+if TYPE_CHECKING:
+    from babel import Locale
 
 #: A day of a month in any year, where no year is written.
 MonthDay = tuple[int, int]
@@ -16,6 +20,7 @@ _FULL = re.compile(r"(?<![\w/.-])(\d{1,4}) ?([/.-]) ?(\d{1,2}) ?\2 ?(\d{2,4})(?!
 _HAN = re.compile(r"(?:(\d{4})年 ?)?(\d{1,2})月 ?(\d{1,2})日")
 _SHORT = re.compile(r"(?<![\w/.,-])(\d{1,2})/(\d{1,2})(?![\w/%]|[.,-]\d)")
 _DOTTED = re.compile(r"(?<![\w/.,-])(\d{1,2})\. ?(\d{1,2})\.(?!\d)")
+_DASHED = re.compile(r"(?<![\w/.,-])(\d{1,2})-(\d{1,2})(?![\w/%]|[.,-]\d)")
 _NO_DAYS = frozenset({"24/7", "7/7", "1/2", "1/3", "2/3", "1/4", "3/4", "1/5", "1/10", "5/5", "4/5", "10/10"})
 
 
@@ -30,6 +35,7 @@ class _Calendar:
     month_first: bool
     day_first: bool
     dotted: bool
+    dashed: bool
 
 
 @lru_cache(maxsize=64)
@@ -49,7 +55,20 @@ def _calendar(languages: tuple[str, ...]) -> _Calendar:
             weekdays |= {bare(str(name)).rstrip(".") for name in locale.days["format"][width].values()}
     short = [str(locale.date_formats["short"].pattern) for locale in locales]
     first = [re.sub(r"[^dM]", "", pattern)[:1] for pattern in short]
-    return _Calendar(months, *_patterns(months, weekdays), "M" in first, "d" in first or not first, any("." in p for p in short))
+    return _Calendar(
+        months,
+        *_patterns(months, weekdays),
+        "M" in first,
+        "d" in first or not first,
+        any("." in p for p in short),
+        any(map(_dashes, locales)),
+    )
+
+
+def _dashes(locale: Locale) -> bool:
+    """True where a day without its year is written `31-1`."""
+    pattern = locale.datetime_skeletons.get("Md")
+    return "-" in str(pattern.pattern if pattern else "")
 
 
 def _patterns(months: Mapping[str, int], weekdays: set[str]) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
@@ -117,13 +136,15 @@ def days_without_year(plain: Plainly, languages: Sequence[str]) -> Iterator[Foun
     for match in _SHORT.finditer(plain.text):
         if match[0] not in _NO_DAYS:
             yield from _short(calendar, match)
-    if calendar.dotted:
-        for match in _DOTTED.finditer(plain.text):
+    for pattern, written in ((_DOTTED, calendar.dotted), (_DASHED, calendar.dashed)):
+        for match in pattern.finditer(plain.text) if written else ():
             yield from _short(calendar, match)
 
 
 def _short(calendar: _Calendar, match: re.Match[str]) -> Iterator[Found]:
-    found = tuple(pair for pair in _orders(calendar, int(match[1]), int(match[2])) if _is_day(*pair))
+    left, right = int(match[1]), int(match[2])
+    orders = _orders(calendar, left, right) + ([(left, right)] if right > 12 else [])  # `1/31` can be read in one way only
+    found = tuple(dict.fromkeys(pair for pair in orders if _is_day(*pair)))
     if found:
         yield *match.span(), found
 
