@@ -6,7 +6,7 @@ One `Renderer` serves one thread: the hook listens to one rendering at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from operator import itemgetter
@@ -30,6 +30,8 @@ from omnicli.render.links import with_utm
 from omnicli.render.reader import Reader
 from omnicli.render.sandbox import MAX_CHUNKS, MAX_OUTPUT, Sandbox, Templates, TooMuch
 from omnicli.render.skeleton import AGAIN, MARK, OPEN, SAME, Origin, Parts, Recorder, Skeleton, TooManyValues, build, escape
+from omnicli.render.trace import Draft, Traced, Tracer
+from omnicli.render.tracing import Tracing
 from omnicli.render.views import (
     CannotRender,
     Constant,
@@ -152,6 +154,8 @@ class Renderer:
         self._wholes: dict[str, str | None] = {}
         self._needs: dict[tuple[str, str], tuple[required.Use, ...] | None] = {}
         self._sheets: dict[Any, _Sheet] = {}
+        self._bare: dict[Any, _Sheet] = {}
+        self._tracer: Tracer | None = None
         self._skeletons: dict[str, Skeleton] = {}
         self._keep: dict[int, Campaign] = {}
         self.own = own_host(project, live=live)
@@ -507,6 +511,62 @@ class Renderer:
         key = self._chunks(sheet, self._plain)
         return {made.part.name: "".join(chunks) for made, chunks in zip(sheet.made, key, strict=True)}
 
+    # -- where it comes from -----------------------------------------------------------------------------------------
+    def trace(self, job: RenderJob) -> Traced:
+        """The message with the origin of every character; CannotRender says why there is none."""
+        rendered = self.render(job)
+        facts = job.facts if job.facts is not None else self.resolve(job)
+        draft = self.draft(replace(job, facts=facts))
+        html = frozenset(part.name for part in MEDIA[job.channel].parts if part.kind == "html")
+        return Traced(
+            job.channel,
+            job.language,
+            job.persona,
+            next(iter(draft.files.values()), ""),
+            facts.facts,
+            draft.links,
+            draft,
+            rendered,
+            html,
+        )
+
+    def draft(self, job: RenderJob) -> Draft:
+        """The message as its templates print it, in pieces, before it is finished: a fraction of the work of `trace`."""
+        sheet = self._bare_sheet(job)
+        facts = job.facts if job.facts is not None else self.resolve(job)
+        self._turn(sheet, job, facts)
+        if self._tracer is None:
+            loader = Templates(self.sources)
+            self._tracer = Tracer(lambda show: Tracing(loader, self.recorder, show))
+        try:
+            return self._tracer.draft(sheet, self._named_parts(job))
+        except CannotRender:
+            raise
+        except (TemplateError, RuntimeError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise CannotRender("render_failed", f"{sheet.name}: {str(error)[:200] or type(error).__name__}") from error
+
+    def template_text(self, file: str) -> str:
+        """The text of a template with the offsets that spans count in."""
+        return self._tracer.environment.texts.get(file, "") if self._tracer is not None else ""
+
+    def _bare_sheet(self, job: RenderJob) -> _Sheet:
+        """The sheet of a message without its compiled templates."""
+        key = (id(job.campaign), job.message, job.channel, job.language, job.persona, job.step, job.purpose, job.opens)
+        found = self._sheets.get(key) or self._bare.get(key)
+        if found is None:
+            self._keep[id(job.campaign)] = job.campaign
+            found = self._bare[key] = self._opened(job)
+        return found
+
+    def _named_parts(self, job: RenderJob) -> list[tuple[Part, str | None]]:
+        """The parts of a message with their templates; those without one are left out, as in production."""
+        found: list[tuple[Part, str | None]] = []
+        for part in MEDIA[job.channel].parts:
+            name = None if part.slot is not None else self.template(job.channel, part.ext or "txt", job.campaign.campaign)
+            if part.slot is not None or name is not None:
+                found.append((part, name))
+        return found
+
     # -- sheets ------------------------------------------------------------------------------------------------------
     def _sheet(self, job: RenderJob) -> _Sheet:
         key = (id(job.campaign), job.message, job.channel, job.language, job.persona, job.step, job.purpose, job.opens)
@@ -517,6 +577,13 @@ class Renderer:
         return found
 
     def _new_sheet(self, job: RenderJob) -> _Sheet:
+        sheet = self._opened(job)
+        sheet.made = [one for one in (self._made(part, job) for part in sheet.medium.parts) if one is not None]
+        sheet.whole = next(filter(None, map(self._rendered_whole, self._closure(sheet.made))), None)
+        return sheet
+
+    def _opened(self, job: RenderJob) -> _Sheet:
+        """A sheet with its words, its reader and what templates see, but no templates yet."""
         medium = MEDIA.get(job.channel)
         if medium is None:
             raise CannotRender("render_failed", t("no medium '{channel}'", "pas de support « {channel} »", channel=job.channel))
@@ -559,10 +626,7 @@ class Renderer:
             own=self.own, tracked=tracked, utm=self._utm(job, medium), signing=self.signing, mailto=self._mailto(medium), size="",
         )  # fmt: skip
         variables, extra = self._variables(job, reader, persona, words)
-        made = [one for one in (self._made(part, job) for part in medium.parts) if one is not None]
-        whole = next(filter(None, map(self._rendered_whole, self._closure(made))), None)
-        sheet = _Sheet(medium, reader, variables, made, self._name(job), extra, job.persona, job.language, whole=whole)
-        return sheet
+        return _Sheet(medium, reader, variables, [], self._name(job), extra, job.persona, job.language)
 
     def _rendered_whole(self, name: str) -> str | None:
         if name not in self._wholes:
