@@ -40,8 +40,9 @@ NOUNS: dict[str, Noun] = {
         "status", FIRST, "Campaigns, people in flight, what is due and held", "Campagnes, personnes en cours, échéances, retenues"
     ),
     "campaign": Noun(
-        "campaign", LIFE, "Plan, start, run, pause, stop, show", "Planifier, lancer, exécuter, suspendre, arrêter, montrer"
-    ),
+        "campaign", LIFE, "Plan, start, run, pause, stop, show", "Planifier, lancer, exécuter, suspendre, arrêter, montrer",
+        more=("preview",),
+    ),  # fmt: skip
     "contact": Noun(
         "contact",
         PEOPLE,

@@ -1,0 +1,165 @@
+"""The gallery of one message: what it states on top, then a row for each persona and language with a frame for each channel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from omnicli.campaigns.preview.frames import Stage, framed
+from omnicli.campaigns.preview.readings import Cell, Shown
+from omnicli.look import channel_name, use
+from omnicli.model.finding import Finding
+from omnicli.texts import t
+
+
+def section(shown: Shown, n: int, stage: Stage, findings: Sequence[Finding], order: Sequence[str]) -> str:
+    """One message; `n` numbers it on the page, `order` holds the personas of the page."""
+    rows = "".join(_row(shown, language, personas, stage, findings, order) for language, personas in rows_of(shown))
+    return (
+        f'<section class="message" id="m{n}"><header class="says">{_summary(shown, n, stage, findings)}</header>'
+        f'{_told(findings)}<div class="rows">{rows}</div></section>'
+    )
+
+
+# --- what it states -------------------------------------------------------------------------------------------------
+def _summary(shown: Shown, n: int, stage: Stage, findings: Sequence[Finding]) -> str:
+    by = "".join(f'<li class="{escape(c)}">{use(c)}{escape(channel_name(c))}</li>' for c in shown.channels)
+    return (
+        f'<p class="of">{escape(shown.campaign.title or shown.campaign.campaign)}</p><h2>{escape(shown.name)}</h2>{_verdict(shown, findings)}'
+        f'<fieldset class="facts"><legend class="sr">{escape(t("Facts", "Faits"))}</legend>{_chips(shown, n, stage)}</fieldset><ul class="by">{by}</ul>'
+    )
+
+
+def _chips(shown: Shown, n: int, stage: Stage) -> str:
+    every = f'<label class="chip all"><input class="sr" type="radio" name="fact{n}" checked>{escape(t("All facts", "Tous les faits"))}</label>'
+    return every + "".join(_chip(shown, name, n, stage) for name in shown.facts)
+
+
+def _chip(shown: Shown, name: str, n: int, stage: Stage) -> str:
+    at = stage.painter.facts.index(name)
+    lost = any(name in cell.lacks for cell in shown.cells)
+    values = [(language, texts[0]) for language, texts in shown.facts[name].items() if texts]
+    said = "".join(f'<span lang="{escape(language)}">{escape(text)}</span>' for language, text in values[:1])
+    more = t(" and in other languages", " et autrement dans d’autres langues") if len({text for _, text in values}) > 1 else ""
+    mark = f' <b class="lost">{escape(t("missing", "manque"))}</b>' if lost else ""
+    title = "; ".join(f"{language}: {', '.join(texts)}" for language, texts in shown.facts[name].items())
+    return (
+        f'<label class="chip c{at}" title="{escape(title, quote=True)}"><input class="sr pick{at}" type="radio" name="fact{n}">'
+        f'<i></i><em>{escape(name)}</em>{said}<span class="sr">{escape(more)}</span>{mark}</label>'
+    )
+
+
+def _verdict(shown: Shown, findings: Sequence[Finding]) -> str:
+    """Is it all right? One line."""
+    lost = sorted({name for cell in shown.cells for name in cell.lacks}, key=list(shown.facts).index)
+    silent = sum(any(reading.reason for reading in cell.readings) for cell in shown.cells)
+    errors = sum(one.severity == "error" for one in findings)
+    if lost:
+        return _line(
+            "bad", t("Does not reach everybody: {facts}", "N’atteint pas tout le monde : {facts}", facts=", ".join(lost))
+        )
+    if silent:
+        return _line(
+            "bad", t("{n} of {all} cannot be written", "{n} sur {all} ne peuvent être écrits", n=silent, all=len(shown.cells))
+        )
+    if errors:
+        return _line(
+            "bad", t("All facts are there, but see the errors below", "Tous les faits y sont, mais voyez les erreurs ci-dessous")
+        )
+    if findings:
+        return _line(
+            "fair",
+            t(
+                "All facts reach everybody; see the remarks below",
+                "Tous les faits atteignent tout le monde ; voyez les remarques ci-dessous",
+            ),
+        )
+    return _line("good", t("All facts reach everybody", "Tous les faits atteignent tout le monde"))
+
+
+def _line(kind: str, text: str) -> str:
+    return f'<p class="verdict {kind}">{escape(text)}</p>'
+
+
+def _told(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return ""
+    rows = "".join(
+        f'<li class="{one.severity}"><b>{escape(one.code)}</b> <span>{escape(one.message)}</span> <code>{escape(one.place.file)}:{one.place.line}:{one.place.column}</code>'
+        f'{f"<small>{escape(one.help)}</small>" if one.help else ""}</li>'
+        for one in findings
+    )  # fmt: skip
+    return f'<ul class="findings">{rows}</ul>'
+
+
+# --- rows and cells -------------------------------------------------------------------------------------------------
+def rows_of(shown: Shown) -> Iterable[tuple[str, tuple[str | None, ...]]]:
+    """Language and the personas who read the same on at least one channel: they share a row, and their cells where equal."""
+    for language in shown.languages:
+        groups: list[list[str | None]] = []
+        for persona in dict.fromkeys(cell.persona for cell in shown.cells):
+            mine = _words(shown, language, persona)
+            found = next((group for group in groups if mine & _words(shown, language, group[0])), None)
+            if found is None:
+                groups.append([persona])
+            else:
+                found.append(persona)
+        yield from ((language, tuple(group)) for group in groups)
+
+
+def _words(shown: Shown, language: str, persona: str | None) -> set[tuple[str, object]]:
+    return {(cell.channel, _content(cell)) for cell in shown.cells if (cell.language, cell.persona) == (language, persona)}
+
+
+def _content(cell: Cell) -> object:
+    return tuple((one.reason, tuple((part, one.text(part)) for part in one.parts)) for one in cell.readings)
+
+
+def _row(shown: Shown, language: str, personas: Sequence[str | None], stage: Stage, findings: Sequence[Finding], order: Sequence[str]) -> str:  # fmt: skip
+    cells = "".join(_channel(shown, language, personas, channel, stage, order) for channel in shown.channels)
+    return (
+        f'<section class="row {_classes(personas, order)} l-{escape(language)}"><h3>{_who(shown, personas)}<span>{escape(_spoken(shown, language, personas))}</span></h3>'
+        f'<div class="cells">{cells}</div></section>'
+    )
+
+
+def _classes(personas: Sequence[str | None], order: Sequence[str]) -> str:
+    return " ".join(f"p{order.index(one)}" for one in personas if one is not None)
+
+
+def _who(shown: Shown, personas: Sequence[str | None]) -> str:
+    titles = [shown.personas[one].title for one in personas if one is not None]
+    return " <i>+</i> ".join(f"<b>{escape(title)}</b>" for title in titles) or f"<b>{escape(t('Everybody', 'Tout le monde'))}</b>"
+
+
+def _spoken(shown: Shown, language: str, personas: Sequence[str | None]) -> str:
+    """`Français · tu`."""
+    from babel import Locale
+
+    from omnicli.texts import language as in_use
+
+    name = Locale.parse(language.replace("-", "_")).get_display_name(in_use()) or language
+    registers = {shown.personas[one].tone.address for one in personas if one is not None} - {None}
+    written = any(key.startswith(f"{language}/") for key in shown.campaign.messages[shown.name].say)
+    return " · ".join([name[:1].upper() + name[1:], *(sorted(map(str, registers)) if written else ())])
+
+
+def _channel(
+    shown: Shown, language: str, personas: Sequence[str | None], channel: str, stage: Stage, order: Sequence[str]
+) -> str:
+    """The frames of one channel: one for all personas who read the same."""
+    same: dict[object, list[Cell]] = {}
+    for cell in shown.cells:
+        if (cell.channel, cell.language) == (channel, language) and cell.persona in personas:
+            same.setdefault(_content(cell), []).append(cell)
+    variants = "".join(_variant(shown, cells, stage, order, alone=len(same) == 1) for cells in same.values())
+    return f'<section class="cell {escape(channel)}"><h4>{use(channel)}{escape(channel_name(channel))}</h4>{variants}</section>'
+
+
+def _variant(shown: Shown, cells: Sequence[Cell], stage: Stage, order: Sequence[str], *, alone: bool) -> str:
+    whose = [cell.persona for cell in cells]
+    names = "" if alone else f'<p class="whose">{_who(shown, whose)}</p>'
+    lost = "".join(f'<b class="lost">{escape(t("{fact} is missing", "{fact} manque", fact=name))}</b>' for name in cells[0].lacks)
+    return (
+        f'<div class="variant {_classes(whose, order)}">{names}{f"<p>{lost}</p>" if lost else ""}{framed(cells[0], stage)}</div>'
+    )
