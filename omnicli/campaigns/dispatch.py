@@ -23,6 +23,8 @@ from omnicli.store import outbox
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
+    from omnicli.campaigns.bound import Bound
+    from omnicli.campaigns.turn import Houses
     from omnicli.render.renderer import Renderer
     from omnicli.store.connection import Store
 
@@ -39,17 +41,20 @@ def dispatch(
     campaigns: Collection[str] | None = None, only: Mapping[str, str] | None = None, max: int | None = None,
     late_after: datetime | None = None, progress: Callable[[int], None] | None = None, patience: float = PATIENCE,
     report: DispatchReport | None = None, late_since: datetime | None = None,
+    houses: Houses | None = None, bound: Bound | None = None,
 ) -> DispatchReport:  # fmt: skip
     """Deliver what is due at `now`: of `campaigns` (None: all), by the channel of `only`, at most `max` touches.
 
     `late_after`: touches due before it are skipped `expired` (a tick that comes too late), but for those due by `late_since`, when
     the last one ended: something held them. `report` is filled as it goes, so that it stands when the round is interrupted.
-    Providers stay open: the caller that built them closes them. Raises OmniError (exit 4) when the store is on HOLD, (exit 3)
+    `houses`: those of this instant, where somebody has built them already. `bound`: nothing leaves but the touches of a saved plan,
+    as they were planned. Providers stay open: the caller that built them closes them. Raises OmniError (exit 4) when the store is on HOLD, (exit 3)
     when it fails.
     """
     round_ = Round(
         store, loaded, renderer, providers, now=now, live=live, late_after=late_after, progress=progress, patience=patience,
         report=report if report is not None else DispatchReport(), late_since=late_since,
+        houses=houses, bound=bound,
     )  # fmt: skip
     with clean_failures():
         journal.replay(store, now=now)

@@ -60,11 +60,13 @@ class Candidate:
     event_id: int | None = None
 
 
-def enter(store: Store, loaded: Loaded, *, now: datetime, campaigns: Sequence[str] | None = None) -> Entered:
-    """Let in whoever may come at `now`, in the running campaigns (named ones only when given)."""
+def enter(store: Store, loaded: Loaded, *, now: datetime, campaigns: Sequence[str] | None = None,
+          houses: Houses | None = None) -> Entered:  # fmt: skip
+    """Let in whoever may come at `now`, in the running campaigns (named ones only when given). `houses`: those of this instant,
+    where somebody has built them already."""
     entered = Entered()
     with store.read() as connection:
-        houses = Houses(connection, loaded, now=now)
+        houses = Houses(connection, loaded, now=now) if houses is None else houses.on(connection)
         rows = [row for row in connection.execute(sa.select(tb.campaign).order_by(tb.campaign.c.name)) if row.state == "running"]
         for row in rows:
             if row.version_id is not None and (campaigns is None or row.name in campaigns):
@@ -76,6 +78,19 @@ def enter(store: Store, loaded: Loaded, *, now: datetime, campaigns: Sequence[st
         door.open()
         entered.by_campaign[row.name], entered.held_out[row.name] = door.entered, door.held_out
     return entered
+
+
+#: How far ahead people's own dates are looked for.
+AHEAD = timedelta(days=400)
+
+
+def ahead(store: Store, houses: Houses, *, now: datetime, campaigns: Sequence[str]) -> datetime | None:
+    """The next instant after `now` at which somebody may come in without an event, within `AHEAD`; None when nobody may."""
+    with store.read() as connection:
+        houses.on(connection)
+        rows = [row for row in connection.execute(sa.select(tb.campaign)) if row.state == "running" and row.name in campaigns]
+        found = [_Door(store, houses, row, now).ahead(connection) for row in rows if row.version_id is not None]
+    return min((at for at in found if at is not None), default=None)
 
 
 #: (version, campaign, condition) → (the campaign asked about, whether its condition speaks of time).
@@ -112,6 +127,22 @@ class _Door:
             "every": self._by_occurrence,
             "if": self._by_condition,
         }[self.way.form]()
+
+    def ahead(self, connection: sa.Connection) -> datetime | None:
+        """When this door is next to be looked at, were nobody to change meanwhile."""
+        match self.way.form:
+            case "every" | "at":
+                wanted = self.way.every or self.way.at
+                assert wanted is not None
+                return next((o.at for o in occurrence.occurrences(wanted, self.zone, self.now, self.now + AHEAD)), None)
+            case "on":
+                assert self.way.on is not None
+                after, self.now = self.now, self.now + AHEAD
+                return min((clock.from_ms(c.at) for c in self._anniversaries(connection, self.way.on, after)), default=None)
+            case "if":
+                uses = check(self.way.if_ or "everyone", self.vocabulary, where="elsewhere").uses
+                return _next_unit(self.now, uses.finest, self.zone) if uses.speaks_of_time else None
+        return None
 
     # --- the ways in --------------------------------------------------------------------------------------------
     def _by_event(self) -> None:
@@ -453,6 +484,8 @@ class _Door:
         """`campaign` or `project` when a hold-out drew this contact; marketing only."""
         if not self.house.marketing:
             return None
+        if (given := self.houses.draws.held_out) is not None:
+            return "campaign" if given(uid) else None
         if chance.held_out(self.project.project, self.house.name, uid, share=self.house.campaign.holdout):
             return "campaign"
         whole = self.project.holdout
@@ -508,3 +541,11 @@ def _unit(ms: int, finest: Duration | None, zone: tzinfo) -> object:
     if finest is not None and finest.elapsed:
         return ms // (60_000 if finest.unit == "minute" else 3_600_000)
     return instant.astimezone(zone).date()
+
+
+def _next_unit(instant: datetime, finest: Duration | None, zone: tzinfo) -> datetime:
+    """Where the next such unit begins."""
+    if finest is not None and finest.elapsed:
+        length = 60_000 if finest.unit == "minute" else 3_600_000
+        return clock.from_ms((clock.to_ms(instant) // length + 1) * length)
+    return timing.on_day(instant.astimezone(zone).date() + timedelta(days=1), timing.MIDNIGHT, zone)

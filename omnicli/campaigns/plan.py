@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from omnicli import clock
 from omnicli.campaigns import run as running
 from omnicli.campaigns import versions
+from omnicli.campaigns.record.bond import Bond, bonds_of
 from omnicli.model.campaign import Choose, Send, WaitStep
 from omnicli.model.flow import Flow
 from omnicli.store import campaigns
@@ -56,6 +57,7 @@ class Planned:
     persona: str | None
     exact: bool
     wanted: str | None = None
+    bond: Bond | None = None
     why: tuple[Mapping[str, Any], ...] = ()
 
 
@@ -118,10 +120,11 @@ class Plan:
 
 def plan(
     store: Store, loaded: Loaded, names: Sequence[str], *, now: datetime, until: datetime | None = None, live: bool = False,
-    contact: str | None = None, progress: Callable[[int], None] | None = None,
+    contact: str | None = None, progress: Callable[[int], None] | None = None, binding: bool = False,
 ) -> Plan:  # fmt: skip
     """The plan of the named campaigns, as if their files were applied. Changes nothing. `contact` cuts it to one person
-    (the source's id). Raises as `run` does for unknown and unfit campaigns."""
+    (the source's id). `binding`: with everything that a saved plan keeps of each touch, and as if it were approved. Raises as
+    `run` does for unknown and unfit campaigns."""
     assert loaded.project is not None
     end = max(until or now, now)
     with rehearsal(store) as copy:
@@ -131,7 +134,9 @@ def plan(
         doubt = _Doubt(copy, ids)
         entered: dict[str, int] = {}
         for instant in _instants(copy, loaded, ids, now, end):
-            report = running.run(copy, loaded, names=names, now=instant, live=live, rehearsed=True)
+            report = running.run(
+                copy, loaded, names=names, now=instant, live=live, rehearsed=True, approved=names if binding else ()
+            )
             for name, count in report.entered.items():
                 entered[name] = entered.get(name, 0) + count
             if instant == now:
@@ -139,7 +144,8 @@ def plan(
             doubt.look(instant)
             if progress is not None:
                 progress(1)
-        touches = tuple(_touches(copy, ids, before, doubt, now, end, contact, loaded.project.time_zone))
+        bonds = bonds_of(copy, loaded, ids, after=before.touch, since=now) if binding else {}
+        touches = tuple(_touches(copy, ids, before, doubt, now, end, contact, loaded.project.time_zone, bonds))
         subjects = tuple(_subjects(copy, names, {a.name: a.kind for a in announced}))
         with copy.read() as connection:
             ahead = campaigns.next_due(connection, ids)
@@ -312,8 +318,9 @@ def _listens(flow: Flow, step: str) -> bool:
 
 # --- the touches ----------------------------------------------------------------------------------------------------
 def _touches(
-    copy: Store, ids: Sequence[int], before: _Before, doubt: _Doubt, now: datetime, end: datetime, contact: str | None, zone: str
-) -> Iterator[Planned]:
+    copy: Store, ids: Sequence[int], before: _Before, doubt: _Doubt, now: datetime, end: datetime, contact: str | None, zone: str,
+    bonds: Mapping[bytes, Bond],
+) -> Iterator[Planned]:  # fmt: skip
     """Every touch that the rehearsal made or settled, in the order in which it leaves."""
     e, x, c = tb.enrollment.c, tb.touch.c, tb.contact.c
     query = (
@@ -340,7 +347,7 @@ def _touches(
                 row.touch_key.hex(), row.name, row.source_id, row.step, row.message, row.channel, row.purpose, clock.from_ms(at),
                 row.time_zone or zone, state, row.reason, row.cost, row.persona,
                 doubt.exact(connection, row.version_id, row.enrollment_id, row.step, row.created_at, now_ms),
-                why=whys.get((row.enrollment_id, row.step), ()),
+                bond=bonds.get(row.touch_key), why=whys.get((row.enrollment_id, row.step), ()),
             )  # fmt: skip
 
 

@@ -210,7 +210,8 @@ class Press:
 class Presses:
     """The presses of all versions in hand, and the renderer that they share."""
 
-    def __init__(self, store: Store, loaded: Loaded, renderer: Renderer, *, now: datetime, live: bool) -> None:
+    def __init__(self, store: Store, loaded: Loaded, renderer: Renderer, *, now: datetime, live: bool,
+                 houses: Houses | None = None) -> None:  # fmt: skip
         assert loaded.project is not None
         self.loaded, self.renderer, self.now = loaded, renderer, now
         self.project = loaded.project
@@ -220,6 +221,7 @@ class Presses:
         self.pepper = self.keys.pepper
         self.columns = tuple(columns.attribute_column(name) for name in self.project.contacts.attributes)
         self._names = (*self.project.contacts.attributes, *outbox.BUILT_IN)
+        self._given = houses
         self.houses: Houses
         self.events: dict[int, outbox.Entering] = {}
         self.phones: dict[int, str] = {}
@@ -233,7 +235,7 @@ class Presses:
 
     def learn(self, connection: sa.Connection) -> None:
         """The houses of this round, built as they are asked for, over the connection at hand."""
-        known: Houses | None = getattr(self, "houses", None)
+        known: Houses | None = getattr(self, "houses", self._given)
         self.houses = known.on(connection) if known is not None else houses(connection, self.loaded, now=self.now, live=self.live)
 
     def press(self, version: int) -> Press:

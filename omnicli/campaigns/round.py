@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from omnicli import clock, faults, guards
 from omnicli.campaigns import canary, journal
 from omnicli.campaigns.admission import Admission
+from omnicli.campaigns.bound import seal
 from omnicli.campaigns.line import Call, Line
 from omnicli.campaigns.press import Prepared, Presses, Unfit
 from omnicli.campaigns.recording import Again, Recorder
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from omnicli.campaignfile import Loaded
+    from omnicli.campaigns.bound import Bound
+    from omnicli.campaigns.turn import Houses
     from omnicli.render.renderer import Renderer
     from omnicli.store.connection import Store
 
@@ -48,12 +51,13 @@ class Round:
     def __init__(
         self, store: Store, loaded: Loaded, renderer: Renderer, providers: Mapping[str, Provider], *, now: datetime, live: bool,
         late_after: datetime | None, progress: Callable[[int], None] | None, patience: float, report: DispatchReport,
-        late_since: datetime | None = None,
+        late_since: datetime | None = None, houses: Houses | None = None, bound: Bound | None = None,
     ) -> None:  # fmt: skip
         self.store, self.now, self.live = store, now, live
         self.now_ms, self.started = clock.to_ms(now), clock.monotonic()
         self.progress, self.patience = progress, patience
-        self.presses = Presses(store, loaded, renderer, now=now, live=live)
+        self.presses = Presses(store, loaded, renderer, now=now, live=live, houses=houses)
+        self.bound = bound
         self.lines = self._lines(providers)
         self.each = list(dict.fromkeys(self.lines.values()))
         self.lasting = any(not line.repeatable for line in self.each)
@@ -292,9 +296,15 @@ class Round:
             versions, limit = (self.trial.version,) if self.trial.version in versions else (), min(limit, self.trial.left)
         if not versions or limit <= 0:
             return []
-        return outbox.due(
-            connection, now=self.now_ms, versions=versions, channels=channels, limit=limit, after=self.cursor, without=without
-        )
+        after, most = self.cursor, limit if self.bound is None else max(limit, CLAIM)
+        while True:
+            found = outbox.due(
+                connection, now=self.now_ms, versions=versions, channels=channels, limit=most, after=after, without=without
+            )
+            mine = found if self.bound is None else [row for row in found if row[3] in self.bound.touches]
+            if mine or len(found) < most:
+                return mine[:limit]
+            after = Cursor(*found[-1][1:4])
 
     def _claim(
         self, connection: sa.Connection, book: Book, campaigns: Collection[str] | None, channels: Collection[str] | None, limit: int,
@@ -410,10 +420,17 @@ class Round:
         ready: list[Prepared] = []
         for p in self.presses.prepare(touches):
             if isinstance(p, Prepared):
-                ready.append(p)
+                if self._may_say(p):
+                    ready.append(p)
+                else:
+                    self.unfit.append(Unfit(p.touch, "strayed", ""))
             else:
                 self.unfit.append(p)
         return ready
+
+    def _may_say(self, p: Prepared) -> bool:
+        """Whether it says what the saved plan that binds this round was made of."""
+        return self.bound is None or self.bound.lets(p.touch.key, seal(self.presses.pepper, p.body_hash, p.address_hash))
 
     # --- those that do not go ---------------------------------------------------------------------------------------
     def _drop(self, connection: sa.Connection) -> None:
@@ -422,10 +439,12 @@ class Round:
         if not self.unfit:
             return
         nobody = [u for u in self.unfit if u.reason == "nobody"]
-        ended = [u for u in self.unfit if u.reason != "nobody"]
+        strayed = [u for u in self.unfit if u.reason == "strayed"]
+        ended = [u for u in self.unfit if u.reason not in ("nobody", "strayed")]
         self.unfit = []
         ended = self._spoilt(connection, ended)
         outbox.put_back(connection, [(u.touch.id, u.touch.due_at, "breaker") for u in nobody])
+        outbox.put_back(connection, [(u.touch.id, u.touch.due_at, None) for u in strayed])
         outbox.skip(connection, [(u.touch.id, u.reason, u.detail) for u in ended], now=self.now_ms)
         turns.settle(connection, [(u.touch.id, "skipped", self.now_ms, u.reason) for u in ended])
         self.report.render_failed += sum(1 for u in ended if u.reason == "render_failed")

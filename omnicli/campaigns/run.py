@@ -27,7 +27,9 @@ from omnicli.texts import t
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
+    from omnicli.campaigns.bound import Bound
     from omnicli.campaigns.dispatch import DispatchReport
+    from omnicli.campaigns.turn import Houses
     from omnicli.model.decision import Tally
     from omnicli.render.renderer import Renderer
     from omnicli.store.connection import Store
@@ -90,13 +92,14 @@ class RunReport:
     finished: tuple[str, ...] = ()
     interrupted: bool = False
     rounds: int = 0
+    strayed: int = 0
 
     @property
     def exit(self) -> int:
         """130 interrupted, 4 an approval is missing, 3 some sends failed or are unknown, else 0."""
         if self.interrupted:
             return Exit.INTERRUPTED
-        if self.approval:
+        if self.approval or self.strayed:
             return Exit.REFUSED
         failed = self.doubtful or self.unknown or self.retried or self.render_failed or self.stuck
         return Exit.SOME_FAILED if failed else Exit.FINE
@@ -204,12 +207,15 @@ def run(
     renderer: Renderer | None = None,
     progress: Callable[[int], None] | None = None,
     stopping: Callable[[], bool] = lambda: False,
+    bound: Bound | None = None,
+    approved: Sequence[str] = (),
 ) -> RunReport:
     """Carry out one tick at `now`. `names` may hold paused campaigns: of those only exits, goals and (with `--people
     finish`) the people inside move. `stopping` is asked between batches; a run that was stopped says so in its report.
 
     The caller holds the project's lock. Providers that are not given are built here and closed here. `rehearsed` is for a
-    copy of the store: what may run was prepared before, and nothing leaves.
+    copy of the store: what may run was prepared before, and nothing leaves. `bound`: only the passes and touches of a saved plan;
+    `approved`: campaigns whose `approve_above` was answered.
     """
     if live and not rehearsed:
         startup.refuse(store, loaded)
@@ -226,7 +232,7 @@ def run(
 
     if not live:
         _live_until(store, now)
-    tools = _Tools(loaded, store, real, nowhere(loaded) if rehearsed else providers, renderer)
+    tools = Tools(loaded, store, live, nowhere(loaded) if rehearsed else providers, renderer)
     before: list[Counter[tuple[str, str]]] = []
 
     def look() -> None:
@@ -235,14 +241,15 @@ def run(
             before.append(outcomes(store, names, now))
 
     try:
-        work = _Work(store, loaded, report, tools, step, look, live, real, only, late_after, late_since)
+        work = Work(store, loaded, report, tools, step, look, live, real, only, late_after, late_since, bound=bound, approved=approved)
         work.until_rest(max)
-        report.approval = _awaiting_approval(store, names) if live else ()
+        report.approval = _awaiting_approval(store, names) if live and bound is None else ()
         report.finished = life.finish(store, loaded, _rows(store, names), now=now)
     except Interrupted:
         report.interrupted = True
     finally:
         tools.close()
+    report.strayed = len(bound.strayed) if bound is not None else 0
     if before:
         report.outcomes = outcomes(store, names, now) - before[0]
     _ended(store, now, report)
@@ -264,7 +271,7 @@ def rehearse(
 
 
 @dataclass
-class _Tools:
+class Tools:
     """What renders and who carries, made when first needed: most ticks need neither. What was made here is closed here."""
 
     loaded: Loaded
@@ -294,14 +301,14 @@ class _Tools:
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class Work:
     """One run's tools: what decides, what renders, who carries. `decides_live` asks for approvals; `sends_live` is false in
-    the sandbox and in rehearsals."""
+    the sandbox and in rehearsals; `houses` are given where the caller keeps them from instant to instant (a virtual world)."""
 
     store: Store
     loaded: Loaded
     report: RunReport
-    tools: _Tools
+    tools: Tools
     step: Callable[[int], None]
     look: Callable[[], None]
     decides_live: bool
@@ -309,6 +316,9 @@ class _Work:
     only: Mapping[str, str] | None = None
     late_after: datetime | None = None
     late_since: datetime | None = None
+    houses: Houses | None = None
+    bound: Bound | None = None
+    approved: Sequence[str] = ()
 
     def until_rest(self, most: int | None) -> None:
         """Fold once, then decide and dispatch in turns until a round of dispatch settles nothing, or `most` touches left."""
@@ -351,7 +361,7 @@ class _Work:
         report = self.report
         running = [row.name for row in _rows(self.store, report.names) if row.state == "running"]
         if running:
-            for name, count in enter(self.store, self.loaded, now=report.now, campaigns=running).by_campaign.items():
+            for name, count in enter(self.store, self.loaded, now=report.now, campaigns=running, houses=self.houses).by_campaign.items():
                 if count:
                     report.entered[name] = report.entered.get(name, 0) + count
         self.step(0)
@@ -359,7 +369,8 @@ class _Work:
             return
         self.look()
         turned = turn(self.store, self.loaded, now=report.now, campaigns=report.names, usable=self.tools.renderer.usable,
-                      tally=tally, live=self.decides_live)  # fmt: skip
+                      tally=tally, live=self.decides_live, houses=self.houses, approved=self.approved,
+                      passes=self.bound.passes if self.bound is not None else None)  # fmt: skip
         report.decided += turned.decided - turned.kinds["stay"]  # a look at somebody who stays is no news
         self.step(0)
 
@@ -375,7 +386,7 @@ class _Work:
         try:
             dispatch(self.store, self.loaded, self.tools.renderer, self.tools.providers, now=self.report.now, live=self.sends_live,
                      campaigns=self.report.names, only=self.only, max=left, late_after=self.late_after, progress=self.step,
-                     report=sent, late_since=self.late_since)  # fmt: skip
+                     report=sent, late_since=self.late_since, houses=self.houses, bound=self.bound)  # fmt: skip
         finally:
             self.report.add(sent)  # what left before somebody interrupted it is told too
         return bool(sent.accepted + sent.rejected + sent.skipped + sent.render_failed)

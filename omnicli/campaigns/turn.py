@@ -87,6 +87,7 @@ class Houses(Mapping[int, House]):
         self.loaded, self.now, self.usable, self.live, self.approved = loaded, now, usable, live, frozenset(approved)
         self._trees: dict[int, Campaign] = {}
         self._houses: dict[int, House] = {}
+        self.gathers: dict[tuple[int, str | None], turns.Gather] = {}  # what is asked of those who stand at a step
         self._read(connection)
 
     def _read(self, connection: sa.Connection) -> None:
@@ -112,6 +113,7 @@ class Houses(Mapping[int, House]):
         self._read(connection)
         if (self.rows, self._packs) != before:
             self._houses.clear()
+            self.gathers.clear()
 
     def on(self, connection: sa.Connection) -> Houses:
         """The same houses, read further over this connection."""
@@ -122,7 +124,7 @@ class Houses(Mapping[int, House]):
         """The campaign as it stood when that version was applied; one object a content and process."""
         if version_id not in self._trees:
             text = self._connection.execute(sa.select(tb.campaign_version.c.tree).where(tb.campaign_version.c.id == version_id))
-            self._trees[version_id] = _revived(text.scalar_one())
+            self._trees[version_id] = revived(text.scalar_one())
         return self._trees[version_id]
 
     def compiler(self, version_id: int) -> Compiler:
@@ -153,7 +155,8 @@ def houses(connection: sa.Connection, loaded: Loaded, *, now: datetime, usable: 
 
 
 @lru_cache(maxsize=256)
-def _revived(tree: str) -> Campaign:
+def revived(tree: str) -> Campaign:
+    """The campaign of a stored tree; one object a content and process."""
     from omnicli.campaignfile import revive
 
     return revive(tree)
@@ -332,8 +335,13 @@ class _Turn:
     def _gatherer(self, version_id: int, step: str | None) -> turns.Gather:
         key = version_id, step
         if key not in self.gathers:
-            house = self.houses[version_id]
-            self.gathers[key] = turns.Gather(house, questions(house, step), self.houses.compiler(version_id), now=self.now)
+            kept = self.houses.gathers.get(key)
+            if kept is None:
+                house = self.houses[version_id]
+                kept = turns.Gather(house, questions(house, step), self.houses.compiler(version_id), now=self.now)
+                self.houses.gathers[key] = kept
+            kept.at(self.now)
+            self.gathers[key] = kept
         return self.gathers[key]
 
     def _answers(self, version_id: int, house: House) -> Answers:

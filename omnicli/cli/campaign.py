@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -49,6 +50,12 @@ Whose = Annotated[
 Who = Annotated[bool, opt("--why", "who, touch by touch, and why", "qui, envoi par envoi, et pourquoi")]
 Limit = Annotated[int, opt("--limit", "with --why: lines at most", "avec --why : lignes au plus", metavar="N", least=1)]
 Code10 = Annotated[bool, opt("--exit-code", "exit 10 when something is due", "code 10 si quelque chose est dû")]
+Kept = Annotated[
+    Path | None, opt("--out", "keep the plan: run --plan carries it out", "garder le plan : run --plan l'exécute", metavar="F")
+]
+Planned = Annotated[
+    Path | None, opt("--plan", "this saved plan, and nothing else", "ce plan enregistré, et rien d'autre", metavar="F")
+]
 Since = Annotated[
     str | None, opt("--since", "events since then let people in", "les événements depuis lors comptent", metavar="DATE")
 ]
@@ -112,10 +119,12 @@ def plan(
     why: Who = False,
     limit: Limit = 50,
     exit_code: Code10 = False,
+    out: Kept = None,
     as_of: AsOf = None,
 ) -> None:
     from omnicli.campaigns.plan import plan as make
     from omnicli.cli import plan_view as view
+    from omnicli.cli import saved_plan
 
     s = session()
     if by not in view.GROUPINGS:
@@ -124,12 +133,19 @@ def plan(
     now = s.now(as_of)
     end = _until(loaded, until or ("30d" if contact else None), now)
     fit(s, loaded, names, now)
+    if out is not None:
+        saved_plan.fit_to_keep(out, contact=contact)
     if contact is not None:
         _known_contact(store, contact)
     with s.progress(t("planning", "planification")) as step:
-        planned = make(store, loaded, names, now=now, until=end, live=s.live, contact=contact, progress=step)
+        planned = make(
+            store, loaded, names, now=now, until=end, live=s.live, contact=contact, progress=step, binding=out is not None
+        )
+    record = saved_plan.keep(store, loaded, planned, out, until=end if until else None) if out is not None else None
     code = Exit.SOMETHING_TO_DO if exit_code and any(p.at <= now for p in planned.sends) else Exit.FINE
     result = view.as_json(planned, by=by, touches=why or contact is not None, limit=limit)
+    if record is not None and out is not None:
+        result["plan"] = saved_plan.kept_json(record, out)
     hints = [] if planned.sends or planned.entered or s.json else _hints(s, store, loaded, names, now)
     s.finish(result, exit=code, show=lambda console: view.show(
         console, planned, by=by, who=why, contact=contact, limit=limit, live=s.live, names=names, hints=hints))  # fmt: skip
@@ -236,6 +252,7 @@ def run(
     only: Only = None,
     yes: Yes = False,
     confirm: Typed = None,
+    plan: Planned = None,
     as_of: AsOf = None,
 ) -> None:
     from omnicli.campaigns import run as running
@@ -247,6 +264,10 @@ def run(
     now = s.now(as_of, changes=not dry_run)
     cut = _only(loaded, only or [])
     fit(s, loaded, names, now)
+    if plan is not None:
+        from omnicli.cli import saved_plan
+
+        saved_plan.run(s, store, loaded, names, plan, now=now, dry_run=dry_run, max=max, only=cut, confirm=confirm or [], yes=yes)
     began = time.monotonic()
     if dry_run:
         with interruptible(s) as stopping, s.progress(t("rehearsing", "répétition")) as step:
