@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from omnicli.campaignfile import Loaded
     from omnicli.lint.census import Census
+    from omnicli.lint.coherence.grid import Grid, Reading
 
 Path_ = tuple[str | int, ...]
 
@@ -73,6 +74,22 @@ class Ground:
         found = {f"templates/{path.name}": path for path in files}
         read = {file: path.read_text("utf-8", errors="replace") for file, path in found.items() if file not in self.overlay}
         return dict(sorted({**read, **self.overlay}.items()))
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The renderings of this lint, made when they are asked for."""
+        from omnicli.lint.coherence.grid import Grid
+
+        return Grid(self)
+
+    def renderings(self, campaign: str | None = None, message: str | None = None) -> Iterator[Reading]:
+        """What people read of each message that the campaigns send, of one campaign or message when it is named."""
+        from omnicli.lint.coherence.grid import readable
+
+        for chapter in self.chapters:
+            for name, said in chapter.campaign.messages.items():
+                if campaign in (None, chapter.name) and message in (None, name) and readable(said):
+                    yield from self.grid.of(chapter, name)
 
     def place(self, file: str, path: Path_, *, key: bool = False) -> Place:
         return self.loaded.locate(file, path, key=key)

@@ -28,11 +28,14 @@ class Piece:
     """A stretch of text of one origin. Origins: `("fact", name, form)`, `("contact", name, form)`, `("link", n)`,
     `("address", purpose)`, `("picture", kind)`, `("words", slot)`, `("brand", key)`, `("persona", key)`, `("message", key)`,
     `("touch", key)`, `("stop",)`, `("language",)`, `("today",)`, `("plural", name, …)`, `("template",)`, and
-    `("derived", kind, name)` for what a template made of a value (`truncate`, a slice, a sum). `span`: where in which template."""
+    `("derived", kind, name)` for what a template made of a value (`truncate`, a slice, a sum). `span`: where in which template; `slot` and `nth`: the slot of `say` that it stands in, and its
+    number among the constants and placeholders of that slot (from 0)."""
 
     text: str
     origin: Origin
     span: Span | None = None
+    slot: str | None = None
+    nth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ class Tracer:
     def __init__(self, environment: Callable[[Callable[[Any, bool, Spot], str]], Tracing]) -> None:
         self.environment = environment(self._show)
         self._plain = make_hooks(self.environment.recorder)
-        self._origins: list[tuple[Origin, Span | None]] = []
+        self._origins: list[tuple[Origin, Span | None, str | None, int]] = []
         self._links: list[LinkTo] = []
         self._names: dict[int, Origin] = {}
         self._sheet: Any = None
@@ -140,12 +143,11 @@ class Tracer:
                 at[n] = start + len(said) if typed and inner.end < span.end else 0
                 yield Piece(said, ("template",), inner if typed else span if span.file else None)
             else:
-                origin, place = self._origins[n // 2]
-                yield Piece(said, origin, place)
+                yield Piece(said, *self._origins[n // 2])
 
     # -- what is printed ---------------------------------------------------------------------------------------------
-    def _mark(self, text: str, origin: Origin, spot: Spot) -> str:
-        self._origins.append((origin, spot.span if spot.span.file else None))
+    def _mark(self, text: str, origin: Origin, spot: Spot, slot: str | None = None, nth: int = 0) -> str:
+        self._origins.append((origin, spot.span if spot.span.file else None, slot, nth))
         return marked(text, (len(self._origins) - 1) * 2 + 1) if text else ""
 
     def _show(self, value: Any, html: bool, spot: Spot) -> str:
@@ -160,15 +162,12 @@ class Tracer:
         return self._derived(text, html, spot)
 
     def _slot(self, slot: Slot, html: bool, spot: Spot) -> str:
-        name = self._names.get(id(slot), ("words", ""))
+        name = self._names.get(id(slot)) or ("words", "")
         fills = iter(slot.origins)
         out: list[str] = []
-        for piece in slot.html_pieces if html else slot.text_pieces:
-            if isinstance(piece, str):
-                out.append(self._mark(piece, name, spot))
-            else:
-                origin = next(fills)
-                out.append(self._mark(piece(html), origin, spot))
+        for nth, piece in enumerate(slot.html_pieces if html else slot.text_pieces):
+            text, origin = (piece, name) if isinstance(piece, str) else (piece(html), next(fills))
+            out.append(self._mark(text, origin, spot, name[1], nth))
         return "".join(out)
 
     def _origin(self, value: Any) -> Origin:

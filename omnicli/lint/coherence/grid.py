@@ -1,0 +1,208 @@
+"""The renderings of a project, made once a lint and shared by every rule: each message as each channel shows it to each reader.
+
+Renderings equal in skeleton are one `Reading`; its `cells` say whose (docs/consistency 1). Nothing is rendered before a rule asks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from omnicli.channels import MEDIA, Medium
+from omnicli.lint.coherence.visible import Seen, seen
+from omnicli.model.campaign import Message
+from omnicli.model.project import Persona
+from omnicli.model.written import unknown
+from omnicli.render import samples
+from omnicli.render.facts import Resolved, ResolvedFacts, fixed_facts
+from omnicli.render.renderer import Renderer, RenderJob, finished_parts
+from omnicli.render.trace import Draft, Piece
+from omnicli.render.views import CannotRender
+
+if TYPE_CHECKING:
+    from omnicli.lint.ground import Chapter, Ground
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One rendering of the grid."""
+
+    message: str
+    channel: str
+    persona: str | None
+    language: str
+    contact: str
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What all the people of `cells` read, values aside. `draft` is the rendering of the first; `facts` its resolved facts."""
+
+    chapter: Chapter
+    message: Message
+    name: str
+    channel: str
+    language: str
+    register: str | None
+    persona: str | None
+    draft: Draft = field(repr=False)
+    facts: Mapping[str, Resolved] = field(repr=False)
+    cells: list[Cell] = field(repr=False)
+    renderer: Renderer = field(repr=False)
+    job: RenderJob = field(repr=False)
+
+    @property
+    def medium(self) -> Medium:
+        return MEDIA[self.channel]
+
+    @cached_property
+    def seen(self) -> Mapping[str, Seen]:
+        """Part → what a reader sees of it."""
+        pages = {part.name for part in self.medium.parts if part.kind == "html"}
+        return {name: seen(name, pieces, page=name in pages) for name, pieces in self.draft.parts.items()}
+
+    @cached_property
+    def views(self) -> tuple[tuple[str, tuple[Seen, ...]], ...]:
+        """What one reader has before them: an e-mail is read as a page or as plain text, each with its subject."""
+        parts = self.seen
+        if self.channel != "email":
+            return (("", tuple(parts.values())),)
+        made = [("html", "html"), ("text", "text")]
+        return tuple((name, (parts["subject"], parts[part])) for name, part in made if part in parts)
+
+    @cached_property
+    def finished(self) -> Mapping[str, str]:
+        """The texts as they would be sent, style sheets in-lined: what lengths and weights are measured on."""
+        return finished_parts(self.medium, {name: self.draft.text(name) for name in self.draft.parts})
+
+    @property
+    def omitted(self) -> frozenset[str]:
+        return frozenset(self.message.omit.get(self.channel, ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A rendering that could not be made, and why."""
+
+    chapter: Chapter = field(repr=False)
+    cell: Cell
+    reason: str
+    detail: str
+
+
+class Grid:
+    """All renderings of a project, by campaign and message, when they are asked for."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.count = 0
+        self.failures: list[Failure] = []
+        self._known: dict[tuple[str, str], tuple[Reading, ...]] = {}
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        sources = {file.removeprefix("templates/"): text for file, text in self.ground.overlay.items()}
+        return Renderer(self.ground.root, self.ground.project, sources=sources)
+
+    @cached_property
+    def people(self) -> Mapping[str, samples.Sample]:
+        return {name: samples.sample(self.ground.project, name, now=self.ground.now) for name in samples.SAMPLES}
+
+    def of(self, chapter: Chapter, name: str) -> tuple[Reading, ...]:
+        """The readings of one message: channels × personas × languages × four people, equal skeletons once."""
+        key = (chapter.name, name)
+        if key not in self._known:
+            self._known[key] = tuple(self._made(chapter, name))
+        return self._known[key]
+
+    def _made(self, chapter: Chapter, name: str) -> Iterator[Reading]:
+        found: dict[Any, Reading] = {}
+        for cell, job, persona in self._jobs(chapter, name):
+            self.count += 1
+            try:
+                resolved = self.renderer.resolve(job)
+                draft = self.renderer.draft(_with(job, resolved))
+            except CannotRender as error:
+                self.failures.append(Failure(chapter, cell, error.reason, error.detail))
+                continue
+            message = chapter.campaign.messages[name]
+            key = (cell.channel, cell.language, _skeleton(draft), _fixed(message, cell))
+            if key in found:
+                found[key].cells.append(cell)
+                continue
+            register = persona.tone.address if persona else None
+            found[key] = Reading(chapter, message, name, cell.channel, cell.language, register, cell.persona, draft, resolved.facts,
+                                 [cell], self.renderer, job)  # fmt: skip
+        yield from found.values()
+
+    def _jobs(self, chapter: Chapter, name: str) -> Iterator[tuple[Cell, RenderJob, Persona | None]]:
+        project, campaign = self.ground.project, chapter.campaign
+        known = samples.personas(project, campaign)
+        readers: Sequence[tuple[str | None, Persona | None]] = list(known.items()) or [(None, None)]
+        for channel in samples.channels(project, campaign, name):
+            for language in samples.languages(project, campaign):
+                for persona, value in readers:
+                    for person, who in self.people.items():
+                        cell = Cell(name, channel, persona, language, person)
+                        job = samples.job_for(project, campaign, name, channel=channel, language=language, persona=persona, person=who,
+                                              now=self.ground.now)  # fmt: skip
+                        yield cell, job, value
+
+
+def readable(message: Message) -> bool:
+    """False for a message in which something could not be read: there is a finding about it already."""
+    values = [message.facts, message.say, *message.facts.values(), *message.say.values()]
+    values += [text for texts in message.say.values() if not unknown(texts) for text in texts.values()]
+    values += [
+        one for fact in message.facts.values() if not unknown(fact) for one in (fact.value, fact.by_persona, fact.by_language)
+    ]
+    return not any(unknown(value) for value in values)
+
+
+def _with(job: RenderJob, facts: ResolvedFacts) -> RenderJob:
+    from dataclasses import replace
+
+    return replace(job, facts=facts)
+
+
+def _skeleton(draft: Draft) -> tuple[Any, ...]:
+    """What is the same for all who share a skeleton: constants as they are, values by where they come from."""
+    return tuple(
+        (name, tuple([_kept(piece) for piece in pieces])) for name, pieces in draft.parts.items()
+    )  # fmt: skip
+
+
+_VALUES = frozenset(("contact", "touch", "address", "picture", "link", "today"))
+
+
+def _kept(piece: Piece) -> Any:
+    origin = piece.origin or ("template",)
+    if origin[0] == "fact" or origin[0] in _VALUES:
+        return origin, bool(piece.text), piece.span
+    return origin, piece.text
+
+
+def _fixed(message: Message, cell: Cell) -> tuple[tuple[str, Resolved], ...]:
+    return tuple(sorted(fixed_facts(message, cell.persona, cell.language).items()))
+
+
+def compressed(cells: Sequence[Cell]) -> dict[str, Any]:
+    """The grid of a finding: `{message, channel, persona, language, contact}`, each the values that occur, joined."""
+    columns = ("message", "channel", "persona", "language", "contact")
+    found = {}
+    for column in columns:
+        values = list(dict.fromkeys(str(getattr(cell, column)) for cell in cells if getattr(cell, column) is not None))
+        if values and not (column == "contact" and len(values) == len(samples.SAMPLES)):
+            found[column] = ", ".join(values)
+    return found
+
+
+def said_where(cells: Sequence[Cell]) -> str:
+    """`offre × sms, email × camille × fr`."""
+    return " × ".join(compressed(cells).values())
+
+
+SPACES = re.compile(r"\s+")
