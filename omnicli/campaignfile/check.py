@@ -48,7 +48,7 @@ _COMMON_SETTINGS = ("provider", "price", "rate", "from_", "on_unknown")
 
 def check_project(project: Project, source: Source, *, media: Iterable[str] = CHANNELS) -> list[Finding]:
     """Family S of `omni.yaml`. `media`: the channels there are, plug-ins' included."""
-    check = _Check(source)
+    check = Check(source)
     known = tuple(media)
     for name, channel in _known(project.channels):
         _channel(check, name, channel, project, known)
@@ -74,7 +74,7 @@ def check_project(project: Project, source: Source, *, media: Iterable[str] = CH
 
 def check_campaign(campaign: Campaign, source: Source, project: Project | None) -> list[Finding]:
     """Family S of a campaign file; without a project, what needs none."""
-    check = _Check(source)
+    check = Check(source)
     _enter(check, campaign)
     _exits(check, campaign)
     for name, _ in _known(campaign.segments):
@@ -99,7 +99,9 @@ def check_campaign(campaign: Campaign, source: Source, project: Project | None) 
 
 
 @dataclass
-class _Check:
+class Check:
+    """Findings about one file, at the key or value that is at fault."""
+
     source: Source
     findings: list[Finding] = field(default_factory=list)
 
@@ -183,7 +185,7 @@ def _known(mapping: Any) -> Iterator[tuple[str, Any]]:
         yield from ((name, value) for name, value in mapping.items() if not unknown(value) and not isinstance(name, Loose))
 
 
-def _channel(check: _Check, name: str, channel: Channel, project: Project, media: tuple[str, ...]) -> None:
+def _channel(check: Check, name: str, channel: Channel, project: Project, media: tuple[str, ...]) -> None:
     path: KeyPath = ("channels", name)
     if name not in media and name not in Registry("channels", {}).names():
         check.unknown_value(path, name, media, key=True)
@@ -212,7 +214,7 @@ def _channel(check: _Check, name: str, channel: Channel, project: Project, media
         check.say("S010", path, message, key=True)
 
 
-def _attribute(check: _Check, path: KeyPath, attribute: Attribute) -> None:
+def _attribute(check: Check, path: KeyPath, attribute: Attribute) -> None:
     """The default and the example are values of the type."""
     if unknown(attribute.type):
         return
@@ -220,10 +222,10 @@ def _attribute(check: _Check, path: KeyPath, attribute: Attribute) -> None:
         written = getattr(attribute, key)
         if written is None or unknown(written) or attribute.kind == "list":
             continue
-        _typed(check, (*path, key), attribute, written)
+        typed(check, (*path, key), attribute, written)
 
 
-def _typed(check: _Check, path: KeyPath, attribute: Attribute, written: str) -> None:
+def typed(check: Check, path: KeyPath, attribute: Attribute, written: str) -> None:
     try:
         read_as(attribute, written)
     except lit.LiteralError as error:
@@ -240,7 +242,7 @@ def _typed(check: _Check, path: KeyPath, attribute: Attribute, written: str) -> 
         check.say(error.code, path, message, fix=fix)
 
 
-def _personas(check: _Check, personas: Mapping[str, Persona]) -> None:
+def _personas(check: Check, personas: Mapping[str, Persona]) -> None:
     """All but `default` have a match; `default` has none and comes last (5.2)."""
     names = list(personas) if isinstance(personas, dict) else []
     for name, persona in _known(personas):
@@ -258,7 +260,7 @@ def _personas(check: _Check, personas: Mapping[str, Persona]) -> None:
         check.say("S003", ("personas", "default"), message, key=True)
 
 
-def _database(check: _Check, project: Project) -> None:
+def _database(check: Check, project: Project) -> None:
     """In the project PostgreSQL only: SQLite is what stands there by itself (section 3)."""
     url = project.database
     if url and not url.startswith(("postgresql://", "postgresql+psycopg://", "postgres://", "${")):
@@ -267,7 +269,7 @@ def _database(check: _Check, project: Project) -> None:
                                            k="database", wanted=wanted, v=url.split("@")[-1]))  # fmt: skip
 
 
-def _enter(check: _Check, campaign: Campaign) -> None:
+def _enter(check: Check, campaign: Campaign) -> None:
     enter = campaign.enter
     if unknown(enter):
         return
@@ -282,7 +284,7 @@ def _enter(check: _Check, campaign: Campaign) -> None:
         check.say("S002", ("enter", "yearly"), t("'yearly' goes with 'on'", "« yearly » va avec « on »"), key=True)
 
 
-def _exits(check: _Check, campaign: Campaign) -> None:
+def _exits(check: Check, campaign: Campaign) -> None:
     for n, rule in enumerate(campaign.exit):
         if unknown(rule):
             continue
@@ -297,7 +299,7 @@ def _exits(check: _Check, campaign: Campaign) -> None:
             _goal_is_reserved(check, (*path, "as"))
 
 
-def _goal_is_reserved(check: _Check, path: KeyPath) -> None:
+def _goal_is_reserved(check: Check, path: KeyPath) -> None:
     message = t(
         "'goal' is a reserved word: the reason of a pass that reached 'goal:'",
         "« goal » est un mot réservé : la raison d'un parcours qui a atteint « goal: »",
@@ -305,7 +307,7 @@ def _goal_is_reserved(check: _Check, path: KeyPath) -> None:
     check.say("S004", path, message)
 
 
-def _facts(check: _Check, name: str, message: Message) -> None:
+def _facts(check: Check, name: str, message: Message) -> None:
     for fact_name, fact in _known(message.facts):
         path: KeyPath = ("messages", name, "facts", fact_name)
         ways = [key for key, value in (("value", fact.value), ("from", fact.from_), ("by_persona", fact.by_persona),
@@ -357,7 +359,7 @@ def _steps(steps: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
                     yield from _steps(one.do, (*here, "split", arm, "do"))
 
 
-def _step(check: _Check, path: KeyPath, step: Any, project: Project | None) -> None:
+def _step(check: Check, path: KeyPath, step: Any, project: Project | None) -> None:
     match step:
         case Send():
             _send(check, path, step)
@@ -377,7 +379,7 @@ def _step(check: _Check, path: KeyPath, step: Any, project: Project | None) -> N
                 _goal_is_reserved(check, (*path, "exit"))
 
 
-def _send(check: _Check, path: KeyPath, step: Send) -> None:
+def _send(check: Check, path: KeyPath, step: Send) -> None:
     """`team`, `due` and `kind` are for tasks and calls; `place` for what is handed over or written (8.1)."""
     ways = {step.by, *step.else_}
     if not all(isinstance(way, str) for way in ways) or "preferred" in ways or any(way not in CHANNELS for way in ways):
@@ -394,7 +396,7 @@ def _send(check: _Check, path: KeyPath, step: Send) -> None:
             check.say("S002", (*path, key), message, key=True)
 
 
-def _wait(check: _Check, path: KeyPath, step: WaitStep) -> None:
+def _wait(check: Check, path: KeyPath, step: WaitStep) -> None:
     if not isinstance(step.wait, lit.Wait):
         return
     if step.wait.kind == "up to" and step.for_ is None:
@@ -412,7 +414,7 @@ def _wait(check: _Check, path: KeyPath, step: WaitStep) -> None:
         check.say("S003", (*path, "wait"), message, fix=fix)
 
 
-def _choose(check: _Check, path: KeyPath, step: Choose) -> None:
+def _choose(check: Check, path: KeyPath, step: Choose) -> None:
     branches = step.choose if isinstance(step.choose, tuple) else None
     if branches is not None and not branches:
         check.say(
@@ -440,7 +442,7 @@ def _choose(check: _Check, path: KeyPath, step: Choose) -> None:
             check.say("S003", (*here, "else"), t("'else' is the last branch", "« else » est la dernière branche"), key=True)
 
 
-def _set(check: _Check, path: KeyPath, step: Set, project: Project | None) -> None:
+def _set(check: Check, path: KeyPath, step: Set, project: Project | None) -> None:
     """Values are of the attribute's type; only what is ordered can be added to. Unknown attributes are R005."""
     declared = project.contacts.attributes if project else {}
     for name, change in _known(step.set):
@@ -449,9 +451,9 @@ def _set(check: _Check, path: KeyPath, step: Set, project: Project | None) -> No
             continue
         here = (*path, "set", name)
         if (change.kind == "=" and attribute.kind != "list") or (change.kind in "+-" and attribute.kind == "number"):
-            _typed(check, here, attribute, change.value)
+            typed(check, here, attribute, change.value)
         elif change.kind in "+-" and attribute.kind not in _ORDERED_KINDS:
             message = t("'{v}': {k} is no number", "« {v} » : {k} n'est pas un nombre", v=change, k=name)
             check.say("S003", here, message)
         elif change.kind in "+-":
-            _typed(check, here, attribute, change.value)
+            typed(check, here, attribute, change.value)

@@ -107,19 +107,22 @@ def _nothing_after(life: Life, one: p.NothingAfter, _: Any) -> Moments:
         if said.name != one.event or said.machine:
             continue
         for touch in life.touches:
-            if touch.counted and touch.order > said.order and _concerns(life, said, touch):
+            if touch.counted and touch.order > said.order and _concerns(life, said, touch, one.within):
                 when = t(
                     "after {event} at {at}", "après {event} à {at}", event=said.name, at=f"{life.local(said.at):%d %b %H:%M:%S}"
                 )
                 yield touch.at, f"{_said(life, touch)} {when}"
 
 
-def _concerns(life: Life, said: Heard, touch: Touch) -> bool:
+def _concerns(life: Life, said: Heard, touch: Touch, within: Duration | None) -> bool:
     """Leaving concerns a channel, or all, until a new consent; anything else the pass in which it came."""
     if said.name == "unsubscribed":
         given = any(x.kind == "given" and x.channel == touch.channel and said.order < x.order < touch.order for x in life.leave)
         return not given and touch.channel not in UNASKED and said.channel in (None, "", touch.channel)
-    return any(x.campaign == touch.campaign and x.number == touch.number and x.entered_at <= said.at for x in life.passes)
+    for way in life.passes:
+        if way.campaign == touch.campaign and way.number == touch.number and way.entered_at <= said.at:
+            return within is None or said.at <= within.after(way.entered_at, life.zone)
+    return False
 
 
 def _ends_within(life: Life, one: p.EndsWithin, _: Any) -> Moments:

@@ -126,7 +126,7 @@ class Life:
         return instant.astimezone(self.zone)
 
 
-#: (contact id, event name, instant in ms) of what came after the touches of its own instant had left.
+#: (contact id, event name or `consent`, instant in ms) of what came after the touches of its own instant had left.
 Afterwards = Collection[tuple[int, str, int]]
 
 
@@ -142,6 +142,7 @@ class _Read:
                  afterwards: frozenset[tuple[int, str, int]]) -> None:  # fmt: skip
         self.connection, self.project, self.end, self.afterwards = connection, project, end, afterwards
         self.contacts = None if contacts is None else sorted(contacts)
+        self.late = {(contact, at) for contact, _, at in afterwards}
 
     def rows(self, sql: str, column: str) -> Iterator[Any]:
         """The rows of a statement about these people; `{who}` is where they are named."""
@@ -202,6 +203,9 @@ class _Read:
             )
         return found
 
+    def order(self, contact: int, recorded: int) -> Order:
+        return recorded, LATER if (contact, recorded) in self.late else FIRST
+
     def leave(self) -> dict[int, list[Leave]]:
         found: dict[int, list[Leave]] = {}
         for contact, channel, purpose, state, recorded, until in self.rows(
@@ -209,13 +213,13 @@ class _Read:
             "contact_id",
         ):
             kind = "given" if state == "granted" else "taken"
-            found.setdefault(contact, []).append(Leave(channel, kind, (recorded, FIRST), purpose, until))
+            found.setdefault(contact, []).append(Leave(channel, kind, self.order(contact, recorded), purpose, until))
         for contact, channel, scope, reason, state, recorded in self.rows(
             "SELECT a.contact_id, s.channel, s.scope, s.reason, s.state, s.recorded_at FROM suppression_log s JOIN address a"
             " ON a.hmac = s.norm_hmac AND a.channel = s.channel WHERE {who} ORDER BY s.id", "a.contact_id",
         ):  # fmt: skip
             kind = "free" if state == "lifted" else "barred"
-            found.setdefault(contact, []).append(Leave(channel, kind, (recorded, FIRST), scope, None, reason))
+            found.setdefault(contact, []).append(Leave(channel, kind, self.order(contact, recorded), scope, None, reason))
         return found
 
     def passes(self) -> dict[int, list[Pass]]:

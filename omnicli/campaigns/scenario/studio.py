@@ -19,6 +19,7 @@ from omnicli.model.literals import Money
 from omnicli.store import campaigns as stored
 from omnicli.store.connection import Store
 from omnicli.store.preparing import prepare
+from omnicli.store.turns import Gather
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
@@ -44,6 +45,7 @@ class Studio:
             self.authored[self.campaigns[0]] = first.model_copy(update={"guardrails": bound})
         self.doors = any(campaign.enter.form != "when" for campaign in self.authored.values())
         self.steps = frozenset(step for campaign in self.authored.values() for step in Flow.of(campaign).nodes)
+        self.gathers: dict[tuple[int, str | None], Gather] = {}  # statements are compiled for all worlds
         self._spare: list[Store] = []
         self._lock = Lock()
 
