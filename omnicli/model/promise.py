@@ -47,10 +47,11 @@ class NotOn:
 
 @dataclass(frozen=True, slots=True)
 class NothingAfter:
-    """No marketing touch of a pass in which the event came, once omni knew of it."""
+    """No marketing touch of a pass in which the event came, once omni knew of it; `within`: only what came so soon after entry counts."""
 
     phrase: ClassVar[str] = "nothing after {event}"
     event: str
+    within: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,9 @@ _SLOTS: Mapping[str, tuple[str, Callable[[str], object]]] = {
 
 
 def _pattern(phrase: str) -> re.Pattern[str]:
-    text = re.escape(phrase).replace(r"touches", "touch(?:es)?").replace(r"any\ \{length\}", r"any\ (?:\{length\}|(?P<unit>[a-z]+))")
+    text = (
+        re.escape(phrase).replace(r"touches", "touch(?:es)?").replace(r"any\ \{length\}", r"any\ (?:\{length\}|(?P<unit>[a-z]+))")
+    )
     text = re.sub(r"\\ \\\[(.+?)\\\]", r"(?: \1)?", text)
     for name, (written, _) in _SLOTS.items():
         text = text.replace(rf"\{{{name}\}}", f"(?P<{name}>{written})")

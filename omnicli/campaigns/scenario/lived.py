@@ -31,7 +31,7 @@ Order = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class Touch:
     """One touch. `at` is when it was settled, else when it is due; `cost` in millionths; `told` are its facts, name → spelling;
-    `attempts` are the outcomes of its attempts. `key` is its identity."""
+    `attempts` are the outcomes of its attempts, `handed` when the first began. `key` is its identity."""
 
     id: int
     key: str
@@ -49,10 +49,12 @@ class Touch:
     ruled_as: str
     told: Mapping[str, str] = field(default_factory=dict)
     attempts: tuple[str, ...] = ()
+    handed: int | None = None
 
     @property
     def order(self) -> Order:
-        return clock.to_ms(self.at), TOUCHES
+        """Where it left among what was heard: when it was handed over, which a slow provider answers later."""
+        return clock.to_ms(self.at) if self.handed is None else self.handed, TOUCHES
 
     @property
     def left(self) -> bool:
@@ -171,12 +173,12 @@ class _Read:
         return found
 
     def touches(self) -> dict[int, list[Touch]]:
-        attempts: dict[int, list[str]] = {}
-        for touch_id, outcome in self.rows(
-            "SELECT a.touch_id, a.outcome FROM attempt a JOIN touch x ON x.id = a.touch_id WHERE {who} ORDER BY a.touch_id, a.n",
+        attempts: dict[int, list[tuple[str, int]]] = {}
+        for touch_id, outcome, started in self.rows(
+            "SELECT a.touch_id, a.outcome, a.started_at FROM attempt a JOIN touch x ON x.id = a.touch_id WHERE {who} ORDER BY a.touch_id, a.n",
             "x.contact_id",
         ):
-            attempts.setdefault(touch_id, []).append(outcome)
+            attempts.setdefault(touch_id, []).append((outcome, started))
         found: dict[int, list[Touch]] = {}
         for (id_, contact, key, campaign, number, step, message, channel, purpose, state, reason, settled, due, cost, kind, facts, told) in self.rows(
             "SELECT x.id, x.contact_id, x.touch_key, g.name, e.pass, x.step, x.message, x.channel, x.purpose, x.send_state, x.reason,"
@@ -184,10 +186,11 @@ class _Read:
             " JOIN campaign g ON g.id = e.campaign_id WHERE {who}", "x.contact_id",
         ):  # fmt: skip
             at = clock.from_ms(due if settled is None else settled)
+            tried = attempts.get(id_, ())
             ruled = "voice" if channel == "task" and kind == "call" else channel
             found.setdefault(contact, []).append(
                 Touch(id_, bytes(key).hex(), campaign, number, step, message, channel, purpose, state, reason, at, settled is not None,
-                      cost, ruled, _told(facts, told, message), tuple(attempts.get(id_, ())))
+                      cost, ruled, _told(facts, told, message), tuple(outcome for outcome, _ in tried), tried[0][1] if tried else None)
             )  # fmt: skip
         return found
 
