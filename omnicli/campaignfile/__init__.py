@@ -1,17 +1,17 @@
-"""YAML text to frozen values with positions: `load_project`, `read_source`, `resolve`, `revive`, `json_schema`."""
+"""YAML text to frozen values with positions: `load_project`, `read_again`, `read_source`, `resolve`, `revive`, `json_schema`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from omnicli.campaignfile.load import PROJECT_FILE, Loaded, load_project
+from omnicli.campaignfile.load import PROJECT_FILE, Loaded, load_project, read_again, read_project
 from omnicli.campaignfile.reader import read_source
 from omnicli.campaignfile.resolved import Resolved, merged, personas_of, resolve, revive
 from omnicli.campaignfile.source import KeyPath, Map, Seq, Source, Span
 
 __all__ = [
     "KeyPath", "Loaded", "Map", "PROJECT_FILE", "Resolved", "Seq", "Source", "Span", "json_schema", "load_project", "merged",
-    "personas_of", "read_source", "resolve", "revive",
+    "personas_of", "read_again", "read_project", "read_source", "resolve", "revive",
 ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import gc
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -62,6 +62,19 @@ def load_project(root: Path, *, overlay: Mapping[str, bytes] | None = None) -> L
     """
     with _no_collection():
         return _load(root, overlay or {})
+
+
+def read_again(loaded: Loaded, file: str, text: str) -> Loaded:
+    """The project with one campaign file read anew, as if `text` stood in it; the other files are not touched."""
+    sources: dict[str, Source] = dict(loaded.sources)
+    findings = [one for one in loaded.findings if one.place.file != file]
+    with _no_collection():
+        campaign = _read_campaign(file, text.encode(), loaded.project, sources, findings)
+    name = file.rsplit("/", 1)[-1].removesuffix(".yaml")
+    campaigns = {key: value for key, value in loaded.campaigns.items() if key != name}
+    if campaign is not None:
+        campaigns[name] = campaign
+    return replace(loaded, campaigns=MappingProxyType(campaigns), findings=tuple(findings), sources=MappingProxyType(sources))
 
 
 @contextmanager
@@ -138,6 +151,11 @@ def _read_project(raw: bytes, sources: dict[str, Source], findings: list[Finding
         return None
     findings.extend(check_project(project, source))
     return project
+
+
+def read_project(text: str) -> Project | None:
+    """The project that this text of `omni.yaml` describes; None when nothing can be made of it."""
+    return _read_project(text.encode("utf-8", "surrogatepass"), {}, [])
 
 
 def _read_campaign(

@@ -1,4 +1,4 @@
-"""Why this person did or did not get it: read from the ledger of decisions and the outbox, never reasoned out again.
+"""Why this person did or did not get it: read from the ledger of decisions, their premises and the outbox, never reasoned out again.
 
 Only for somebody who has not entered there is no ledger: then each part of the door (`enter`) is asked of the store now.
 """
@@ -16,6 +16,8 @@ import sqlalchemy as sa
 
 from omnicli import clock
 from omnicli.campaigns import versions
+from omnicli.campaigns.because import rests_on, said
+from omnicli.campaigns.replay import Bench, taken
 from omnicli.errors import OmniError
 from omnicli.model import spoken
 from omnicli.model.campaign import Campaign
@@ -58,9 +60,11 @@ class Explained:
 
 
 def why(
-    store: Store, loaded: Loaded, contact_id: str, *, campaign: str | None = None, step: str | None = None, now: datetime | None = None
+    store: Store, loaded: Loaded, contact_id: str, *, campaign: str | None = None, step: str | None = None, now: datetime | None = None,
+    until: datetime | None = None,
 ) -> Explained:  # fmt: skip
-    """Explain one person (the source's id), in one campaign or in all, at one step or at every one.
+    """Explain one person (the source's id), in one campaign or in all, at one step or at every one; with `until` only what had
+    happened by then.
 
     Unknown contacts, campaigns and steps are OmniErrors (exit 2) with the nearest name.
     """
@@ -75,11 +79,13 @@ def why(
             _known(connection, loaded, campaign, step)
         passes = _passes(connection, contact.id, campaign)
         lines = sorted((line for row in passes for line in _lived(connection, row, step)), key=lambda line: line.at)
+        if until is not None:
+            lines = [line for line in lines if line.at <= until]
         if not passes and campaign is not None:
             lines = list(_door(connection, loaded, campaign, contact.id, now or clock.now()))
         verdict = _verdict(contact_id, campaign, step, passes, lines)
-        said, at = _next(passes)
-    return Explained(contact_id, verdict, tuple(lines), said, at, contact.time_zone or loaded.project.time_zone)
+        where, at = _next(passes)
+    return Explained(contact_id, verdict, tuple(lines), where, at, contact.time_zone or loaded.project.time_zone)
 
 
 def _known(connection: sa.Connection, loaded: Loaded, name: str, step: str | None) -> None:
@@ -139,15 +145,19 @@ def _pass(connection: sa.Connection, row: Any, step: str | None) -> Iterator[Lin
     if row.held_out:
         entered += t(", held out: lives the flow in silence", ", groupe témoin : vit le parcours en silence")
     yield Line(clock.from_ms(row.entered_at), row.name, "", "enter", "entered", entered)
+    bench = Bench(connection)
     d = tb.decision.c
-    for at, where, told in connection.execute(
-        sa.select(d.at, d.step, d.why).where(d.enrollment_id == row.id).order_by(d.at, d.id)
+    kept = {then.id: then for then in taken(connection, enrollment=row.id)}
+    for id_, at, where, told in connection.execute(
+        sa.select(d.id, d.at, d.step, d.why).where(d.enrollment_id == row.id).order_by(d.at, d.id)
     ):
+        given = bench.given(kept[id_]) if id_ in kept else None
         for entry in json.loads(told) if told else ():
             if str(entry.get("rule", "")).startswith("enter"):
                 continue  # said above, with the version
             if step is None or (entry.get("step") or where) == step:
-                yield _line(clock.from_ms(at), row.name, entry.get("step") or where, entry)
+                more = rests_on(entry, *given, clock.from_ms(at)) if given is not None else {}
+                yield _line(clock.from_ms(at), row.name, entry.get("step") or where, entry, more)
     if row.state == "ended" and step is None and row.ended_at is not None:
         left = t("left: {reason}", "sort : {reason}", reason=spoken.named(str(row.reason)))
         yield Line(clock.from_ms(row.ended_at), row.name, "", "end", str(row.reason), left)
@@ -169,9 +179,13 @@ def _settlements(connection: sa.Connection, row: Any, step: str | None) -> Itera
                    touch.send_state == "accepted")  # fmt: skip
 
 
-def _line(at: datetime, campaign: str, step: str, entry: Mapping[str, Any]) -> Line:
+def _line(at: datetime, campaign: str, step: str, entry: Mapping[str, Any], more: Mapping[str, Any]) -> Line:
+    """One line of the ledger; `more` is what it rested on."""
     rule, answer, values = str(entry.get("rule", "")), str(entry.get("answer", "")), dict(entry.get("values") or {})
-    return Line(at, campaign, step, rule, answer, _say(rule, answer, values), values, _good(rule, answer))
+    text, because = _say(rule, answer, values), said(rule, more)
+    return Line(
+        at, campaign, step, rule, answer, f"{text} ({because})" if because else text, {**values, **more}, _good(rule, answer)
+    )
 
 
 def _good(rule: str, answer: str) -> bool:

@@ -17,7 +17,6 @@ from omnicli.texts import t
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from omnicli.campaigns.why import Explained
     from omnicli.cli.frame import Session
     from omnicli.people.consent import ConsentReport
     from omnicli.people.imports import ImportReport
@@ -62,8 +61,6 @@ Until = Annotated[str | None, opt("--until", "when it ends", "quand cela finit",
 OneChannel = Annotated[str | None, opt("--channel", "only this one", "seulement celui-ci", metavar="C")]
 Topic = Annotated[str | None, opt("--topic", "only from this topic", "de ce sujet seulement", metavar="NAME")]
 Reason = Annotated[str | None, opt("--reason", "why; kept in the log", "pourquoi ; gardé au journal", metavar="TEXT")]
-Campaign = Annotated[str | None, opt("--campaign", "in this one only", "dans celle-ci seulement", metavar="NAME")]
-Step = Annotated[str | None, opt("--step", "at this one only", "à celle-ci seulement", metavar="S")]
 
 
 # --- import ---------------------------------------------------------------------------------------------------------
@@ -481,55 +478,6 @@ def _life_show(console: Console, life: Life, shown: bool, now: datetime, zone: s
                         step=promise["step"] or "–", due=due))  # fmt: skip
 
 
-# --- why (reasons are read by campaigns/why) ------------------------------------------------------------------------
-@app.command(
-    help=page(
-        "omni contact why 4711 --campaign bienvenue",
-        "Each rule with its values: why this person did or did not get it.",
-        "Chaque règle avec ses valeurs : pourquoi cette personne a reçu, ou non.",
-    )
-)
-def why(id: Id, campaign: Campaign = None, step: Step = None, as_of: AsOf = None) -> None:
-    from omnicli.campaigns.why import why as explain
-
-    s = session()
-    loaded, store = s.loaded(), s.store(create=False)
-    now = s.now(as_of)
-    found = explain(store, loaded, id, campaign=campaign, step=step, now=now)
-    s.finish(_why_json(found), show=lambda console: _why_show(console, found))
-
-
-def _why_json(found: Explained) -> dict[str, Any]:
-    lines = [{"at": x.at, "campaign": x.campaign, "step": x.step, "rule": x.rule, "answer": x.answer, "text": x.text, "values": dict(x.values),
-              "good": x.good} for x in found.lines]  # fmt: skip
-    return {
-        "contact": found.contact,
-        "verdict": found.verdict,
-        "lines": lines,
-        "next": found.next,
-        "next_at": found.next_at,
-        "zone": found.zone,
-    }
-
-
-def _why_show(console: Console, found: Explained) -> None:
-    from zoneinfo import ZoneInfo
-
-    from omnicli.cli.rows import lay, moment
-
-    zone = ZoneInfo(found.zone)
-    console.print(found.verdict)
-    lay(
-        console,
-        [[moment(x.at, zone), x.step, x.text if x.good else (f"{x.text} ✘", "yellow")] for x in found.lines],
-        shrink=2,
-        indent=1,
-    )
-    if found.next:
-        said = f"{found.next}, {moment(found.next_at, zone)}" if found.next_at else found.next
-        console.print(t("Next: {what}", "Ensuite : {what}", what=said))
-
-
 # --- yes and no -----------------------------------------------------------------------------------------------------
 @app.command(
     help=page(
@@ -554,7 +502,7 @@ def consent(id: Id, deed: Deed = "show", channel: Channel = None, source: Source
     if deed != "show":
         wanted = deeds.the_channel(loaded, channel)
         changed = deeds.change_consent(
-            store, loaded, id, wanted, granted=deed == "grant", now=now, until=_instant(s, until), source=source, proof=proof
+            store, loaded, id, wanted, granted=deed == "grant", now=now, until=instant_of(s, until), source=source, proof=proof
         )
         _lived(s, as_of, now)
     with store.read() as connection:
@@ -576,7 +524,7 @@ def consent(id: Id, deed: Deed = "show", channel: Channel = None, source: Source
     s.finish(result, show=draw)
 
 
-def _instant(s: Session, text: str | None) -> datetime | None:
+def instant_of(s: Session, text: str | None) -> datetime | None:
     from omnicli import clock
 
     if text is None:
@@ -607,7 +555,9 @@ def suppress(
     s = session()
     loaded, store = s.loaded(), s.store()
     now = s.now(as_of, changes=True)
-    hit = suppress_address(store, loaded, address, now=now, channel=channel, reason=reason, until=_instant(s, until), topic=topic)
+    hit = suppress_address(
+        store, loaded, address, now=now, channel=channel, reason=reason, until=instant_of(s, until), topic=topic
+    )
     _lived(s, as_of, now)
     result = {
         "address": mask(address),

@@ -48,6 +48,7 @@ NOUNS: dict[str, Noun] = {
         PEOPLE,
         "Import, list, show; why somebody got something",
         "Importer, lister, montrer ; pourquoi quelqu'un a reçu",
+        more=("why",),
     ),
     "segment": Noun(
         "segment", PEOPLE, "Count and explain who fulfils a condition", "Compter et expliquer qui remplit une condition"

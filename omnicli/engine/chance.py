@@ -23,9 +23,14 @@ class Draws:
     held_out: Callable[[bytes], bool] | None = None
 
 
+def place(names: tuple[str, str, str], uid: bytes, number: int) -> int:
+    """Where this contact's pass lies on the scale of 10,000 that the arms are cut from."""
+    return draw(ARMS, *names, uid.hex(), str(number))
+
+
 def arm(names: tuple[str, str, str], uid: bytes, number: int, *, shares: Mapping[str, Percent]) -> str:
     """The arm of (project, campaign, split id) for this contact's pass: the scale of 10,000 cut in file order."""
-    drawn = draw(ARMS, *names, uid.hex(), str(number))
+    drawn = place(names, uid, number)
     edge = Decimal(0)
     last = ""
     for name, share in shares.items():
@@ -39,7 +44,12 @@ def arm(names: tuple[str, str, str], uid: bytes, number: int, *, shares: Mapping
 
 def held_out(project: str, campaign: str, uid: bytes, *, share: Percent | None) -> bool:
     """Whether the contact lives this campaign in silence; 5 % is a subset of 10 %, every pass draws the same."""
-    return share is not None and draw(PEOPLE, project, campaign, uid.hex()) < share.share * PEOPLE
+    return share is not None and place_of_people(project, campaign, uid) < share.share * PEOPLE
+
+
+def place_of_people(project: str, experiment: str, uid: bytes) -> int:
+    """Where the contact lies on the scale of a million that a hold-out is cut from; `experiment` is a campaign or a period."""
+    return draw(PEOPLE, project, experiment, uid.hex())
 
 
 def rotation(today: date, rotate: Duration | None) -> str:
@@ -54,4 +64,4 @@ def rotation(today: date, rotate: Duration | None) -> str:
 
 def held_out_of_all(project: str, period: str, uid: bytes, *, share: Percent | None) -> bool:
     """Whether no marketing campaign reaches the contact in this period (`holdout` of omni.yaml)."""
-    return share is not None and draw(PEOPLE, project, period, uid.hex()) < share.share * PEOPLE
+    return share is not None and place_of_people(project, period, uid) < share.share * PEOPLE

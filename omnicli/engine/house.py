@@ -33,7 +33,8 @@ def topic_of(campaign: Campaign) -> str | None:
 @dataclass(frozen=True)
 class House:
     """`halted`: the campaign is paused and people hold still, only exits and the goal act. `ceiling` is `approve_above` where it
-    binds (live, not approved). `pins` fix arms by split id (scenario tests)."""
+    binds (live, not approved). `pins` fix arms by split id (scenario tests). `ruled_by`: id of the applied version, whose
+    guardrails hold, where it is another than the pass's own."""
 
     project: Project
     campaign: Campaign
@@ -46,6 +47,7 @@ class House:
     halted: bool = False
     ceiling: Ceiling | None = None
     pins: Mapping[str, str] = field(default_factory=dict)
+    ruled_by: int | None = None
 
     @property
     def name(self) -> str:

@@ -182,7 +182,7 @@ class Decision:
     `touches` are recorded in order (at most the last is `planned`); `again` asks for another round at this instant (after
     a `set`, whose writes must be gathered again, or where something was not asked yet). `converted_at` is the goal's
     occurrence; `ended` the reason. `kind` names it in the ledger: `stay` changes nothing and leaves no row. `premises` are what
-    it was taken on, as text (engine/premises), where a turn takes it down.
+    it was taken on, as bytes (engine/premises), where a turn takes it down.
     """
 
     kind: Literal["send", "wait", "hold", "skip", "held_out", "set", "exit", "again", "stay"]
@@ -193,7 +193,7 @@ class Decision:
     converted_at: datetime | None = None
     again: bool = False
     why: tuple[Why, ...] = ()
-    premises: str | None = field(default=None, repr=False, compare=False)
+    premises: bytes | None = field(default=None, repr=False, compare=False)
 
     @property
     def told(self) -> bool:

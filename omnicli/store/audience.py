@@ -137,6 +137,11 @@ def find(connection: sa.Connection, id: str) -> int | None:
     return None if found is None else int(found)
 
 
+def source_id(connection: sa.Connection, id: int) -> str:
+    """The id that the source gave this contact."""
+    return str(connection.scalar(sa.select(tb.contact.c.source_id).where(tb.contact.c.id == id)))
+
+
 def near(connection: sa.Connection, id: str, *, limit: int = 2000) -> list[str]:
     """Ids that begin alike: candidates for `did you mean`."""
     c = tb.contact.c

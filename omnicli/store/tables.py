@@ -195,7 +195,7 @@ decision = _table(
     "decision",
     C("id", ID, primary_key=True), C("enrollment_id", INT, _fk("enrollment.id"), nullable=False), C("at", INT, nullable=False),
     C("step", TEXT, nullable=False), C("kind", TEXT, nullable=False), C("why", TEXT),
-    C("premises", TEXT), C("ground_id", INT),  # what it was taken on (engine/premises), under which omni.yaml (ground)
+    C("premises", BLOB), C("ground_id", INT),  # what it was taken on (engine/premises), under which omni.yaml (ground)
     sa.Index("ix_decision_enrollment_id_at", "enrollment_id", "at"),
 )  # fmt: skip
 

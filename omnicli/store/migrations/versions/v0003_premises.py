@@ -24,5 +24,5 @@ def upgrade() -> None:
         sa.UniqueConstraint("hash", name=op.f("uq_ground_hash")),
         sqlite_strict=True,
     )
-    op.add_column("decision", sa.Column("premises", sa.Text(), nullable=True))
+    op.add_column("decision", sa.Column("premises", sa.LargeBinary(), nullable=True))
     op.add_column("decision", sa.Column("ground_id", INT, nullable=True))
