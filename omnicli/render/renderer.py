@@ -51,6 +51,8 @@ from omnicli.render.views import (
 from omnicli.render.words import Placeholder, WordsError, parse_words
 from omnicli.texts import t
 
+#: Name and text of a template → its syntax tree, which nobody changes.
+_TREES: dict[tuple[str, str], nodes.Template] = {}
 _POISON = 20
 _SOME, _MANY = 8, 50
 
@@ -198,10 +200,14 @@ class Renderer:
     def tree(self, name: str) -> nodes.Template:
         """The syntax tree of a template; OmniError with its place when it cannot be read."""
         if name not in self._trees:
+            key = (name, self.sources[name])
             try:
-                self._trees[name] = self._plain.parse(self.sources[name], name, name)
+                found = _TREES.get(key) or self._plain.parse(self.sources[name], name, name)
             except TemplateSyntaxError as error:
                 raise _refused(name, error) from None
+            if len(_TREES) >= 256:
+                _TREES.clear()
+            self._trees[name] = _TREES[key] = found
         return self._trees[name]
 
     def usable(

@@ -62,6 +62,10 @@ _CALLABLE = frozenset(("BlockReference", "builtin_function_or_method", "method")
 _DICT = frozenset(("items", "keys", "values", "get"))
 
 
+#: Name, file name and text of a template → its code, and the steps that a rendering of it may take.
+_COMPILED: dict[tuple[str | None, str | None, str], tuple[Any, int]] = {}
+
+
 class TooMuch(SecurityError):
     """A template that asks for more steps, text or depth than any message needs."""
 
@@ -142,6 +146,21 @@ class Sandbox(ImmutableSandboxedEnvironment):
         for loop in list(tree.find_all(nodes.For)):
             loop.iter = nodes.Filter(loop.iter, "_counted", [], [], None, None, lineno=loop.iter.lineno, environment=self)
         return tree
+
+    def compile(self, source: Any, name: str | None = None, filename: str | None = None, *raw: Any, **more: Any) -> Any:
+        """The code of a template, made once a process: checks render the same templates over and over, one of them changed."""
+        if type(self) is not Sandbox or not isinstance(source, str) or raw or more:
+            return super().compile(source, name, filename, *raw, **more)
+        found = _COMPILED.get((name, filename, source))
+        before = getattr(self, "budget_size", MAX_STEPS)
+        if found is None:
+            self.budget_size = MAX_STEPS
+            code = super().compile(source, name, filename)
+            if len(_COMPILED) >= 256:
+                _COMPILED.clear()
+            found = _COMPILED[(name, filename, source)] = code, self.budget_size
+        self.budget_size = min(before, found[1])
+        return found[0]
 
     def begin(self) -> None:
         """A new rendering: the budget is full again."""
