@@ -57,6 +57,15 @@ class Census:
         )
         return int(self._connection.execute(asked, {"name": campaign}).scalar_one())
 
+    def applied(self, campaign: str) -> str | None:
+        """The canonical tree of the version that takes people in; None when the campaign was never applied."""
+        asked = sa.text("SELECT v.tree FROM campaign c JOIN campaign_version v ON v.id = c.version_id WHERE c.name = :name")
+        try:
+            found = self._connection.execute(asked, {"name": campaign}).scalar_one_or_none()
+        except sa.exc.SQLAlchemyError:
+            return None
+        return None if found is None else str(found)
+
     def _asked(self, text: str, names: Vocabulary) -> int | None:
         compiler = Compiler(names)
         try:

@@ -74,6 +74,7 @@ CASES = {
     "A006": {"file": "omni.yaml", "old": "  nouveaux:", "new": "  lyonnais: city = Lyon\n  nouveaux:"},
     "A010": {"file": "campaigns/noel.yaml", "old": "if: city = Brest and (", "new": "if: city != Brest and ("},
     "A013": {"file": "campaigns/noel.yaml", "old": "if: city = Brest and (", "new": "if: count(purchase) > 1 and count(signup) > 1 and count(clicked) > 1 and count(replied) > 1 and count(scanned) > 1 and ("},
+    "X001": {"file": "campaigns/noel.yaml", "old": "measure: purchase", "new": "measure: purchase"},
     "F012": {"file": "campaigns/noel.yaml", "old": "  if: segment nouveaux\n", "new": "", "with": [{"file": "campaigns/noel.yaml", "old": "    by: email\n    else: [sms]", "new": "    by: sms"}]},
 }  # fmt: skip
 
@@ -128,6 +129,46 @@ def test_two_campaigns_that_share_their_people_are_told(tmp_path: Path) -> None:
     assert said == ["100 % of its people are in 'noel' at the same time", "100 % of its people are in 'paques' at the same time"]
 
 
+def test_arms_that_change_while_people_are_in_the_test_are_told(tmp_path: Path) -> None:
+    root = a_project(tmp_path)
+    a_base(root)
+    loaded = load_project(root)
+    store = open_store(loaded, live=False)
+    start(store, loaded, "noel", now=NOW)
+    with store.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO enrollment (key, contact_id, campaign_id, version_id, pass, entered_at, language, step, since, state) "
+            "SELECT randomblob(16), contact.id, campaign.id, version_id, 1, 0, 'fr', 'essai', 0, 'open' FROM contact, campaign"
+        )
+    store.close()
+    text = (root / "campaigns" / "noel.yaml").read_text("utf-8")
+    for shares, said in (
+        (("50 %", "50 %"), []),
+        (("80 %", "20 %"), ["arms changed while 40 people are in the test"]),
+    ):
+        changed = text.replace("a: {share: 50 %", f"a: {{share: {shares[0]}").replace(
+            "b: {share: 50 %", f"b: {{share: {shares[1]}"
+        )
+        (root / "campaigns" / "noel.yaml").write_text(changed, "utf-8")
+        with census(root / ".omni" / "sandbox.db", now=NOW) as base:
+            found = lint(load_project(root), now=NOW, profile="production", census=base)
+        assert [f.message for f in found.findings if f.code == "X002"] == said
+
+
+def test_enough_people_silence_the_rule_about_small_tests(tmp_path: Path) -> None:
+    root = a_project(tmp_path)
+    loaded = load_project(root)
+
+    class Crowd:
+        total = 1_000_000
+
+        def __getattr__(self, name: str) -> object:
+            return lambda *_: 400_000 if name == "count" else None
+
+    found = lint(loaded, now=NOW, profile="production", census=Crowd())  # type: ignore[arg-type]
+    assert "X001" not in {f.code for f in found.findings}
+
+
 def test_every_rule_that_needs_a_store_is_here() -> None:
     needs = {code for code, rule in catalogue().items() if rule.needs == "n"}
-    assert needs - set(CASES) == {"T014", "F016"}  # these two: tests of their own above
+    assert {code for code in needs - set(CASES) if code[0] != "V"} == {"T014", "F016", "X002"}  # these: tests of their own above
