@@ -40,9 +40,12 @@ NOUNS: dict[str, Noun] = {
         "status", FIRST, "Campaigns, people in flight, what is due and held", "Campagnes, personnes en cours, échéances, retenues"
     ),
     "campaign": Noun(
-        "campaign", LIFE, "Plan, start, run, pause, stop, show", "Planifier, lancer, exécuter, suspendre, arrêter, montrer",
+        "campaign",
+        LIFE,
+        "Plan, start, run, pause, stop, show",
+        "Planifier, lancer, exécuter, suspendre, arrêter, montrer",
         more=("preview",),
-    ),  # fmt: skip
+    ),
     "contact": Noun(
         "contact",
         PEOPLE,
@@ -53,7 +56,13 @@ NOUNS: dict[str, Noun] = {
     "segment": Noun(
         "segment", PEOPLE, "Count and explain who fulfils a condition", "Compter et expliquer qui remplit une condition"
     ),
-    "message": Noun("message", LIFE, "What is said, as every channel shows it", "Ce qui est dit, tel que chaque canal le montre"),
+    "message": Noun(
+        "message",
+        LIFE,
+        "What is said, as every channel shows it",
+        "Ce qui est dit, tel que chaque canal le montre",
+        more=("check",),
+    ),
     "response": Noun("response", PEOPLE, "What comes back: add, import, list", "Ce qui revient : ajouter, importer, lister"),
     "task": Noun("task", PEOPLE, "Work for humans: list, claim, done", "Le travail des humains : lister, prendre, finir"),
     "touch": Noun(
