@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -78,11 +78,7 @@ class Reading(Check):
 
     def texts(self, path: KeyPath) -> list[tuple[str, int, int]]:
         """(text, line, column) of each element of a list, or of the one text."""
-        found = []
-        for one in self.sequence(path):
-            if (text := self.text(one)) is not None:
-                found.append((text, *self.line(one)))
-        return found
+        return [(text, *self.line(one)) for one in self.sequence(path) if (text := self.text(one)) is not None]
 
     def literal(self, path: KeyPath, parse: Callable[[str], T]) -> T | None:
         """What `parse` makes of the scalar at the path."""
@@ -157,7 +153,7 @@ class Reading(Check):
         self.findings.append(finding(code, place, message, path=dotted(path)))
 
 
-_WALL = re.compile(r"(\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2})(?: +([A-Za-z]\S*))?")
+_WALL = re.compile(r"(\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2})(?::([0-5]\d))?(?: +([A-Za-z]\S*))?")
 
 
 def read_wall(text: str) -> Wall:
@@ -168,12 +164,12 @@ def read_wall(text: str) -> Wall:
         raise lit.LiteralError(
             "S003", t("a date and time such as 2027-01-04 11:30", "une date et une heure telles que 2027-01-04 11:30"), text
         )
-    moment: datetime = lit.parse_date_time(found[1])
-    if found[2]:
+    moment: datetime = lit.parse_date_time(found[1]) + timedelta(seconds=int(found[2] or 0))
+    if found[3]:
         try:
-            ZoneInfo(found[2])
+            ZoneInfo(found[3])
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise lit.LiteralError(
-                "S003", t("a time zone such as Europe/Paris", "un fuseau tel que Europe/Paris"), found[2]
+                "S003", t("a time zone such as Europe/Paris", "un fuseau tel que Europe/Paris"), found[3]
             ) from None
-    return Wall(moment, found[2])
+    return Wall(moment, found[3])

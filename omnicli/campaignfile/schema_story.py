@@ -8,7 +8,7 @@ from omnicli.model.project import CHANNELS
 
 _TEXT = {"type": ["string", "number", "boolean"]}
 _WORD = {"type": "string"}
-_DURATION = {"type": "string", "pattern": r"^[1-9]\d*\s+(minute|hour|day|week|month|year)s?$", "examples": ["3 days"]}
+_DURATION = {"type": "string", "pattern": r"^[1-9]\d*\s+(second|minute|hour|day|week|month|year)s?$", "examples": ["3 days"]}
 _INSTANT = {"type": "string", "examples": ["2027-01-04 11:30"]}
 _NAME = {"type": ["string", "boolean"], "pattern": "^[a-z][a-z0-9_-]{0,63}$"}
 _TEXTS = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
@@ -38,6 +38,7 @@ _LINES: dict[str, dict[str, Any]] = {
     "event": _object({
         "event": _said(_WORD, "This response or event happens now."), "with": {"type": "object", "description": "Its payload."},
         "of": _said(_WORD, "Step or message that it answers."), "who": _WORD,
+        "happened": _said(_INSTANT, "When it was, where it is heard of only now."),
     }, "event"),
     "after": _object({"after": _said(_DURATION, "The clock moves on; what falls due on the way happens."), "who": _WORD}, "after"),
     "at": _object({"at": _said(_INSTANT, "The clock moves there."), "who": _WORD}, "at"),

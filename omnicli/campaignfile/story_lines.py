@@ -38,7 +38,7 @@ from omnicli.texts import t
 
 #: Verb → what else may stand in its line.
 VERBS: Mapping[str, tuple[str, ...]] = {
-    "event": ("with", "of", "who"), "after": ("who",), "at": ("who",), "change": ("who",), "consent": ("who",),
+    "event": ("with", "of", "happened", "who"), "after": ("who",), "at": ("who",), "change": ("who",), "consent": ("who",),
     "expect": ("says", "not_says", "parts", "step", "language", "link", "for", "who"), "note": ("who",),
 }  # fmt: skip
 #: What only stands below an expected touch.
@@ -166,7 +166,8 @@ class Lines:
         if of is not None and not self.reading.among((*path, "of"), of, (*self.names.steps, *self.names.messages)):
             of = None
         payload = self._payload((*path, "with"), event) if self.reading.has((*path, "with")) else {}
-        return Happens(event=event, payload=payload, of=of, **common)
+        happened = self.reading.wall((*path, "happened")) if "happened" in here else None
+        return Happens(event=event, payload=payload, of=of, happened=happened, **common)
 
     def _payload(self, path: KeyPath, event: str) -> dict[str, Any]:
         declared = self.names.project.events.get(event, {})
@@ -184,7 +185,7 @@ class Lines:
         return found
 
     def _after(self, path: KeyPath, here: Map, common: dict[str, Any]) -> StoryLine | None:
-        length = self.reading.literal((*path, "after"), lit.Duration.parse)
+        length = self.reading.literal((*path, "after"), lit.Duration.timeout)
         if length is None:
             return None
         if self.late is not None and length.about.days >= 3:  # a certain part of it, whatever the zones

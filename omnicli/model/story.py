@@ -28,7 +28,8 @@ class Wall:
     zone: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.moment:%Y-%m-%d %H:%M}" + (f" {self.zone}" if self.zone else "")
+        written = f"{self.moment:%Y-%m-%d %H:%M:%S}" if self.moment.second else f"{self.moment:%Y-%m-%d %H:%M}"
+        return written + (f" {self.zone}" if self.zone else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happens(Line):
-    """`event:` with its payload; `of` the step or message that it answers."""
+    """`event:` with its payload; `of` the step or message that it answers; `happened` when it was, where it is heard of only now."""
 
     event: str
     payload: Mapping[str, Any] = field(default_factory=dict)
     of: str | None = None
+    happened: Wall | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,11 @@ class Studio:
                 del _KEPT[:-8]
         return found
 
+    def arms(self, campaign: str, step: str) -> tuple[str, ...]:
+        """The arms of a split."""
+        node = Flow.of(self.authored[campaign])[step]
+        return tuple(label for label, _ in node.branches)
+
     @cached_property
     def renderer(self) -> Renderer:
         """One for all worlds: keys of the sandbox hang on the project's name alone."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -61,6 +61,8 @@ class World:
         self._stirred = True  # something was said or changed at `now` that no instant has taken up yet
         self._doors: datetime | None = None
         self._looked = False
+        self.problems: list[str] = []  # what the renderer and the outbox said of messages that could not be made
+        self.afterwards: list[tuple[int, str, int]] = []  # what came after the touches of its own instant had left
         if environment.paused:
             for name in self.names[:1]:
                 life.pause(self.store, name, now=start)
@@ -114,6 +116,8 @@ class World:
     ) -> None:
         """Several at once: (who, name, payload, of, touch, id, at) each."""
         responses = [self._response(*one) for one in said]
+        for response in responses:
+            self._after_touches(self.ids[response.contact], response.name)
         with self.store.write() as connection:
             inbox.receive(connection, responses, now=self.now)
         self._stir(doors=False)
@@ -151,6 +155,7 @@ class World:
     def consent(self, who: str, said: Mapping[str, Any]) -> None:
         """Permissions given (`yes`) or taken back (`no`) now, by channel."""
         number = self.ids[who]
+        self._after_touches(number, "consent")
         said_now = [
             consents.Permission(number, channel, yes, self.now, source="scenario", state="granted" if yes else "withdrawn")
             for channel, yes in people.granted(said).items()
@@ -159,6 +164,11 @@ class World:
             consents.record_permissions(connection, said_now, now=self.now)
             consents.refold_reach(connection, [number], now=self.now)
         self._stir()
+
+    def _after_touches(self, number: int, what: str) -> None:
+        """Remember what is said in an instant that was lived already: the touches of it had left."""
+        if self._lived == clock.to_ms(self.now):
+            self.afterwards.append((number, what, self._lived))
 
     def _stir(self, *, doors: bool = True) -> None:
         self._stirred = True
@@ -203,6 +213,7 @@ class World:
             None
         )
         self._lived = clock.to_ms(self.now)
+        self.problems += (line for line in report.problems if line not in self.problems)
         return report
 
     def _homes(self) -> Houses:
@@ -250,6 +261,17 @@ class World:
         """What was decided about this person, line by line, with the values behind each answer."""
         with self.store.read() as connection:
             return read.decisions(connection, self.ids[who])
+
+    def zone(self, who: str) -> tzinfo:
+        """The working zone of this person: by it days are counted and quiet hours told."""
+        c, houses = tb.contact.c, self._homes()
+        with self.store.read() as connection:
+            row = connection.execute(sa.select(c.country, c.time_zone, c.region).where(c.id == self.ids[who])).one()
+            return houses.on(connection)[next(iter(houses))].calendar.zone(*row)
+
+    def problem(self, touch: Sent) -> str:
+        """What was said of a message that could not be made."""
+        return next((line.partition(": ")[2] for line in self.problems if line.startswith(touch.key[:8])), "")
 
     def text(self, touch: Sent) -> Mapping[str, str]:
         """The parts of the message as it left; empty when it did not."""
