@@ -126,6 +126,7 @@ def render(
     name: Name, channel: Channel = None, contact: Contact = "typical", language: Language = None, persona: Persona = None,
     html: Html = False, trace: Trace = False, as_of: AsOf = None,
 ) -> None:  # fmt: skip
+    from omnicli.cli.reader import person_of
     from omnicli.render.renderer import Renderer
     from omnicli.render.views import CannotRender
 
@@ -140,7 +141,7 @@ def render(
     if not known:
         s.store(create=False)
     now = s.now(as_of)
-    person = _sample(project, contact, now) if known else _person(s, campaign, contact, now)
+    person = _sample(project, contact, now) if known else person_of(s.store(create=False), loaded, campaign, contact, now=now)
     renderer = Renderer(loaded.root, project, live=s.live)
     found: list[dict[str, Any]] = []
     for job in _jobs(project, campaign, message, person, now, channel=channel, language=language, persona=persona):
@@ -212,51 +213,6 @@ def _sample(project: Project, name: str, now: datetime) -> Sample:
     from omnicli.render.samples import sample
 
     return sample(project, name, now=now)
-
-
-def _person(s: Session, campaign: Campaign, id: str, now: datetime) -> Sample:
-    """The contact of the store, with the persona that this campaign would see in them."""
-    from omnicli.people.consent import the_contact
-    from omnicli.render.samples import Sample
-    from omnicli.store import audience
-
-    loaded = s.loaded()
-    project = _project(loaded)
-    with s.store(create=False).read() as connection:
-        number = the_contact(connection, id)
-        life = audience.life(connection, project, number)
-        persona = _persona_of(connection, loaded, campaign, number, now)
-    known = {"id": life.person.id, "country": life.person.country, "time_zone": life.person.time_zone, "place": life.place,
-             "preferred_channel": life.preferred_channel}  # fmt: skip
-    zone = _zone_of(project, life.person.country, life.person.time_zone)
-    return Sample(life.person.id, {**life.attributes, **known}, zone, life.person.language, persona)
-
-
-def _zone_of(project: Project, country: str | None, time_zone: str | None) -> str:
-    """The working zone (language 2.2)."""
-    from omnicli.engine.calendar import zone_table
-
-    return time_zone or next(iter(zone_table().get(country or "", ())), project.time_zone)
-
-
-def _persona_of(connection: Any, loaded: Loaded, campaign: Campaign, number: int, now: datetime) -> str | None:
-    """The first persona whose condition is true of this contact now."""
-    import sqlalchemy as sa
-
-    from omnicli.condition.sql import Compiler
-    from omnicli.model.vocabulary import vocabulary
-    from omnicli.render.samples import personas
-    from omnicli.store import tables as tb
-
-    project = _project(loaded)
-    compiler = Compiler(vocabulary(project, campaign, loaded.campaigns), campaign=campaign.campaign)
-    for name, persona in personas(project, campaign).items():
-        if persona.match is None:
-            return name
-        who = sa.select(tb.contact.c.id).where(tb.contact.c.id.in_(compiler.selection(persona.match)), tb.contact.c.id == number)
-        if connection.execute(who, compiler.parameters(now)).scalar() is not None:
-            return name
-    return None
 
 
 def _jobs(

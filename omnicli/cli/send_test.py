@@ -29,6 +29,7 @@ def send_test(name: str, *, to: str, channel: str, contact: str, language: str |
     from omnicli.campaigns.run import build_renderer
     from omnicli.campaigns.sendtest import send_test as send
     from omnicli.cli import message
+    from omnicli.cli.reader import person_of
     from omnicli.providers import overrides
     from omnicli.render.views import CannotRender
 
@@ -41,7 +42,7 @@ def send_test(name: str, *, to: str, channel: str, contact: str, language: str |
                           file=loaded.file_of(campaign.campaign), n=len(errors)), hint="omni lint", code="findings", exit=1)  # fmt: skip
     now = s.now()
     known = contact in ("typical", "longest", "empty", "foreign")
-    person = message._sample(project, contact, now) if known else message._person(s, campaign, contact, now)
+    person = message._sample(project, contact, now) if known else person_of(store, loaded, campaign, contact, now=now)
     job = message._jobs(project, campaign, which, person, now, channel=channel, language=language, persona=None)[0]
     for line in overrides(loaded, live=s.live):
         s.warn(line)

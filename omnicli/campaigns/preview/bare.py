@@ -82,7 +82,7 @@ class _Bare(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self.inside == ["style"]:
-            self.styles.append(data)
+            self.styles.append(self._value(data))
         elif not self.inside:
             self.out.append(data.replace("<", "&lt;"))
 

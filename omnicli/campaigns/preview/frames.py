@@ -92,7 +92,7 @@ def _shadow(one: Weave, part: str, stage: Stage) -> str:
         one.parts.get(part, ""), filled=lambda n: painter.plain(one, n), class_of=lambda n: painter.class_of(one.values[n].origin)
     )
     body = painter.text(html, one, escaped=True)
-    return f'<div class="host"><template shadowrootmode="open"><style>{css}{marks_style(body)}</style>{body}</template></div>'
+    return f'<div class="host"><template shadowrootmode="open"><style>.page{{display:flow-root}}{css}{marks_style(body)}</style>{body}</template></div>'
 
 
 def marks_style(body: str) -> str:
@@ -107,7 +107,10 @@ _PICTURES = ".img,img{display:var(--img,inline-block)}.alt{display:var(--alt,non
 
 def mark_rules(facts: Sequence[int]) -> str:
     """The rules of these facts, and of what is personal."""
-    return "".join(_FACT_RULE.replace("#", str(n)) for n in facts) + ".me{border-bottom:var(--me)}"
+    return (
+        "".join(_FACT_RULE.replace("#", str(n)) for n in facts)
+        + ".me{border-bottom:var(--me)}.cut{border-bottom:2px dashed #d03535}"
+    )
 
 
 #: A fact in the text is tinted and underlined; one behind an address (a button) is outlined; `--o` widens the line of a chosen one.

@@ -17,17 +17,23 @@ def section(shown: Shown, n: int, stage: Stage, findings: Sequence[Finding], ord
     rows = "".join(_row(shown, language, personas, stage, findings, order) for language, personas in rows_of(shown))
     return (
         f'<section class="message" id="m{n}"><header class="says">{_summary(shown, n, stage, findings)}</header>'
-        f'{_told(findings)}<div class="rows">{rows}</div></section>'
+        f'{told(findings)}<div class="rows">{rows}</div></section>'
     )
 
 
 # --- what it states -------------------------------------------------------------------------------------------------
 def _summary(shown: Shown, n: int, stage: Stage, findings: Sequence[Finding]) -> str:
+    kind, said = verdict(shown, findings)
     by = "".join(f'<li class="{escape(c)}">{use(c)}{escape(channel_name(c))}</li>' for c in shown.channels)
     return (
-        f'<p class="of">{escape(shown.campaign.title or shown.campaign.campaign)}</p><h2>{escape(shown.name)}</h2>{_verdict(shown, findings)}'
-        f'<fieldset class="facts"><legend class="sr">{escape(t("Facts", "Faits"))}</legend>{_chips(shown, n, stage)}</fieldset><ul class="by">{by}</ul>'
+        f'<p class="of">{escape(shown.campaign.title or shown.campaign.campaign)}</p><h2>{escape(shown.name)}</h2><p class="verdict {kind}">{escape(said)}</p>'
+        f'<fieldset class="facts"><legend class="sr">{escape(t("Facts", "Faits"))}</legend>{_chips(shown, n, stage)}</fieldset><ul class="by">{by}<li class="legend">{_legend()}</li></ul>'
     )
+
+
+def _legend() -> str:
+    said = t("personal", "personnel")
+    return f'<span class="key">{escape(said)}</span>'
 
 
 def _chips(shown: Shown, n: int, stage: Stage) -> str:
@@ -49,39 +55,27 @@ def _chip(shown: Shown, name: str, n: int, stage: Stage) -> str:
     )
 
 
-def _verdict(shown: Shown, findings: Sequence[Finding]) -> str:
-    """Is it all right? One line."""
+def verdict(shown: Shown, findings: Sequence[Finding]) -> tuple[str, str]:
+    """Is it all right? `good`, `fair` or `bad`, and a line that says so."""
     lost = sorted({name for cell in shown.cells for name in cell.lacks}, key=list(shown.facts).index)
     silent = sum(any(reading.reason for reading in cell.readings) for cell in shown.cells)
-    errors = sum(one.severity == "error" for one in findings)
     if lost:
-        return _line(
-            "bad", t("Does not reach everybody: {facts}", "N’atteint pas tout le monde : {facts}", facts=", ".join(lost))
-        )
+        return "bad", t("Does not reach everybody: {facts}", "N’atteint pas tout le monde : {facts}", facts=", ".join(lost))
     if silent:
-        return _line(
-            "bad", t("{n} of {all} cannot be written", "{n} sur {all} ne peuvent être écrits", n=silent, all=len(shown.cells))
-        )
-    if errors:
-        return _line(
-            "bad", t("All facts are there, but see the errors below", "Tous les faits y sont, mais voyez les erreurs ci-dessous")
-        )
+        return "bad", t("{n} of {all} cannot be written", "{n} sur {all} ne peuvent être écrits", n=silent, all=len(shown.cells))
+    if any(one.severity == "error" for one in findings):
+        return "bad", t("All facts are there, but see the errors", "Tous les faits y sont, mais voyez les erreurs")
+    if not shown.facts:
+        return "good", t("It states no fact", "Il n’énonce aucun fait")
     if findings:
-        return _line(
-            "fair",
-            t(
-                "All facts reach everybody; see the remarks below",
-                "Tous les faits atteignent tout le monde ; voyez les remarques ci-dessous",
-            ),
+        return "fair", t(
+            "All facts reach everybody; see the remarks", "Tous les faits atteignent tout le monde ; voyez les remarques"
         )
-    return _line("good", t("All facts reach everybody", "Tous les faits atteignent tout le monde"))
+    return "good", t("All facts reach everybody", "Tous les faits atteignent tout le monde")
 
 
-def _line(kind: str, text: str) -> str:
-    return f'<p class="verdict {kind}">{escape(text)}</p>'
-
-
-def _told(findings: Sequence[Finding]) -> str:
+def told(findings: Sequence[Finding]) -> str:
+    """Findings as a list: code, what, where, and what to do."""
     if not findings:
         return ""
     rows = "".join(
@@ -116,10 +110,13 @@ def _content(cell: Cell) -> object:
 
 
 def _row(shown: Shown, language: str, personas: Sequence[str | None], stage: Stage, findings: Sequence[Finding], order: Sequence[str]) -> str:  # fmt: skip
-    cells = "".join(_channel(shown, language, personas, channel, stage, order) for channel in shown.channels)
+    cells = {channel: _channel(shown, language, personas, channel, stage, order) for channel in shown.channels}
+    mail, prints = (cells.pop("email", ""), "".join(cells.pop(channel, "") for channel in ("qr", "letter")))
+    talks = f'<div class="talks n{len(cells)}">{"".join(cells.values())}</div>' if cells else ""
+    rest = f'<div class="rest">{talks}{prints}</div>' if talks or prints else ""
     return (
         f'<section class="row {_classes(personas, order)} l-{escape(language)}"><h3>{_who(shown, personas)}<span>{escape(_spoken(shown, language, personas))}</span></h3>'
-        f'<div class="cells">{cells}</div></section>'
+        f'<div class="cells">{mail}{rest}</div></section>'
     )
 
 
@@ -153,13 +150,27 @@ def _channel(
         if (cell.channel, cell.language) == (channel, language) and cell.persona in personas:
             same.setdefault(_content(cell), []).append(cell)
     variants = "".join(_variant(shown, cells, stage, order, alone=len(same) == 1) for cells in same.values())
-    return f'<section class="cell {escape(channel)}"><h4>{use(channel)}{escape(channel_name(channel))}</h4>{variants}</section>'
+    return f'<section class="cell {escape(channel)}">{variants}</section>'
 
 
 def _variant(shown: Shown, cells: Sequence[Cell], stage: Stage, order: Sequence[str], *, alone: bool) -> str:
-    whose = [cell.persona for cell in cells]
+    cell, whose = cells[0], [cell.persona for cell in cells]
     names = "" if alone else f'<p class="whose">{_who(shown, whose)}</p>'
-    lost = "".join(f'<b class="lost">{escape(t("{fact} is missing", "{fact} manque", fact=name))}</b>' for name in cells[0].lacks)
     return (
-        f'<div class="variant {_classes(whose, order)}">{names}{f"<p>{lost}</p>" if lost else ""}{framed(cells[0], stage)}</div>'
+        f'<div class="variant {_classes(whose, order)}"><h4>{use(cell.channel)}{escape(channel_name(cell.channel))}{_complete(shown, cell)}</h4>'
+        f"{names}{framed(cell, stage)}</div>"
     )
+
+
+def _complete(shown: Shown, cell: Cell) -> str:
+    """How many of the facts stand here, which are left out on purpose, and in red which are missing."""
+    message = shown.campaign.messages[shown.name]
+    omitted = [name for name in message.omit.get(cell.channel, ()) if name in message.facts]
+    if cell.lacks:
+        return "".join(f' <b class="lost">{escape(t("{fact} missing", "{fact} manque", fact=name))}</b>' for name in cell.lacks)
+    if all(reading.reason for reading in cell.readings):
+        return ""
+    here = len(message.facts) - len(omitted)
+    said = t("{n} fact", "{n} fait", n=here) if here == 1 else t("{n} facts", "{n} faits", n=here)
+    said += t(", without {names}", ", sans {names}", names=", ".join(omitted)) if omitted else ""
+    return f"<small>✓ {escape(said)}</small>" if message.facts else ""

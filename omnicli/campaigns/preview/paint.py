@@ -24,7 +24,7 @@ COLOURS = (
     "#3b5bdb",
     "#c2255c",
 )
-_PERSONAL = ("contact", "event", "value", "today")
+_PERSONAL = ("contact", "touch", "today", "plural")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,12 @@ class Painter:
     everybody: Iterable[int]
 
     def class_of(self, origin: Origin) -> str:
-        """`f2` for a fact, `me` for what is personal, `own` for a touch's own address."""
+        """`f2` for a fact, `cut` for a fact that is not whole, `me` for what is personal, `own` for a touch's own address."""
         if not origin:
             return ""
-        if origin[0] in ("fact", "url") and origin[1] in self.facts:
+        if origin[0] == "derived":
+            return "cut"
+        if origin[0] == "fact" and origin[1] in self.facts:
             return f"f{self.facts.index(origin[1])}"
         return "me" if origin[0] in _PERSONAL else "own"
 

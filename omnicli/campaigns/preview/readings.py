@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -66,20 +66,22 @@ class Shown:
     cells: tuple[Cell, ...]
 
 
-def readings(loaded: Loaded, project: Project, wish: Wish, readers: Sequence[Sample], *, now: datetime, live: bool = False) -> tuple[Shown, ...]:  # fmt: skip
-    """Every message that is wished for. OmniError J001/J006 where a template cannot be read."""
+def readings(
+    loaded: Loaded, project: Project, wish: Wish, readers: Callable[[Campaign], Sequence[Sample]], *, now: datetime, live: bool = False
+) -> tuple[Shown, ...]:  # fmt: skip
+    """Every message that is wished for, by the readers of its campaign. OmniError J001/J006 where a template cannot be read."""
     renderer = Renderer(loaded.root, project, live=live)
     return tuple(
-        _shown(renderer, project, campaign, name, wish, readers, now)
+        _shown(renderer, project, campaign, name, wish, readers(campaign), now)
         for campaign in loaded.campaigns.values()
-        if wish.campaign in (None, campaign.campaign)
+        if wish.campaign in (None, campaign.campaign) and not loaded.errors(campaign.campaign)
         for name in campaign.messages
         if wish.message in (None, name)
     )
 
 
 def _shown(renderer: Renderer, project: Project, campaign: Campaign, name: str, wish: Wish, readers: Sequence[Sample], now: datetime) -> Shown:  # fmt: skip
-    by = tuple(c for c in channels(project, campaign, name) if wish.channel in (None, c))
+    by = (wish.channel,) if wish.channel else channels(project, campaign, name)
     spoken = _spoken(languages(project, campaign), wish.language, readers)
     known = _known(personas(project, campaign), wish.persona, readers)
     cells = tuple(
@@ -100,7 +102,7 @@ def _spoken(of: tuple[str, ...], wished: str | None, readers: Sequence[Sample]) 
 
 def _known(of: Mapping[str, Persona], wished: str | None, readers: Sequence[Sample]) -> Mapping[str, Persona]:
     own = wished or next((reader.persona for reader in readers if reader.persona), None)
-    return {own: of[own]} if own in of else of
+    return {own: of[own]} if own is not None and own in of else of
 
 
 def _cell(renderer: Renderer, jobs: Sequence[tuple[int, RenderJob]]) -> Cell:
@@ -117,31 +119,23 @@ def _reading(renderer: Renderer, n: int, job: RenderJob) -> Reading:
 
 
 def _pieces(renderer: Renderer, job: RenderJob) -> Mapping[str, Pieces]:
-    """Part → pieces; an address that leads to a fact's page counts as that fact."""
-    rendered = renderer.render(job)
-    skeleton = renderer.skeleton(rendered.skeleton)
-    behind = _behind(rendered.links, renderer.resolve(job).facts)
+    """Part → pieces, of which those that may differ from one reader to the next keep their origin."""
+    traced = renderer.trace(job)
+    scanned = next((("fact", link.fact, "qr") for link in traced.links if link.purpose == "scan" and link.fact), None)
 
-    def piece(one: str | int) -> tuple[str, Origin]:
-        if isinstance(one, str):
-            return one, None
-        first = skeleton.twins.get(one, (one, ""))[0]
-        origin = skeleton.origins[first] if first < len(skeleton.origins) else None
-        return rendered.values[one], behind.get(origin or (), origin) or ("value",)
+    def origin(of: Origin) -> Origin:
+        """An address that leads to a fact's page, and a code that does, count as that fact."""
+        if not of or of[0] not in _KEPT or of == ("touch", "size"):
+            return None
+        if of[0] == "link" and (fact := traced.links[of[1]].fact):
+            return ("fact", fact, "link")
+        return scanned if of[0] == "picture" and scanned else of
 
-    return {part: tuple(map(piece, pieces)) for part, pieces in skeleton.parts.items()}
+    return {part: tuple((piece.text, origin(piece.origin)) for piece in pieces) for part, pieces in traced.parts.items()}
 
 
-def _behind(links: Sequence[str], facts: Mapping[str, tuple[str, str | None]]) -> dict[tuple[object, ...], Origin]:
-    """Which fact stands behind each tracked address, and behind a QR code (the first one that is an address)."""
-    pages = {name: value for name, (kind, value) in facts.items() if kind == "url" and value}
-    found: dict[tuple[object, ...], Origin] = {
-        ("link", n): ("fact", name, "link")
-        for n, target in enumerate(links)
-        for name, page in pages.items()
-        if target.startswith(page)
-    }
-    return found | ({("picture", "qr"): ("fact", next(iter(pages)), "qr")} if pages else {})
+#: Origins of values; everything else (words, template, brand …) is the same for all readers, or makes another skeleton.
+_KEPT = frozenset(("fact", "derived", "contact", "link", "address", "picture", "touch", "today", "plural"))
 
 
 def _lacks(job: RenderJob, found: Sequence[Reading]) -> tuple[str, ...]:
@@ -153,7 +147,7 @@ def _lacks(job: RenderJob, found: Sequence[Reading]) -> tuple[str, ...]:
 
 
 def _told(reading: Reading) -> set[str]:
-    return {origin[1] for pieces in reading.parts.values() for _, origin in pieces if origin and origin[0] in ("fact", "url")}
+    return {origin[1] for pieces in reading.parts.values() for _, origin in pieces if origin and origin[0] == "fact"}
 
 
 def _as_read(campaign: Campaign, name: str, cells: Sequence[Cell]) -> Mapping[str, Mapping[str, tuple[str, ...]]]:

@@ -18,7 +18,10 @@ def toolbar(preview: Preview) -> str:
     """The bar that stays in sight."""
     readers = [(f"k{n}", _reader_name(name)) for n, name in enumerate(preview.readers)]
     languages = [("l-all", t("All languages", "Toutes les langues")), *((f"l-is-{one}", one) for one in preview.languages)]
-    personas = [("p-all", t("Everybody", "Tous")), *((f"p-is-{n}", title) for n, title in enumerate(preview.personas.values()))]
+    personas = [
+        ("p-all", t("Everybody", "Tous")),
+        *((f"p-is-{n}", title.partition(",")[0]) for n, title in enumerate(preview.personas.values())),
+    ]
     return (
         '<form class="bar" autocomplete="off">'
         + (
@@ -45,7 +48,7 @@ def _radios(group: str, label: str, of: list[tuple[str, str]]) -> str:
         f'<label><input class="sr" type="radio" name="{group}" id="{escape(id)}"{" checked" if n == 0 else ""}>{escape(text)}</label>'
         for n, (id, text) in enumerate(of)
     )
-    return f'<fieldset class="switch"><legend>{escape(label)}</legend>{inside}</fieldset>'
+    return f'<fieldset class="switch"><legend class="sr">{escape(label)}</legend>{inside}</fieldset>'
 
 
 def _reader_name(name: str) -> str:
