@@ -23,7 +23,7 @@ from omnicli.engine.decide import WORDLESS, decide
 from omnicli.engine.guard import merge_guardrails
 from omnicli.engine.house import House
 from omnicli.engine.pricing import cost
-from omnicli.model.campaign import Campaign
+from omnicli.model.campaign import Campaign, WaitStep
 from omnicli.model.flow import Flow
 from omnicli.packs import holidays_of, load
 from omnicli.store import grounds
@@ -31,7 +31,7 @@ from omnicli.store import tables as tb
 from omnicli.store.turns import why_text
 
 if TYPE_CHECKING:
-    from omnicli.model.decision import Decision
+    from omnicli.model.decision import Decision, Standing
     from omnicli.model.project import Project
 
 _CHUNK = 1000
@@ -132,6 +132,8 @@ class Bench:
         """The decision taken again; under `version` when one is given."""
         given = premises.read(then.premises, campaign=then.campaign, identity=self._identity(then.enrollment))
         house = self.house(then, given, version)
+        if unheard := _unheard(given.standing, house.flow):
+            return Again(then, False, unknown=unheard)
         try:
             decision = decide(given.standing, house, given.tally, then.at)
         except LookupError as missing:
@@ -139,7 +141,8 @@ class Bench:
         lines = _lines(decision)
         step = decision.stand.step if decision.stand else given.standing.step or ""
         same = (decision.kind, step, lines) == (then.kind, then.step, then.lines)
-        return Again(then, same, decision.kind, step, lines)
+        further = step if not same and decision.again and not decision.writes else ""  # it asks for more than was asked then
+        return Again(then, same, decision.kind, step, lines, further)
 
     def given(self, then: Taken) -> tuple[premises.Given, House]:
         """What it was taken on, and the house in which it was taken."""
@@ -194,6 +197,14 @@ class Bench:
             row = self.connection.execute(query.where(e.id == enrollment)).one()
             self._who[enrollment] = dict(zip(premises.IDENTITY, row, strict=True))
         return self._who[enrollment]
+
+
+def _unheard(standing: Standing, flow: Flow) -> str:
+    """The answer that this wait listens for and that was not asked about then, or nothing."""
+    node = flow.nodes.get(standing.step or "")
+    if node is None or not isinstance(node.step, WaitStep) or standing.wait_until is None:
+        return ""
+    return next((term for term in node.step.for_ or {} if term != "nothing" and ("wait", term) not in standing.firsts), "")
 
 
 def _wordless(lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that was asked or that happened: when, at which step, the rule, its answer, the values behind it. `good`
-    is False where it kept a touch back."""
+    """One thing that was asked or that happened: when, at which step, the rule, its answer, the values behind it and those values
+    in words (`because`). `good` is False where it kept a touch back."""
 
     at: datetime
     campaign: str
@@ -45,6 +45,7 @@ class Line:
     text: str
     values: Mapping[str, Any] = field(default_factory=dict)
     good: bool = True
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +183,8 @@ def _settlements(connection: sa.Connection, row: Any, step: str | None) -> Itera
 def _line(at: datetime, campaign: str, step: str, entry: Mapping[str, Any], more: Mapping[str, Any]) -> Line:
     """One line of the ledger; `more` is what it rested on."""
     rule, answer, values = str(entry.get("rule", "")), str(entry.get("answer", "")), dict(entry.get("values") or {})
-    text, because = _say(rule, answer, values), said(rule, more)
     return Line(
-        at, campaign, step, rule, answer, f"{text} ({because})" if because else text, {**values, **more}, _good(rule, answer)
+        at, campaign, step, rule, answer, _say(rule, answer, values), {**values, **more}, _good(rule, answer), said(rule, more)
     )
 
 
@@ -218,6 +218,8 @@ def _say(rule: str, answer: str, values: Mapping[str, Any]) -> str:
         case "stop":
             because = values.get("because")
             return t("the campaign was stopped", "la campagne a été arrêtée") + (f" (« {because} »)" if because else "")
+        case "migrate":
+            return _moved(answer, values)
         case "wait" if answer == "nothing":
             return t("nobody answered → branch nothing", "pas de réponse → branche « nothing »")
         case "wait" if "until" in values:
@@ -231,6 +233,17 @@ def _say(rule: str, answer: str, values: Mapping[str, Any]) -> str:
     if rule.startswith("exit: "):
         return t("an exit rule holds: {rule}", "une règle de sortie : {rule}", rule=rule.removeprefix("exit: "))
     return spoken.both(rule, answer)
+
+
+def _moved(kind: str, values: Mapping[str, Any]) -> str:
+    """A migration, as the person who asks about one contact reads it."""
+    said = t("moved from {a} to {b}", "passe de {a} à {b}", a=values.get("from", "?"), b=values.get("to", "?"))
+    if kind == "anew":
+        said += t(", to {step}", ", à {step}", step=values.get("step") or "?")
+    elif kind in ("exit", "end"):
+        said += t(", and leaves", ", et sort")
+    anew = values.get("told anew")
+    return said + (t("; to be told anew: {x}", " ; à redire : {x}", x=", ".join(anew)) if anew else "")
 
 
 def _refusal(written: str) -> str:

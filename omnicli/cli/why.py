@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from omnicli.campaigns.replay import Again
-    from omnicli.campaigns.why import Explained
+    from omnicli.campaigns.why import Explained, Line
 
 Campaign = Annotated[str | None, opt("--campaign", "in this one only", "dans celle-ci seulement", metavar="NAME")]
 Step = Annotated[str | None, opt("--step", "at this one only", "à celle-ci seulement", metavar="S")]
@@ -60,7 +60,7 @@ def why(id: Id, campaign: Campaign = None, step: Step = None, at: At = None, rep
 
 def _as_json(found: Explained) -> dict[str, Any]:
     lines = [{"at": x.at, "campaign": x.campaign, "step": x.step, "rule": x.rule, "answer": x.answer, "text": x.text, "values": dict(x.values),
-              "good": x.good} for x in found.lines]  # fmt: skip
+              "good": x.good, "because": x.because} for x in found.lines]  # fmt: skip
     return {
         "contact": found.contact,
         "verdict": found.verdict,
@@ -88,7 +88,7 @@ def _show(console: Console, found: Explained, again: Sequence[Again] | None) -> 
     console.print(found.verdict)
     lay(
         console,
-        [[moment(x.at, zone), x.step, x.text if x.good else (f"{x.text} ✘", "yellow")] for x in found.lines],
+        [[moment(x.at, zone), x.step, _told(x)] for x in found.lines],
         shrink=2,
         indent=1,
     )
@@ -97,6 +97,12 @@ def _show(console: Console, found: Explained, again: Sequence[Again] | None) -> 
         console.print(t("Next: {what}", "Ensuite : {what}", what=said))
     if again is not None:
         _show_again(console, again, lambda at: moment(at, zone))
+
+
+def _told(line: Line) -> Any:
+    """The line and behind it what it rests on; what kept a touch back is marked."""
+    told = f"{line.text} ({line.because})" if line.because else line.text
+    return told if line.good else (f"{told} ✘", "yellow")
 
 
 def _show_again(console: Console, again: Sequence[Again], spell: Any) -> None:

@@ -17,6 +17,7 @@ from judge import Judge
 from season import CONTACTS, Season, instants
 
 from omnicli.campaigns.plan import plan
+from omnicli.campaigns.replay import repeat
 
 pytestmark = pytest.mark.skipif(not CONTACTS.exists(), reason="../shared/data/contacts is not here")
 
@@ -158,3 +159,12 @@ def test_the_whole_base_lives_through_sixty_days(tmp_path: Path) -> None:
     breaches = {SENTENCES[question]: list(getattr(judge, question)())[:5] for question in SENTENCES}
     assert not {sentence: found for sentence, found in breaches.items() if found}
     assert judge.last - judge.ticks[0] > timedelta(days=58)
+
+
+def test_every_decision_of_the_season_is_taken_again_with_the_same_answer(lived: Lived) -> None:
+    """From the store alone, after edits of the campaign, a pause and a stop: the same engine on the same premises."""
+    with lived.season.store.read() as connection:
+        again = list(repeat(connection))
+    assert len(again) > 500
+    differ = [(one.then.at, one.then.step, one.then.lines, one.now, one.unknown) for one in again if not one.same]
+    assert not differ, f"{len(differ)} of {len(again)}: {differ[0]}"

@@ -1,0 +1,100 @@
+"""Past decisions are taken again from the store alone: the same answer under what held then, another where something is broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from living import OMNI, Living, a_campaign
+
+from omnicli import guards
+from omnicli.campaigns.replay import Again, repeat
+from omnicli.campaigns.why import why
+
+FLOW = """
+- {send: offre, by: email, else: [sms], id: j0, at: next 10:00}
+- split:
+    a: {share: 50 %, do: [{send: offre, by: sms, id: en-a}]}
+    b: {share: 50 %, do: [{send: offre, by: sms, id: en-b}]}
+  id: essai
+- wait: up to 3 days
+  id: reponse
+  for:
+    clicked: [{wait: 1 day, id: reflexion}]
+    nothing: [{choose: [{if: orders = 0, do: [{send: offre, by: email, id: rappel}]}], id: acheteur}]
+"""
+HELD = OMNI.replace("quiet_hours: []", "quiet_hours: [12:00-14:00]").replace("sms: 50 per day", "sms: 1 per week")
+
+
+@pytest.fixture
+def lived(tmp_path: Path) -> Living:
+    """Three people through a flow in which a split, a choice, a cap and quiet hours decide."""
+    stage = Living(tmp_path, a_campaign(FLOW), omni=HELD)
+    stage.start("bienvenue")
+    stage.sign_up("lea", "max", consent=("email", "sms"))
+    stage.sign_up("noor", consent=("sms",), addresses=("sms",))
+    for at in (
+        "2027-01-04 12:30",
+        "2027-01-05 10:00",
+        "2027-01-06 12:30",
+        "2027-01-08 10:00",
+        "2027-01-08 14:30",
+        "2027-01-12 10:00",
+    ):
+        stage.run(at)
+    return stage
+
+
+def again(stage: Living, **only: object) -> list[Again]:
+    with stage.store.read() as connection:
+        return list(repeat(connection, **only))  # type: ignore[arg-type]
+
+
+def test_every_decision_comes_out_the_same(lived: Living) -> None:
+    found = again(lived)
+    assert len(found) >= 12
+    assert [one.then for one in found if not one.same] == []
+    assert {line["rule"] for one in found for line in one.then.lines} >= {"at", "send", "split", "channels", "wait", "choose"}
+
+
+def test_the_omni_yaml_of_then_holds_and_not_the_one_of_now(lived: Living) -> None:
+    (lived.folder / "omni.yaml").write_text(
+        HELD.replace("12:00-14:00", "09:00-11:00").replace("sms: 1 per week", "sms: 0 per week")
+    )
+    lived.loaded = lived.load()
+    assert [one.then for one in again(lived) if not one.same] == []
+
+
+def test_an_engine_that_decides_otherwise_is_found_out(lived: Living, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guards, "on", lambda name: name != "cap")
+    differ = [one for one in again(lived) if not one.same]
+    assert differ
+    assert {line["rule"] for one in differ for line in one.then.lines} & {"cap", "channels"}
+
+
+def test_another_version_shows_what_an_edit_would_have_done(lived: Living) -> None:
+    lived.write(a_campaign(FLOW.replace("if: orders = 0, do", "if: orders > 5, do").replace("clicked", "replied")))
+    edited = lived.load().campaigns["bienvenue"]
+    found = again(lived, campaign="bienvenue", version=edited)
+    assert [one.unknown for one in found if one.unknown]  # `orders > 5` was never asked
+    assert any(one.same for one in found)
+
+
+def test_the_values_behind_each_rule_are_those_of_then(lived: Living) -> None:
+    lines = why(lived.store, lived.loaded, "noor", now=lived.now).lines
+    arm = next(line for line in lines if line.rule == "split")
+    assert arm.values["of"] == 10_000
+    assert arm.values["arms"] == {"a": 5_000, "b": 10_000}
+    assert ("a" if arm.values["hash"] < 5_000 else "b") == arm.answer
+    sent = next(line for line in lines if line.rule == "send" and line.answer == "sms")
+    assert (sent.values["address"], sent.values["consent"], sent.values["caps"]["1 per week"]) == (True, True, [])
+    full = [line for line in lines if line.rule == "cap"]
+    assert all([str(day) for day in taken] == ["2027-01-05"] for line in full for taken in line.values["full"].values())
+    assert sent.because.startswith("address yes · consent yes · cap ")
+
+
+def test_only_what_had_happened_by_then_is_told(lived: Living) -> None:
+    everything = why(lived.store, lived.loaded, "lea", now=lived.now)
+    early = why(lived.store, lived.loaded, "lea", now=lived.now, until=everything.lines[1].at)
+    assert early.lines == tuple(line for line in everything.lines if line.at <= everything.lines[1].at)
+    assert len(early.lines) < len(everything.lines)
