@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
     from omnicli.lint.census import Census
 
-FAMILIES = ("references", "flow", "conditions", "templates", "languages", "times", "experiments", "goals", "keys")
+FAMILIES = ("references", "flow", "conditions", "templates", "languages", "times", "experiments", "goals", "keys", "personas")
 RANK = {"error": 0, "warning": 1, "info": 2}
 DRAFT = frozenset("YSRJ")
 QUIET_IN_TEAM = frozenset("XPC")
@@ -75,6 +75,8 @@ def lint(
         for family in FAMILIES if census is None else (*FAMILIES, "counts"):
             importlib.import_module(f"omnicli.lint.rules.{family}")
         for code, check in CHECKS.items():
+            if not _asked(code, chosen, set(select)):
+                continue
             try:
                 findings += check(ground)
             except Exception as error:
@@ -93,6 +95,14 @@ def lint(
         tuple(kept), tuple(file for file in looked if not wanted or file in wanted), chosen, tuple(silenced), tuple(bugs),
         time.perf_counter() - began, lines, loaded.project is None,
     )  # fmt: skip
+
+
+def _asked(code: str, profile: str, select: set[str]) -> bool:
+    """False for a rule that nobody would hear: its family is outside the profile or the selection."""
+    family = code.rstrip("0123456789")
+    if select and not {code, catalogue()[code].name, family} & select:
+        return "Z" in select or any(word.startswith("Z") for word in select)
+    return profile != "draft" or family in DRAFT or family == "L"
 
 
 def _silenced(error: Exception) -> bool:

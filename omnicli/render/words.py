@@ -68,6 +68,11 @@ def parse_words(text: str) -> tuple[Piece, ...]:
     return tuple(pieces)
 
 
+def placeholder_at(text: str, start: int) -> int:
+    """Where the placeholder ends whose `{` stands at `start`."""
+    return _placeholder(text, start)[1]
+
+
 def placeholders(text: str) -> tuple[Placeholder, ...]:
     return tuple(piece for piece in parse_words(text) if isinstance(piece, Placeholder))
 

@@ -5,7 +5,6 @@ Renderings equal in skeleton are one `Reading`; its `cells` say whose (docs/cons
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -77,6 +76,18 @@ class Reading:
     def finished(self) -> Mapping[str, str]:
         """The texts as they would be sent, style sheets in-lined: what lengths and weights are measured on."""
         return finished_parts(self.medium, {name: self.draft.text(name) for name in self.draft.parts})
+
+    @cached_property
+    def longest(self) -> Mapping[str, str]:
+        """The finished texts of the `longest` contact among these readers, or of the first when they do not read so much."""
+        if all(cell.contact != "longest" for cell in self.cells) or self.cells[0].contact == "longest":
+            return self.finished
+        project = self.renderer.project
+        who = samples.sample(project, "longest", now=self.job.at)
+        job = samples.job_for(project, self.chapter.campaign, self.name, channel=self.channel, language=self.language,
+                              persona=self.persona, person=who, now=self.job.at)  # fmt: skip
+        draft = self.renderer.draft(job)
+        return finished_parts(self.medium, {name: draft.text(name) for name in draft.parts})
 
     @property
     def omitted(self) -> frozenset[str]:
@@ -203,6 +214,3 @@ def compressed(cells: Sequence[Cell]) -> dict[str, Any]:
 def said_where(cells: Sequence[Cell]) -> str:
     """`offre × sms, email × camille × fr`."""
     return " × ".join(compressed(cells).values())
-
-
-SPACES = re.compile(r"\s+")

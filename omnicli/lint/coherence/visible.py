@@ -46,7 +46,7 @@ class Anchor:
 @dataclass(frozen=True, eq=False)
 class Seen:
     """The visible text of one part. `offsets[i]` is where its i-th character stands in the part; `struck` are spans of struck
-    text, `alts` spans of the part that only a picture's `alt` says, `pictures` the places of pictures that are seen."""
+    text, `alts` spans of the part that only a picture's `alt` says, `asides` what is read beside the text: `alt`, `title`."""
 
     part: str
     text: str
@@ -56,6 +56,7 @@ class Seen:
     anchors: tuple[Anchor, ...] = ()
     struck: tuple[tuple[int, int], ...] = ()
     alts: tuple[tuple[int, int], ...] = ()
+    asides: tuple[Seen, ...] = ()
 
     def at(self, index: int) -> tuple[int, int]:
         """The number of the piece that the character comes from, and its place in that piece."""
@@ -84,9 +85,32 @@ def seen(part: str, pieces: tuple[Piece, ...], *, page: bool) -> Seen:
         return Seen(part, text, range(len(text)), pieces, starts)
     reader = _Page(text, pieces, starts)
     reader.read()
+    asides = tuple(_aside(part, text, span, pieces, starts) for span in reader.asides)
     return Seen(
-        part, "".join(reader.out), reader.offsets, pieces, starts, tuple(reader.anchors), tuple(reader.struck), tuple(reader.alts)
+        part,
+        "".join(reader.out),
+        reader.offsets,
+        pieces,
+        starts,
+        tuple(reader.anchors),
+        tuple(reader.struck),
+        tuple(reader.alts),
+        asides,
     )
+
+
+def _aside(part: str, text: str, span: tuple[int, int], pieces: tuple[Piece, ...], starts: tuple[int, ...]) -> Seen:
+    """An attribute that is read, as text."""
+    letters: list[str] = []
+    offsets: list[int] = []
+    at = span[0]
+    while at < span[1]:
+        entity = _ENTITY.match(text, at, span[1])
+        said = html.unescape(entity[0]) if entity else text[at]
+        letters += said
+        offsets += [at] * len(said)
+        at = entity.end() if entity else at + 1
+    return Seen(part, "".join(letters), offsets, pieces, starts)
 
 
 @dataclass(slots=True)
@@ -110,6 +134,7 @@ class _Page:
         self.anchors: list[Anchor] = []
         self.struck: list[tuple[int, int]] = []
         self.alts: list[tuple[int, int]] = []
+        self.asides: list[tuple[int, int]] = []
         self.open: list[_Open] = []
         self.hidden = 0
         self.hiding = tuple(_hiding_classes(text))
@@ -136,6 +161,8 @@ class _Page:
             return
         given = {one[1].lower(): one for one in _ATTRIBUTE.finditer(found[4] or "")}
         base = found.start(4)
+        if not self.hidden:
+            self.asides += [_span(given[key], base) for key in ("alt", "title", "aria-label") if key in given]
         if name == "img" and not self.hidden and "alt" in given:
             self.alts.append(_span(given["alt"], base))
         if name in _VOID or (found[4] or "").rstrip().endswith("/"):

@@ -1,0 +1,87 @@
+"""The facts of a reading as this channel and language may print them, and which of them reach the reader."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+
+from omnicli.lint.coherence.grid import Reading
+from omnicli.lint.coherence.visible import Seen
+from omnicli.render import forms
+from omnicli.render.trace import Piece
+
+View = tuple[str, tuple[Seen, ...]]
+
+
+def allowed(reading: Reading, fact: str) -> frozenset[str]:
+    """Every text in which the fact may stand here; empty when this reader has no such fact."""
+    kind, value = reading.facts.get(fact, ("", None))
+    if value is None:
+        return frozenset()
+    project = reading.renderer.project
+    locale = forms.locale_of(reading.language, tuple(project.countries))
+    try:
+        return forms.allowed(kind, value, locale=locale, medium=reading.medium, places=project.places)
+    except (ValueError, ArithmeticError, LookupError):
+        return frozenset()
+
+
+def shown(reading: Reading, fact: str) -> str:
+    """The fact as this channel prints it."""
+    kind, value = reading.facts.get(fact, ("", None))
+    if value is None:
+        return ""
+    project = reading.renderer.project
+    locale = forms.locale_of(reading.language, tuple(project.countries))
+    try:
+        return forms.show(kind, value, "", locale=locale, medium=reading.medium, places=project.places)
+    except (ValueError, ArithmeticError, LookupError):
+        return value
+
+
+def said(piece: Piece, *, page: bool) -> str:
+    return html.unescape(piece.text) if page else piece.text
+
+
+def reached(reading: Reading, view: View) -> dict[str, int]:
+    """Fact → where its first mark stands in the visible text of the view (counted over its parts)."""
+    found: dict[str, int] = {}
+    length = 0
+    for seen in view[1]:
+        for number, at in _visible_pieces(seen):
+            for fact in facts_of(reading, seen.pieces[number]):
+                found.setdefault(fact, length + at)
+        for anchor in seen.anchors:
+            for number in seen.of_part(anchor.start, anchor.end):
+                for fact in facts_of(reading, seen.pieces[number]):
+                    found.setdefault(fact, length + anchor.label[0])
+        length += len(seen.text)
+    for link in reading.draft.links:
+        if link.purpose == "scan" and link.fact and any(_is_picture(seen) for seen in view[1]):
+            found.setdefault(link.fact, 0)
+    return found
+
+
+def _is_picture(seen: Seen) -> bool:
+    return any((piece.origin or ("",))[0] == "picture" for piece in seen.pieces)
+
+
+def _visible_pieces(seen: Seen) -> Iterator[tuple[int, int]]:
+    """(number of the piece, where in the visible text) of every piece that is seen, once."""
+    last = -1
+    for index, offset in enumerate(seen.offsets):
+        if last >= 0 and seen.starts[last] <= offset < seen.starts[last] + len(seen.pieces[last].text):
+            continue
+        last = seen.in_part(offset)[0]
+        yield last, index
+
+
+def facts_of(reading: Reading, piece: Piece) -> tuple[str, ...]:
+    """The fact that a piece prints whole, or that its link leads to."""
+    match piece.origin:
+        case ("fact" | "plural", str(name), *_):
+            return (name,)
+        case ("link", int(number)):
+            fact = reading.draft.links[number].fact
+            return (fact,) if fact else ()
+    return ()
