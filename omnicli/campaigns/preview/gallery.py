@@ -45,7 +45,7 @@ def _chip(shown: Shown, name: str, n: int, stage: Stage) -> str:
     at = stage.painter.facts.index(name)
     lost = any(name in cell.lacks for cell in shown.cells)
     values = [(language, texts[0]) for language, texts in shown.facts[name].items() if texts]
-    said = "".join(f'<span lang="{escape(language)}">{escape(text)}</span>' for language, text in values[:1])
+    said = "".join(f"<span>{escape(text)}</span>" for language, text in values[:1])
     more = t(" and in other languages", " et autrement dans d’autres langues") if len({text for _, text in values}) > 1 else ""
     mark = f' <b class="lost">{escape(t("missing", "manque"))}</b>' if lost else ""
     title = "; ".join(f"{language}: {', '.join(texts)}" for language, texts in shown.facts[name].items())
@@ -57,7 +57,7 @@ def _chip(shown: Shown, name: str, n: int, stage: Stage) -> str:
 
 def verdict(shown: Shown, findings: Sequence[Finding]) -> tuple[str, str]:
     """Is it all right? `good`, `fair` or `bad`, and a line that says so."""
-    lost = sorted({name for cell in shown.cells for name in cell.lacks}, key=list(shown.facts).index)
+    lost = [f"{name} ({', '.join(channels)})" for name in shown.facts if (channels := _without(shown, name))]
     silent = sum(any(reading.reason for reading in cell.readings) for cell in shown.cells)
     if lost:
         return "bad", t("Does not reach everybody: {facts}", "N’atteint pas tout le monde : {facts}", facts=", ".join(lost))
@@ -74,6 +74,11 @@ def verdict(shown: Shown, findings: Sequence[Finding]) -> tuple[str, str]:
     return "good", t("All facts reach everybody", "Tous les faits atteignent tout le monde")
 
 
+def _without(shown: Shown, fact: str) -> list[str]:
+    """The channels on which a fact is missing."""
+    return list(dict.fromkeys(channel_name(cell.channel) for cell in shown.cells if fact in cell.lacks))
+
+
 def told(findings: Sequence[Finding]) -> str:
     """Findings as a list: code, what, where, and what to do."""
     if not findings:
@@ -88,12 +93,12 @@ def told(findings: Sequence[Finding]) -> str:
 
 # --- rows and cells -------------------------------------------------------------------------------------------------
 def rows_of(shown: Shown) -> Iterable[tuple[str, tuple[str | None, ...]]]:
-    """Language and the personas who read the same on at least one channel: they share a row, and their cells where equal."""
+    """Language and the personas who read the same on most channels: they share a row, and their cells where equal."""
     for language in shown.languages:
         groups: list[list[str | None]] = []
         for persona in dict.fromkeys(cell.persona for cell in shown.cells):
             mine = _words(shown, language, persona)
-            found = next((group for group in groups if mine & _words(shown, language, group[0])), None)
+            found = next((group for group in groups if 2 * len(mine & _words(shown, language, group[0])) > len(mine)), None)
             if found is None:
                 groups.append([persona])
             else:

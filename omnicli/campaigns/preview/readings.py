@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from omnicli.campaignfile import Loaded
-from omnicli.model.campaign import Campaign
+from omnicli.model.campaign import Campaign, Fact
 from omnicli.model.project import Persona, Project
 from omnicli.render.renderer import Renderer, RenderJob
 from omnicli.render.samples import Sample, channels, job_for, languages, personas
@@ -158,7 +158,14 @@ def _as_read(campaign: Campaign, name: str, cells: Sequence[Cell]) -> Mapping[st
             for text, origin in pieces:
                 if origin and origin[0] == "fact" and origin[1] in found and origin[2] not in ("link", "qr"):
                     found[origin[1]].setdefault(cell.language, set()).add(text)
+    written = campaign.messages[name].facts
     return {
-        fact: {language: tuple(sorted(texts, key=lambda x: (-len(x), x))) for language, texts in by.items()}
+        fact: {language: tuple(sorted(texts, key=lambda x: (-len(x), x))) for language, texts in by.items()} or _written(written[fact])
         for fact, by in found.items()
     }
+
+
+def _written(fact: Fact) -> Mapping[str, tuple[str, ...]]:
+    """A fact that is printed nowhere, such as the page behind a button, as its file writes it."""
+    values = fact.by_language or fact.by_persona or {"": fact.value}
+    return {str(key): (str(value).removeprefix("https://"),) for key, value in values.items() if isinstance(value, str)}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from html import escape
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from omnicli import look
@@ -16,8 +18,9 @@ if TYPE_CHECKING:
 
 def toolbar(preview: Preview) -> str:
     """The bar that stays in sight."""
-    readers = [(f"k{n}", _reader_name(name)) for n, name in enumerate(preview.readers)]
-    languages = [("l-all", t("All languages", "Toutes les langues")), *((f"l-is-{one}", one) for one in preview.languages)]
+    known = _readers()
+    readers = [(f"k{n}", known.get(name, (name, ""))[0]) for n, name in enumerate(preview.readers)]
+    languages = [("l-all", " + ".join(preview.languages)), *((f"l-is-{one}", one) for one in preview.languages)]
     personas = [
         ("p-all", t("Everybody", "Tous")),
         *((f"p-is-{n}", title.partition(",")[0]) for n, title in enumerate(preview.personas.values())),
@@ -25,7 +28,7 @@ def toolbar(preview: Preview) -> str:
     return (
         '<form class="bar" autocomplete="off">'
         + (
-            _radios("reader", t("Reader", "Lecteur"), readers)
+            _radios("reader", t("Reader", "Lecteur"), readers, dict(known.values()))
             if len(readers) > 1
             else f'<p class="one">{escape(readers[0][1])}</p>'
         )
@@ -43,22 +46,32 @@ def toolbar(preview: Preview) -> str:
     )
 
 
-def _radios(group: str, label: str, of: list[tuple[str, str]]) -> str:
+def _radios(group: str, label: str, of: list[tuple[str, str]], meanings: Mapping[str, str] = MappingProxyType({})) -> str:
     inside = "".join(
-        f'<label><input class="sr" type="radio" name="{group}" id="{escape(id)}"{" checked" if n == 0 else ""}>{escape(text)}</label>'
+        f'<label{_title(meanings.get(text))}><input class="sr" type="radio" name="{group}" id="{escape(id)}"{" checked" if n == 0 else ""}>{escape(text)}</label>'
         for n, (id, text) in enumerate(of)
     )
     return f'<fieldset class="switch"><legend class="sr">{escape(label)}</legend>{inside}</fieldset>'
 
 
-def _reader_name(name: str) -> str:
-    known = {
-        "typical": t("Typical", "Typique"),
-        "longest": t("Longest", "Le plus long"),
-        "empty": t("Empty", "Vide"),
-        "foreign": t("Foreign", "Étranger"),
+def _title(meaning: str | None) -> str:
+    return f' title="{escape(meaning, quote=True)}"' if meaning else ""
+
+
+def _readers() -> Mapping[str, tuple[str, str]]:
+    """The four sample people: how the bar calls them, and what they are good for."""
+    return {
+        "typical": (t("Typical", "Typique"), t("ordinary values", "des valeurs ordinaires")),
+        "longest": (
+            t("Longest", "Le plus long"),
+            t("the longest names and largest figures", "les noms les plus longs et les plus grands nombres"),
+        ),
+        "empty": (t("Empty", "Vide"), t("nothing is known of this person", "on ne sait rien de cette personne")),
+        "foreign": (
+            t("Foreign", "Étranger"),
+            t("quotes, mark-up, right-to-left letters, emoji", "guillemets, balises, lettres de droite à gauche, emoji"),
+        ),
     }
-    return known.get(name, name)
 
 
 def filters(preview: Preview) -> str:
