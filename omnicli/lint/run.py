@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
     from omnicli.lint.census import Census
 
-FAMILIES = ("references", "flow", "conditions", "templates", "languages", "times", "experiments", "goals", "keys", "personas")
+FAMILIES = (
+    "references", "flow", "conditions", "templates", "languages", "times", "experiments", "goals", "keys", "personas", "messages", "typed", "offers", "addresses",
+)  # fmt: skip
 RANK = {"error": 0, "warning": 1, "info": 2}
 DRAFT = frozenset("YSRJ")
 QUIET_IN_TEAM = frozenset("XPC")
