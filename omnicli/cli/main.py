@@ -44,7 +44,7 @@ NOUNS: dict[str, Noun] = {
         LIFE,
         "Plan, start, run, pause, stop, show",
         "Planifier, lancer, exécuter, suspendre, arrêter, montrer",
-        more=("preview",),
+        more=("preview", "scenario", "diff", "migrate"),
     ),
     "contact": Noun(
         "contact",

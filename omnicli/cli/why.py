@@ -121,3 +121,7 @@ def _show_again(console: Console, again: Sequence[Again], spell: Any) -> None:
         then, at = one.then, spell(one.then.at)
         console.print(t("  {at} {step}: {then} then, {now} now", "  {at} {step} : {then} alors, {now} maintenant", at=at, step=then.step, then=then.kind,
                         now=one.kind or one.unknown), style="yellow", soft_wrap=True)  # fmt: skip
+
+
+#: For whoever explains a life that stands in no store of the project (`campaign test --trace`).
+show_why, why_json = _show, _as_json

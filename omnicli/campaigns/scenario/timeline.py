@@ -48,7 +48,7 @@ def _line(line: Decided, failed: dict[tuple[str, str], Sent]) -> str:
         case "enter when" | "enter on" | "enter at" | "enter every" | "enter if":
             return _entered(line.values)
         case "channels":
-            refusals = ", ".join(f"{channel} ✘ {spoken.word(str(why))}" for channel, why in line.values.items())
+            refusals = ", ".join(f"{channel} ✘ {spoken.word(str(why)).replace('_', ' ')}" for channel, why in line.values.items())
             return f"{step} {refusals}"
         case "send":
             end = failed.get((line.step, line.answer))
