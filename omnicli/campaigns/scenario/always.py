@@ -120,7 +120,7 @@ def _concerns(life: Life, said: Heard, touch: Touch, within: Duration | None) ->
         given = any(x.kind == "given" and x.channel == touch.channel and said.order < x.order < touch.order for x in life.leave)
         return not given and touch.channel not in UNASKED and said.channel in (None, "", touch.channel)
     for way in life.passes:
-        if way.campaign == touch.campaign and way.number == touch.number and way.entered_at <= said.at:
+        if way.campaign == touch.campaign and way.number == touch.number and way.entered_at < said.at:
             return within is None or said.at <= within.after(way.entered_at, life.zone)
     return False
 
@@ -241,10 +241,10 @@ def _once_each(life: Life, _: Mapping[str, Campaign]) -> Iterator[Breach]:
 
 def _one_branch(life: Life, campaigns: Mapping[str, Campaign]) -> Iterator[Breach]:
     for way in life.passes:
-        taken = [step for step, label in way.taken if label != "none"]
+        taken = [one.step for one in way.taken if one.label != "none"]
         for step in dict.fromkeys(taken):
             if taken.count(step) > 1:
-                labels = ", ".join(label for name, label in way.taken if name == step)
+                labels = ", ".join(one.label for one in way.taken if one.step == step)
                 yield Breach(
                     t("exactly one branch a wait", "exactement une branche par attente"),
                     way.entered_at,

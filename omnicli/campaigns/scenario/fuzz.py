@@ -22,6 +22,8 @@ from omnicli.campaigns.scenario.promised import promised
 from omnicli.campaigns.scenario.script import Script, told
 from omnicli.campaigns.scenario.shrink import shrink
 from omnicli.model import promise as p
+from omnicli.model.campaign import Split
+from omnicli.model.flow import Flow
 from omnicli.model.story import Environment
 
 if TYPE_CHECKING:
@@ -106,7 +108,7 @@ class _Fuzz:
         self.promises = tuple(dict.fromkeys((*promises, *promised(self.campaign, self.project))))
         self.edges = edges(loaded, self.campaign, first.date())
         self.unbound = troupe.unbound(loaded)
-        self.cast = Cast.of(self.unbound, self.campaign, self.edges, seed)
+        self.cast = Cast.of(self.unbound, self.campaign, self.edges, seed, self.names[1:])
         longest = [one.length.about + timedelta(days=2) for one in self.promises if isinstance(one, p.EndsWithin)]
         past = [age.about for ages in self.edges.ages.values() for age in ages if age.about <= timedelta(days=120)]
         self.days = max((DAYS, *longest)) + max(past, default=timedelta())
@@ -126,8 +128,9 @@ class _Fuzz:
     def script(self, number: int) -> Script:
         """How life `number` begins."""
         dice = Dice(self.seed, number)
-        start = dice.pick((*self.starts[:1] * 3, *self.starts[1:]), "start")
         environment = self.cast.environment(dice)
+        early = environment.provider or dice.often(80, "start")
+        start = self.starts[0] if early else self.starts[1 + self.seed % len(STARTS)]
         given, consent = self.cast.person(dice)
         silent = self.campaign.holdout is not None and dice.often(5, "held out")
         return Script(
@@ -166,31 +169,31 @@ class _Fuzz:
 
     def broken(self, script: Script, promise: str) -> Breach | None:
         """That promise's breach in a life of its own."""
-        life = troupe.alone(self.unbound, self.names, script, until=script.start + self.days)
-        return next((one for one in self.judge(life) if one.promise == promise), None)
+        return next((one for one in self.judge(self.alone(script)) if one.promise == promise), None)
+
+    def alone(self, script: Script) -> Life:
+        return troupe.alone(self.unbound, self.names, script, until=script.start + self.days)
 
     def found(self, script: Script, breach: Breach, before: Script, times: int) -> Found:
-        lines = self.told(script, breach)
-        return Found(self.seed, script.number, breach, script, len(self.told(before, breach)), times, lines)
+        life = self.alone(script)
+        lines = self.told(replace(script, arms=_arms(life, self.campaign, until=breach.at)), life, breach)
+        return Found(self.seed, script.number, breach, script, len(self.told(before, life, breach)), times, lines)
 
-    def told(self, script: Script, breach: Breach) -> tuple[str, ...]:
-        life = troupe.alone(self.unbound, self.names, script, until=script.start)
-        end = (
-            breach.at
-            if breach.at.microsecond == 0 and not breach.at.second
-            else breach.at.replace(microsecond=0) + timedelta(minutes=1)
-        )
+    def told(self, script: Script, life: Life, breach: Breach) -> tuple[str, ...]:
+        """The scenario to paste: it ends where the promise was broken, at the next full minute."""
+        at = breach.at
+        end = at if at == at.replace(second=0, microsecond=0) else at.replace(second=0, microsecond=0) + timedelta(minutes=1)
         return tuple(told(script, self.zone, life.zone, end=end, name=f"found by fuzz {self.seed}/{script.number}"))
 
 
-def _arms(life: Life, campaign: Campaign) -> Mapping[str, str]:
-    """The arms that this life drew, so that it draws them again."""
-    from omnicli.model.campaign import Split
-    from omnicli.model.flow import Flow
-
+def _arms(life: Life, campaign: Campaign, *, until: datetime | None = None) -> Mapping[str, str]:
+    """The arms that this life drew (up to an instant), so that it draws them again."""
     splits = {node.id for node in Flow.of(campaign) if isinstance(node.step, Split)}
     return {
-        step: label for way in life.passes if way.campaign == campaign.campaign for step, label in way.taken if step in splits
+        one.step: one.label
+        for way in life.passes
+        for one in way.taken
+        if way.campaign == campaign.campaign and one.step in splits and (until is None or one.at <= until)
     }
 
 

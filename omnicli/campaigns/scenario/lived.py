@@ -93,8 +93,17 @@ class Leave:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """A branch: of which step, its label, when."""
+
+    step: str
+    label: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Pass:
-    """One pass through a campaign; `ended_at` None while it is open. `taken` are its branches in order: (step, label)."""
+    """One pass through a campaign; `ended_at` None while it is open. `taken` are its branches in order."""
 
     campaign: str
     number: int
@@ -105,9 +114,7 @@ class Pass:
     language: str
     persona: str | None
     held_out: bool
-    taken: tuple[tuple[str, str], ...] = ()
-    steps: tuple[str, ...] = ()
-    held: tuple[str, ...] = ()
+    taken: tuple[Taken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,41 +239,42 @@ class _Read:
             "SELECT e.id, e.contact_id, g.name, e.pass, e.entered_at, e.ended_at, e.reason, e.step, e.language, e.persona, e.held_out"
             " FROM enrollment e JOIN campaign g ON g.id = e.campaign_id WHERE {who} ORDER BY e.id", "e.contact_id",
         ):  # fmt: skip
-            taken, steps, held = ways.get(id_, ((), (), ()))
             end = None if ended is None else clock.from_ms(ended)
             found.setdefault(contact, []).append(
-                Pass(campaign, number, clock.from_ms(entered), end, reason, step, language, persona, bool(held_out), tuple(taken), tuple(steps), tuple(held))
-            )  # fmt: skip
+                Pass(
+                    campaign,
+                    number,
+                    clock.from_ms(entered),
+                    end,
+                    reason,
+                    step,
+                    language,
+                    persona,
+                    bool(held_out),
+                    tuple(ways.get(id_, ())),
+                )
+            )
         return found
 
-    def ways(self) -> dict[int, tuple[list[tuple[str, str]], list[str], list[str]]]:
-        """By pass: the branches taken, the steps passed, the guards that held something."""
-        found: dict[int, tuple[list[tuple[str, str]], list[str], list[str]]] = {}
-        for enrollment, step, _kind, why in self.rows(
-            "SELECT d.enrollment_id, d.step, d.kind, d.why FROM decision d JOIN enrollment e ON e.id = d.enrollment_id WHERE {who}"
-            " ORDER BY d.id", "e.contact_id",
+    def ways(self) -> dict[int, list[Taken]]:
+        """By pass: the branches taken."""
+        found: dict[int, list[Taken]] = {}
+        for enrollment, at, why in self.rows(
+            "SELECT d.enrollment_id, d.at, d.why FROM decision d JOIN enrollment e ON e.id = d.enrollment_id"
+            " WHERE d.why IS NOT NULL AND {who} ORDER BY d.id", "e.contact_id",
         ):  # fmt: skip
-            taken, steps, held = found.setdefault(enrollment, ([], [], []))
             for line in _lines(why):
-                rule, name, answer = line["rule"], line["step"], line["answer"]
+                rule = line["rule"]
                 if rule in ("choose", "split") or (rule == "wait" and "from" not in line.get("values", {})):
-                    taken.append((name, answer))
-                if answer == "held":
-                    held.append(rule)
-                if name and (not steps or steps[-1] != name):
-                    steps.append(name)
-            if step and (not steps or steps[-1] != step):
-                steps.append(step)
+                    found.setdefault(enrollment, []).append(Taken(line["step"], line["answer"], clock.from_ms(at)))
         return found
 
 
 _known: dict[str, list[dict[str, Any]]] = {}
 
 
-def _lines(why: str | None) -> list[dict[str, Any]]:
+def _lines(why: str) -> list[dict[str, Any]]:
     """The lines of the ledger; many decisions say the same."""
-    if why is None:
-        return []
     found = _known.get(why)
     if found is None:
         if len(_known) > 20_000:

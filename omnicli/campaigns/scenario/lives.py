@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SECOND = timedelta(seconds=1)
-#: Zones on both sides of the date line, beside the project's own and none.
-FAR = ("Pacific/Kiritimati", "Pacific/Pago_Pago")
+#: Zones on both sides of the date line, beside the project's own and none: their clocks show the same time, a day apart, so that people
+#: of both share their instants.
+FAR = ("Pacific/Kiritimati", "Pacific/Honolulu")
 #: Responses that anybody may give to any touch.
 ANYWAY = ("unsubscribed", "bounced", "complained", "replied", "clicked")
 
@@ -62,11 +63,18 @@ class Cast:
     edges: Edges
     seed: int
     answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    beside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, loaded: Loaded, campaign: Campaign, edges: Edges, seed: int) -> Cast:
+    def of(cls, loaded: Loaded, campaign: Campaign, edges: Edges, seed: int, beside: Sequence[str] = ()) -> Cast:
+        """`beside` are campaigns that live too: their ways in are taken now and then."""
         assert loaded.project is not None
-        return cls(loaded, campaign, edges, seed, _answers(campaign, vocabulary(loaded.project, campaign, loaded.campaigns)))
+        others = {}
+        for name in beside:
+            known = vocabulary(loaded.project, loaded.campaigns[name], loaded.campaigns)
+            others[f"enter {name}"] = _answers(loaded.campaigns[name], known)["enter"]
+        answers = _answers(campaign, vocabulary(loaded.project, campaign, loaded.campaigns))
+        return cls(loaded, campaign, edges, seed, answers, {name: events for name, events in others.items() if events})
 
     @property
     def addressed(self) -> tuple[str, ...]:
@@ -127,8 +135,21 @@ class Cast:
         if entering and dice.often(97, "enters"):
             name = dice.pick(entering, "by")
             yield Deed(later, "event", name, self.payload(dice, name, "enter"))
-            if dice.often(15, "again"):
-                yield Deed(later + SECOND, "event", name, self.payload(dice, name, "again"))
+            for n in range((0, 0, 1, 2)[dice.draw(4, "again")]):
+                yield Deed(later + self._again(dice, n), "event", name, self.payload(dice, name, "again", n))
+
+        for other, events in self.beside.items():
+            if dice.often(60, other):
+                hours = dice.pick((0, 1, 23, 24, 48, 71), "how much later", other)
+                name = dice.pick(events, "by", other)
+                yield Deed(later + timedelta(hours=hours), "event", name, self.payload(dice, name, other))
+
+    def _again(self, dice: Dice, n: int) -> timedelta:
+        """How much later the entering event comes again: at once, or as soon as it may let in again."""
+        length = self.campaign.enter.again.after
+        if length is None or length.about > timedelta(days=40) or dice.often(30, "at once", n):
+            return SECOND * (n + 1)
+        return (n + 1) * length.about + dice.pick((-SECOND, timedelta(), SECOND), "edge of again", n)
 
     def payload(self, dice: Dice, event: str, *words: object) -> dict[str, str]:
         """Values of the declared fields: at the edges of conditions where there are some."""
@@ -151,7 +172,7 @@ class Cast:
             deed = self._deed(dice, step, at, consent, *words)
             yield deed
             if deed.kind == "event" and dice.often(12, "repeat", *words):
-                yield Deed(at + dice.pick((SECOND, timedelta(days=1)), "when again", *words), "event", deed.name, deed.values)
+                yield Deed(at + SECOND, "event", deed.name, deed.values)
             elif deed.kind == "event" and until is not None and until - SECOND > since and dice.often(8, "late", *words):
                 yield Deed(until + SECOND, "event", deed.name, deed.values, was=until - SECOND)
 
@@ -159,7 +180,8 @@ class Cast:
         if until is None or until <= since + 2 * SECOND:
             return since + SECOND
         edges = (since + SECOND, until - SECOND, until, until + SECOND, since + (until - since) / 2)
-        at = dice.pick(edges, "edge", *words)
+        shared = Dice(self.seed, 0)  # whoever stands there for the same time has the same two edges: they share their instants
+        at = edges[(shared.draw(5, "edges", since, until) + dice.draw(2, "edge", *words) * 2) % 5]
         return at.replace(microsecond=0)
 
     def _deed(self, dice: Dice, step: str, at: datetime, consent: Sequence[str], *words: object) -> Deed:
@@ -169,13 +191,13 @@ class Cast:
         if what < 40 and waited:
             name = dice.pick(waited, "answer", *words)
             return Deed(at, "event", name, self._said(dice, name, consent, *words))
-        if what < 52 and ends:
+        if 40 <= what < 52 and ends:
             name = dice.pick(ends, "end", *words)
             return Deed(at, "event", name, self._said(dice, name, consent, *words))
-        if what < 74:
+        if 52 <= what < 74:
             name = dice.pick(ANYWAY, "anyway", *words)
             return Deed(at, "event", name, self._said(dice, name, consent, *words))
-        if what < 86 and self.addressed:
+        if 74 <= what < 86 and self.addressed:
             channel = dice.pick(self.addressed, "channel", *words)
             return Deed(at, "consent", values={channel: dice.pick(("no", "no", "yes"), "yes", *words)})
         if self.edges.attributes:
@@ -193,12 +215,12 @@ class Cast:
 
     # --- what surrounds them ------------------------------------------------------------------------------------------
     def environment(self, dice: Dice) -> Environment:
-        """Almost always providers accept; else one channel's refuses, loses its answer, or is slow."""
+        """Almost always providers accept; else one channel's refuses, loses its answer, or is slow: which, is the seed's choice."""
         if not dice.often(5, "environment"):
             return Environment()
         manners: tuple[Manner, ...] = ("refuse", "unknown", "slow")
         channel = self._first if self._first in self.addressed else self.addressed[0]
-        return Environment({channel: dice.pick(manners, "manner")})
+        return Environment({channel: Dice(self.seed, 0).pick(manners, "manner")})
 
 
 def _plain(declared: Attribute) -> str:
