@@ -37,7 +37,9 @@ def status(watch: Watch = False, positions: Positions = False, exit_code: Code10
     now = s.now(as_of)
     if positions:
         s.options.json = True
-        s.finish({"positions": _positions(store)})
+        from omnicli.campaigns.diff import sides
+
+        s.finish({"positions": _positions(store), **sides.written(store)})
     if watch and s.console().is_terminal and not s.json:
         _watch(s, loaded, store)
     found = _look(loaded, store, now, live=s.live)

@@ -65,6 +65,20 @@ def decide(standing: Standing, house: House, tally: Tally, now: datetime) -> Dec
     return _Walk(standing, house, tally, now).decide()
 
 
+def timer(standing: Standing, house: House, since: datetime) -> datetime | None:
+    """When the timer of the step at which this enrollment stands would end, had it been reached at `since`; None when it has none."""
+    fresh = replace(standing, since=since, due_at=since, wait_from=None, wait_until=None, held_by=None, held_from=None, settled=None,
+                    touch_open=False, tried=())  # fmt: skip
+    walk = _Walk(fresh, house, Tally(), since)
+    node = house.flow[standing.step or ""]
+    try:
+        onward = _REACH[type(node.step)](walk, node, node.step)
+    except _Unasked:
+        return None
+    stand = onward.stand if isinstance(onward, _Again) else onward
+    return stand.wait_until if isinstance(stand, Stand) else None
+
+
 #: What is known of an enrollment but who it is; and of that, what stands in mappings.
 _MAPPINGS = ("attributes", "truths", "firsts", "hours", "told", "event")
 _plainly = attrgetter(*(f.name for f in fields(Standing) if f.name not in (*premises.IDENTITY, *_MAPPINGS, "reach")))

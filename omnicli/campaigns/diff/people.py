@@ -1,0 +1,75 @@
+"""An edit and its people in words, the same in the terminal, in a pull request and on a page; and what a pass costs at most."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from omnicli.campaigns.diff.effect import Edit
+from omnicli.engine.pricing import cost
+from omnicli.look import figure
+from omnicli.model.campaign import Campaign, Send
+from omnicli.model.flow import Flow
+from omnicli.model.project import Project
+from omnicli.texts import language, t
+
+
+def titled(e: Edit) -> str:
+    """The edit in a few words."""
+    match e.kind:
+        case "words":
+            return t("{m}: other words", "{m} : d'autres mots", m=e.name)
+        case "removed":
+            return t("{s} gone", "{s} retirée", s=e.name)
+        case "added":
+            return t("{s} new", "{s} nouvelle", s=e.name)
+        case "moved":
+            return t("{s} moved", "{s} déplacée", s=e.name)
+    return f"{e.name} {e.text}"
+
+
+def counted(e: Edit) -> tuple[str, str, str]:
+    """How many are before it, wait in it, are past it, and what it means to them."""
+    counts = (e.before, e.waiting, e.past)
+    told = [f"{figure(n)} {word}".rstrip() if n else "–" for n, word in zip(counts, _meaning(e), strict=True)]
+    return told[0], told[1], told[2]
+
+
+def _meaning(e: Edit) -> tuple[str, str, str]:
+    new, same = t("new", "nouveau"), t("unaffected", "sans effet")
+    match e.kind:
+        case "fact":
+            kept = t("keep what they were told", "gardent ce qui leur fut dit")
+            return new, t("told anew (V004)", "le liront autrement (V004)") if e.code else kept, same
+        case "words":
+            return t("read the new ones", "liront les nouveaux"), "", same
+        case "wait":
+            return new, t("keep their timer", "gardent leur minuteur") + (f" ({e.code})" if e.code else ""), same
+        case "removed":
+            here = t("stranded (V002)", "sans place (V002)") if e.code else t("have a place", "ont une place")
+            return t("never see it", "ne la verront pas"), here, same
+        case "added":
+            return t("will come to it", "y viendront"), "", t("not made up for", "pas rattrapée")
+    return new, t("stay in it", "y restent"), same
+
+
+def dearest(campaign: Campaign, project: Project) -> str:
+    """What one pass costs at most: on every way the dearest channel of each step, of all ways the dearest."""
+    prices = {name: cost(channel.price) for name, channel in project.channels.items()}
+    amount = Decimal(_most(Flow.of(campaign), prices)).scaleb(-6)
+    text = f"{amount.normalize():f}" if amount % 1 and abs(amount) < Decimal("0.01") else f"{amount:.2f}"
+    return f"{text if language() == 'en' else text.replace('.', ',')} {project.currency}"
+
+
+def _most(flow: Flow, prices: dict[str, int]) -> int:
+    """The dearest way, from the last step back: ways only lead on, so each step's rest is known before it."""
+    rest: dict[str | None, int] = {None: 0}
+    for node in reversed(list(flow)):
+        ways = [rest.get(first, 0) for _, first in node.branches] or [rest.get(node.next, 0)]
+        if node.step.verb == "choose":  # nothing was true
+            ways.append(rest.get(node.next, 0))
+        own = 0
+        if isinstance(node.step, Send):
+            named = (node.step.by, *node.step.else_)
+            own = max((prices.get(c, 0) for c in (prices if node.step.by == "preferred" else named)), default=0)
+        rest[node.id] = own + max(ways)
+    return rest.get(flow.first, 0)
