@@ -132,7 +132,7 @@ class Bench:
         """The decision taken again; under `version` when one is given."""
         given = premises.read(then.premises, campaign=then.campaign, identity=self._identity(then.enrollment))
         house = self.house(then, given, version)
-        if unheard := _unheard(given.standing, house.flow):
+        if version is not None and (unheard := _unheard(given.standing, house.flow)):
             return Again(then, False, unknown=unheard)
         try:
             decision = decide(given.standing, house, given.tally, then.at)
