@@ -41,8 +41,8 @@ def prints(template: str) -> Iterator[Print]:
 
 
 def addresses(template: str) -> Iterator[Print]:
-    """Where a template prints `link(…)`, in attributes too."""
-    for found in re.finditer(r"\{\{\s*link\(facts\.(\w+)\)\s*\}\}", template):
+    """Where a template prints `link(…)` or `qr(…)` of a fact, in attributes too."""
+    for found in re.finditer(r"\{\{\s*(?:link|qr)\(facts\.(\w+)\)\s*\}\}", template):
         line = template.count("\n", 0, found.start()) + 1
         yield Print(found.start(), found.end(), line, found[0].strip("{}").strip(), (found[1],), ())
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 
 from omnicli.campaignfile import KeyPath
-from omnicli.campaigns.mutate.edit import Print, addresses, prints, put, rewrite
+from omnicli.campaigns.mutate.edit import PLACEHOLDER, Print, addresses, prints, put, rewrite
 from omnicli.campaigns.mutate.field import Field, Words
 from omnicli.campaigns.mutate.seed import At, Reading, Seed
 
@@ -61,6 +61,47 @@ def link_prints(field: Field, reading: Reading) -> Iterator[tuple[str, str, Prin
         for found in addresses(text):
             if found.facts[0] in known:
                 yield file, found.facts[0], found
+
+
+def shown_by_template(field: Field, reading: Reading) -> Iterator[tuple[str, str]]:
+    """Template file and fact, where the template shows the fact whatever the words say; an address always comes from one."""
+    for part, file, text in templates(field, reading):
+        for fact in field.facts(reading):
+            shown = part in field.brought(reading, fact) or field.resolved(reading, fact)[0] == "url"
+            if shown and blanked(text, fact)[1]:
+                yield file, fact
+
+
+def words_without(field: Field, reading: Reading, fact: str, instead: str = "") -> dict[KeyPath, str]:
+    """The slots of this reader that hold the fact, each without it."""
+    found: dict[KeyPath, str] = {}
+    for words in field.words(reading):
+        text = PLACEHOLDER.sub(lambda one: instead if one[1] == fact else one[0], words.text)
+        if text != words.text:
+            found[words.path] = text
+    return found
+
+
+def gone(field: Field, reading: Reading, fact: str, slots: tuple[KeyPath, ...]) -> tuple[At, ...]:
+    """Where a missing fact may be reported: the slots that held it, or its declaration."""
+    file = field.file(reading)
+    return tuple(At(file, path, about=fact) for path in (*slots, ("messages", reading.message, "facts", fact)))
+
+
+def blanked(template: str, fact: str, instead: str = "") -> tuple[str, tuple[int, ...]]:
+    """The template with another text for the prints of a fact (those beside a slot stay), and their lines."""
+    lines: list[int] = []
+    every = {one.start: one for one in (*prints(template), *addresses(template)) if fact in one.facts and not one.slots}
+    for start in sorted(every, reverse=True):
+        found = every[start]
+        template = put(template, start, found.end, instead.replace("{}", template[start : found.end]))
+        lines.append(found.line)
+    return template, tuple(lines)
+
+
+def title(reading: Reading) -> str:
+    """`bienvenue/offre-bienvenue/sms/fr/camille`."""
+    return "/".join(map(str, reading))
 
 
 def at_print(field: Field, reading: Reading, file: str, found: Print, instead: str, *codes: str) -> Seed:
