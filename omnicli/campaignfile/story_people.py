@@ -23,6 +23,11 @@ OWN = ("consent", "like", "who")
 ADDRESSED = ("email", "sms", "whatsapp", "messenger", "voice", "push", "letter")
 
 
+def reaching(project: Project) -> tuple[str, ...]:
+    """Channels of an address and a consent: the project's, and the telephone where people call by hand (language 3.1)."""
+    return tuple(dict.fromkeys((*project.channels, *(("voice",) if "task" in project.channels else ()))))
+
+
 def read_people(reading: Reading, project: Project) -> dict[str, Person]:
     """The contacts of the file, by name."""
     if not reading.has(("contacts",)):
@@ -66,7 +71,7 @@ def _one(reading: Reading, project: Project, path: KeyPath, people: Mapping[str,
 def read_contact(reading: Reading, project: Project, path: KeyPath) -> dict[str, Any]:
     """The values of one contact, checked against what the project declares."""
     attributes = project.contacts.attributes
-    known = (*attributes, *BUILT_IN, *(c for c in ADDRESSED if c in project.channels), *OWN)
+    known = (*attributes, *BUILT_IN, *(c for c in ADDRESSED if c in reaching(project)), *OWN)
     here = reading.mapping(path, known, open_=True)
     found: dict[str, Any] = {}
     for key in here or ():
@@ -112,12 +117,12 @@ def read_value(reading: Reading, path: KeyPath, attribute: Attribute) -> Any:
 def read_consent(reading: Reading, project: Project, path: KeyPath) -> dict[str, bool] | None:
     """`[email, sms]`, or channel → yes or no."""
     if isinstance(reading.find(path), Map):
-        here = reading.mapping(path, project.channels)
-        answers = {channel: reading.yes((*path, channel)) for channel in here or () if channel in project.channels}
+        here = reading.mapping(path, reaching(project))
+        answers = {channel: reading.yes((*path, channel)) for channel in here or () if channel in reaching(project)}
         return {channel: yes for channel, yes in answers.items() if yes is not None}
     found: dict[str, bool] = {}
     for each in reading.sequence(path):
-        channel = reading.word(each, tuple(project.channels))
+        channel = reading.word(each, reaching(project))
         if channel is not None:
             found[channel] = True
     return found

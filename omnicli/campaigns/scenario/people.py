@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from omnicli import clock
+from omnicli.campaignfile.story_people import reaching
 from omnicli.channels import addresses
 from omnicli.model.contact import ChannelReach, write_reach
 from omnicli.model.ids import contact_uid
@@ -81,7 +82,7 @@ class _Row:
         """(channel, value, normalised): those written, and one invented for each channel consented without."""
         found: list[tuple[str, str, str]] = []
         for channel in ADDRESSED:
-            if channel not in self.project.channels:
+            if channel not in reaching(self.project):
                 continue
             written = self.values.get(channel) if channel not in self.project.contacts.attributes else None
             if written is None and not self.granted.get(channel):
