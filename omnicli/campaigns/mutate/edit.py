@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
-from omnicli.campaignfile import KeyPath, Source
+from omnicli.campaignfile import KeyPath, Map, Source
 
 #: A placeholder of `say` that names no substitute: `{price}`, `{deadline:short}`.
 PLACEHOLDER = re.compile(r"\{([a-z][\w-]*)(?::(\w+))?\}")
@@ -27,11 +28,17 @@ class Print(NamedTuple):
     slots: tuple[str, ...]
 
 
-def prints(template: str) -> Iterator[Print]:
+@lru_cache(maxsize=512)
+def prints(template: str) -> tuple[Print, ...]:
     """What a template prints where a reader sees it: in its body, outside attributes."""
+    return tuple(_prints(template))
+
+
+def _prints(template: str) -> Iterator[Print]:
     begins = max(0, template.find("<body"))
+    bare = _CODE.sub(lambda code: " " * len(code[0]), template)  # conditions may hold `<` and `>`
     for found in _CODE.finditer(template):
-        if found[1] is None or found.start() < begins or _in_tag(template, found.start()):
+        if found[1] is None or found.start() < begins or _in_tag(bare, found.start()):
             continue
         expression = found[1].strip("{}-").strip()
         yield Print(
@@ -47,10 +54,9 @@ def addresses(template: str) -> Iterator[Print]:
         yield Print(found.start(), found.end(), line, found[0].strip("{}").strip(), (found[1],), ())
 
 
-def _in_tag(template: str, at: int) -> bool:
-    """True inside `<…>`: an attribute's value. Code between is skipped, since conditions may hold `<` and `>`."""
-    before = _CODE.sub(lambda code: " " * len(code[0]), template[:at])
-    return before.rfind("<") > before.rfind(">")
+def _in_tag(bare: str, at: int) -> bool:
+    """True inside `<…>`: an attribute's value."""
+    return bare.rfind("<", 0, at) > bare.rfind(">", 0, at)
 
 
 def put(text: str, start: int, end: int, instead: str) -> str:
@@ -78,9 +84,11 @@ def without_key(source: Source, path: KeyPath) -> str:
     return "\n".join(lines[:first] + lines[end:])
 
 
-def with_line(source: Source, path: KeyPath, line: str) -> str:
-    """The file with a line more above the first key of the block mapping at `path`, as deep as that key."""
-    first = source.span(path).line
+def with_line(source: Source, path: KeyPath, line: str) -> str | None:
+    """The file with a line more above the first key of the block mapping at `path`; None where no such mapping stands."""
+    here = source.find(path)
+    first = next(iter(here.keys_at.values()), None) if isinstance(here, Map) else None
+    if first is None or first.line == source.span(path, key=True).line:
+        return None
     lines = source.text.split("\n")
-    indent = len(lines[first]) - len(lines[first].lstrip())
-    return "\n".join([*lines[:first], " " * indent + line, *lines[first:]])
+    return "\n".join([*lines[: first.line], " " * first.column + line, *lines[first.line :]])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from omnicli.campaignfile import Map
 from omnicli.campaigns.mutate.edit import rewrite, with_line
 from omnicli.campaigns.mutate.field import Field, Words
 from omnicli.campaigns.mutate.seed import At, Candidate, Seed
@@ -31,10 +30,10 @@ def elsewhere(field: Field) -> Iterator[Candidate]:
 def _told(field: Field, words: Words, other: str, fact: str, value: str) -> Seed | None:
     source = field.loaded.sources[words.file]
     facts = ("messages", words.reading.message, "facts")
-    if not isinstance(source.find(facts), Map) or source.span(facts, key=True).line == source.span(facts).line:
+    declared = with_line(source, facts, f"{fact}: {value}")
+    if declared is None:
         return None
-    text = rewrite(source, {words.path: f"{words.text} {{{fact}}}"})
-    edited = _with_fact(text, with_line(source, facts, f"{fact}: {value}"), source.text)
+    edited = _with_fact(rewrite(source, {words.path: f"{words.text} {{{fact}}}"}), declared, source.text)
     places = (At(words.file, (*facts, fact)), At(words.file, ("messages", other, "facts", fact)))
     return Seed(words.reading, {words.file: edited}, ("M015",), places, with_message=other)
 
