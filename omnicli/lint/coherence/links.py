@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote, urlsplit
 
 from omnicli.lint.coherence.grid import Reading
@@ -21,7 +21,7 @@ _TRAILING = ".,;:!?'’…"
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where one link leads. `fact` is the address fact that it is made of, or None; `whole`: nothing was written around it;
-    `typed` the first piece that an author typed; `label` its text, `labels` the pieces of that."""
+    `typed` the first piece that an author typed; `label` its text, `labels` the pieces of that, `label_at` its span in the visible text."""
 
     address: str
     fact: str | None
@@ -33,6 +33,7 @@ class Target:
     at: int
     label: str = ""
     labels: tuple[Piece, ...] = ()
+    label_at: tuple[int, int] = (0, 0)
 
 
 def normalised(address: str) -> str:
@@ -59,15 +60,9 @@ def targets(reading: Reading, seen: Seen) -> Iterator[Target]:
         labels = tuple(seen.pieces[n] for n in seen.within(*anchor.label)) if anchor.label[1] > anchor.label[0] else ()
         made = _target(reading, seen, inside, anchor.start, page=True)
         if made is not None:
-            yield _labelled(made, seen.text[slice(*anchor.label)].strip(), labels)
+            yield replace(made, label=seen.text[slice(*anchor.label)].strip(), labels=labels, label_at=anchor.label)
     if not seen.anchors and isinstance(seen.offsets, range):
         yield from _printed(reading, seen)
-
-
-def _labelled(target: Target, label: str, labels: tuple[Piece, ...]) -> Target:
-    from dataclasses import replace
-
-    return replace(target, label=label, labels=labels)
 
 
 def _cut(seen: Seen, n: int, start: int, end: int) -> tuple[int, str]:

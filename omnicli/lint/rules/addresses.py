@@ -79,8 +79,9 @@ def _second(reading: Reading, seen: Seen) -> _Second | None:
     """The second distinct address that is asked for; links below the last words and facts are the house's (social pages)."""
     links = _links(reading)
     first: dict[str, Target] = {}
-    for target in targets(reading, seen):
-        if _should_lead_to(reading, target, [], links) is not None and target.fact is None:
+    found = list(targets(reading, seen))
+    for target in found:
+        if _should_lead_to(reading, target, found, links) is not None and target.fact is None:
             continue
         if not _in_the_foot(seen, target):
             first.setdefault(normalised(target.address), target)
@@ -110,10 +111,12 @@ def cta_differs(ground: Ground) -> Iterator[Finding]:
             continue
         for seen in reading.seen.values():
             for target in targets(reading, seen):
-                typed = [piece for piece in target.labels if piece.origin == ("template",) and any(map(str.isalpha, piece.text))]
+                typed = [i for i in range(*target.label_at) if _typed_letter(seen, i)]
                 if target.fact is None or not typed or any(piece.slot for piece in target.labels):
                     continue
-                place, path = place_of(ground, reading, typed[0])
+                number, inner = seen.at(typed[0])
+                width = seen.offsets[typed[-1]] - seen.offsets[typed[0]] + 1
+                place, path = place_of(ground, reading, seen.pieces[number], inner, width)
                 text = t(
                     "{c} says '{x}', the others '{y}'",
                     "{c} dit « {x} », les autres « {y} »",
@@ -123,6 +126,10 @@ def cta_differs(ground: Ground) -> Iterator[Finding]:
                 )
                 causes.add(place, text, reading.cells, path=path)
     yield from causes.findings()
+
+
+def _typed_letter(seen: Seen, index: int) -> bool:
+    return seen.text[index].isalpha() and seen.pieces[seen.at(index)[0]].origin == ("template",)
 
 
 def _cta(reading: Reading) -> str | None:

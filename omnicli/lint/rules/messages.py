@@ -288,10 +288,8 @@ def _leaves_hole(piece: Placeholder, before: str, after: str) -> bool:
 
 def _joint(before: str, after: str) -> bool:
     """True when what is left and right of nothing leaves a hole between them."""
-    return (
-        (after[:1] in (",", ";", ".", "!", "?", ":")
-        and (not before.strip() or before.endswith((" ", "\u00a0"))))
-        or (before.endswith(" ") and after.startswith(" "))
+    return (after[:1] in (",", ";", ".", "!", "?", ":") and (not before.strip() or before.endswith((" ", "\u00a0")))) or (
+        before.endswith(" ") and after.startswith(" ")
     )
 
 
