@@ -14,6 +14,7 @@ def modules(text: str, *, print_quality: bool = True) -> int:
     return int(_made(text, print_quality).symbol_size(border=QUIET)[0])
 
 
+@lru_cache(maxsize=64)
 def qr_svg(text: str, *, print_quality: bool = True) -> str:
     """Inline SVG that fills its box; error correction Q for print, M for screens. No personal data but the address."""
     code = _made(text, print_quality)

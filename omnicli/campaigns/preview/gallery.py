@@ -172,7 +172,8 @@ def _complete(shown: Shown, cell: Cell) -> str:
     message = shown.campaign.messages[shown.name]
     omitted = [name for name in message.omit.get(cell.channel, ()) if name in message.facts]
     if cell.lacks:
-        return "".join(f' <b class="lost">{escape(t("{fact} missing", "{fact} manque", fact=name))}</b>' for name in cell.lacks)
+        chips = "".join(f'<b class="lost">{escape(t("{fact} missing", "{fact} manque", fact=name))}</b>' for name in cell.lacks)
+        return f'<span class="lacks">{chips}</span>'
     if all(reading.reason for reading in cell.readings):
         return ""
     here = len(message.facts) - len(omitted)

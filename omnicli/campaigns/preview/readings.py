@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from omnicli.campaignfile import Loaded
+from omnicli.errors import OmniError
 from omnicli.model.campaign import Campaign, Fact
 from omnicli.model.project import Persona, Project
 from omnicli.render.renderer import Renderer, RenderJob
@@ -69,7 +70,7 @@ class Shown:
 def readings(
     loaded: Loaded, project: Project, wish: Wish, readers: Callable[[Campaign], Sequence[Sample]], *, now: datetime, live: bool = False
 ) -> tuple[Shown, ...]:  # fmt: skip
-    """Every message that is wished for, by the readers of its campaign. OmniError J001/J006 where a template cannot be read."""
+    """Every message that is wished for, by the readers of its campaign; a template that cannot be read is the reason why its channel says nothing."""
     renderer = Renderer(loaded.root, project, live=live)
     return tuple(
         _shown(renderer, project, campaign, name, wish, readers(campaign), now)
@@ -116,6 +117,8 @@ def _reading(renderer: Renderer, n: int, job: RenderJob) -> Reading:
         return Reading(n, _pieces(renderer, job))
     except CannotRender as error:
         return Reading(n, reason=error.reason, detail=error.detail)
+    except OmniError as error:
+        return Reading(n, reason=error.code, detail=error.message)
 
 
 def _pieces(renderer: Renderer, job: RenderJob) -> Mapping[str, Pieces]:
@@ -160,7 +163,8 @@ def _as_read(campaign: Campaign, name: str, cells: Sequence[Cell]) -> Mapping[st
                     found[origin[1]].setdefault(cell.language, set()).add(text)
     written = campaign.messages[name].facts
     return {
-        fact: {language: tuple(sorted(texts, key=lambda x: (-len(x), x))) for language, texts in by.items()} or _written(written[fact])
+        fact: {language: tuple(sorted(texts, key=lambda x: (-len(x), x))) for language, texts in by.items()}
+        or _written(written[fact])
         for fact, by in found.items()
     }
 
