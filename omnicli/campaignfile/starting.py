@@ -26,7 +26,12 @@ def starter(name: str, *, languages: Sequence[str], country: str, attributes: Ma
         time_zone=ZONES.get(country, "Europe/Paris"), currency=CURRENCIES.get(country, "EUR"), attributes="".join(lines),
     )  # fmt: skip
     campaign = _words((folder / "bienvenue.yaml").read_text("utf-8"), languages).replace("{name}", slug(name))
-    files = {"omni.yaml": project, "campaigns/bienvenue.yaml": campaign, ".gitignore": GITIGNORE}
+    stories = (folder / "bienvenue.test.yaml").read_text("utf-8").format(
+        language=languages[0], country=country, time_zone=ZONES.get(country, "Europe/Paris"), currency=CURRENCIES.get(country, "EUR"),
+    )  # fmt: skip
+    files = {
+        "omni.yaml": project, "campaigns/bienvenue.yaml": campaign, "campaigns/bienvenue.test.yaml": stories, ".gitignore": GITIGNORE,
+    }  # fmt: skip
     shipped = resources.files("omnicli") / "render" / "shipped"
     for entry in shipped.iterdir():
         if entry.name.endswith(".j2"):

@@ -216,7 +216,7 @@ def start(name: Name, since: Since = None, yes: Yes = False, as_of: AsOf = None)
     life.authored(loaded, name)
     fit(s, loaded, [name], now)
     if s.live:
-        _ready_to_start(s, store, loaded)
+        _ready_to_start(s, store, loaded, name)
         s.talk(view.start_question(store, loaded, name))
         s.confirm_yes(t("Start?", "Lancer ?"), yes=yes)
     started = life.start(store, loaded, name, now=now, since=begins)
@@ -228,12 +228,17 @@ def start(name: Name, since: Since = None, yes: Yes = False, as_of: AsOf = None)
     s.finish(result, show=lambda console: view.show_started(console, started, missed, live=s.live, since=here, hints=hints))
 
 
-def _ready_to_start(s: Session, store: Store, loaded: Loaded) -> None:
-    """Refuse a live start that could not send (exit 4); say who carries what, and what is reached elsewhere than at home."""
+def _ready_to_start(s: Session, store: Store, loaded: Loaded, name: str) -> None:
+    """Refuse a live start whose scenarios fail (exit 1) or that could not send (exit 4); say what was looked at, who carries what,
+    and what is reached elsewhere than at home."""
     from omnicli.campaigns.launch import launch
+    from omnicli.cli.proving import proved
 
+    assert loaded.project is not None
+    tests = proved(s, loaded, name)
     found = launch(store, loaded)
-    s.talk(t("provider {said}", "prestataire {said}", said=" ".join(f"{channel} ✔" for channel in found.carried)))
+    s.talk(t("lint ✔ (profile {p})   {tests}   provider {said}", "lint ✔ (profil {p})   {tests}   prestataire {said}",
+             p=loaded.project.lint.profile, tests=tests, said=" ".join(f"{channel} ✔" for channel in found.carried)))  # fmt: skip
     for line in (*found.moved, *found.warnings):
         s.warn(line)
 

@@ -77,11 +77,11 @@ def init(
     _schemas(directory)
 
     def show(console: object) -> None:
-        print(t("Created {d}: {n} files (omni.yaml, campaigns/bienvenue.yaml, templates, .gitignore, .omni/schema).",
-                "{d} est prêt : {n} fichiers (omni.yaml, campaigns/bienvenue.yaml, templates, .gitignore, .omni/schema).", d=directory, n=len(made)))  # fmt: skip
+        print(t("Created {d}: {n} files (omni.yaml, campaigns/bienvenue.yaml + test, templates, .gitignore, .omni/schema).",
+                "{d} est prêt : {n} fichiers (omni.yaml, campaigns/bienvenue.yaml + test, templates, .gitignore, .omni/schema).", d=directory, n=len(made)))  # fmt: skip
         steps = (
             (f"cd {directory}", ""),
-            ("omni lint", t("is it right?", "est-ce juste ?")),
+            ("omni lint && omni campaign test", t("is it right?", "est-ce juste ?")),
             ("omni contact import contacts.csv --map guess", t("your people", "vos contacts")),
             (
                 "omni campaign start bienvenue && omni campaign run bienvenue",
@@ -137,5 +137,5 @@ def _schemas(directory: Path) -> None:
     folder = directory / ".omni" / "schema"
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # people's data will lie there
     folder.mkdir(exist_ok=True)
-    for kind in ("campaign", "project"):
+    for kind in ("campaign", "project", "test"):
         (folder / f"{kind}.json").write_text(json.dumps(json_schema(kind), ensure_ascii=False, indent=1), "utf-8")

@@ -80,9 +80,11 @@ def lint(
 
 def _lint(root: Path, now: datetime, files: list[str], chosen: dict[str, Any]) -> Report:
     from omnicli.campaignfile import load_project
+    from omnicli.campaignfile.stories import load_stories
     from omnicli.lint.run import lint as run
 
     loaded = load_project(root)
+    chosen = {**chosen, "stories": load_stories(loaded)}
     store = root / ".omni" / "sandbox.db"
     if loaded.project is None or not store.is_file():
         return run(loaded, now=now, files=files, **chosen)

@@ -18,10 +18,11 @@ from omnicli.model.finding import Finding, Place, Severity
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
+    from omnicli.campaignfile.stories import Stories
     from omnicli.lint.census import Census
 
 FAMILIES = (
-    "references", "flow", "conditions", "templates", "languages", "times", "experiments", "goals", "keys", "personas", "messages", "typed", "offers", "addresses",
+    "references", "flow", "conditions", "templates", "languages", "times", "experiments", "goals", "keys", "personas", "media", "mails", "messages", "typed", "offers", "addresses",
 )  # fmt: skip
 RANK = {"error": 0, "warning": 1, "info": 2}
 DRAFT = frozenset("YSRJ")
@@ -53,10 +54,11 @@ class Report:
 
 def lint(
     loaded: Loaded, *, now: datetime, profile: str | None = None, files: Iterable[str] = (), select: Iterable[str] = (),
-    ignore: Iterable[str] = (), census: Census | None = None,
+    ignore: Iterable[str] = (), census: Census | None = None, stories: Stories | None = None,
 ) -> Report:  # fmt: skip
     """Every finding of the project, cut to `files` (relative paths; none means all) and to the selected families.
 
+    `stories`: the scenario files that were read beside the project; what is wrong in them is told too.
     `census`: what the store beside the project knows; without one the rules that need numbers stay silent.
     `select` and `ignore` hold codes, families or names (`M`, `C005`, `sms-encoding`).
     """
@@ -65,8 +67,10 @@ def lint(
     silenced: list[Finding] = []
     bugs: list[str] = []
     chosen = profile or (loaded.project.lint.profile if loaded.project else "team")
-    looked = sorted(loaded.sources)
-    lines: dict[str, Sequence[str]] = {file: source.lines for file, source in loaded.sources.items()}
+    sources = {**loaded.sources, **(stories.sources if stories is not None else {})}
+    findings += stories.findings if stories is not None else ()
+    looked = sorted(sources)
+    lines: dict[str, Sequence[str]] = {file: source.lines for file, source in sources.items()}
     if loaded.project is not None:
         from omnicli.lint.ground import Ground
         from omnicli.lint.suppress import silence
