@@ -161,9 +161,10 @@ def job_for(
     persona: str | None,
     person: Sample,
     now: datetime,
+    step: str | None = None,
 ) -> RenderJob:
-    """The touch that this person would get now, as if just entered."""
-    step = step_of(campaign, message, channel)
+    """The touch that this person would get now, as if just entered; `step` where it is known already."""
+    step = step_of(campaign, message, channel) if step is None else step
     uid = ids.contact_uid(project.project, str(person.contact.get("id", person.name)))
     name = " ".join(str(person.contact[key]) for key in ("first_name", "last_name") if person.contact.get(key))
     return RenderJob(

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
-from jinja2 import nodes
-
 from omnicli.channels import Part
 from omnicli.model.touch import Rendered
 from omnicli.render.align import align, align_text
@@ -102,18 +100,25 @@ class Tracer:
         self._origins: list[tuple[Origin, Span | None, str | None, int]] = []
         self._links: list[LinkTo] = []
         self._names: dict[int, Origin] = {}
+        self._known: dict[int, tuple[_Open, dict[int, Origin]]] = {}
         self._sheet: Any = None
 
     def draft(self, sheet: _Open, parts: Sequence[tuple[Part, str | None]]) -> Draft:
         """The pieces of each part; `parts` name their templates, None for a part that is a slot or the brand's name."""
         self._origins, self._links, self._sheet = [], [], sheet
-        self._names = dict(_named(sheet.variables))
+        self._names = self._named(sheet)
         recorder = self.environment.recorder
         recorder.begin(sheet.reader, marking=False)
         self.environment.begin()
         made = {part.name: self._part(part, name) for part, name in parts}
         files = {part.name: f"templates/{name}" for part, name in parts if name is not None}
         return Draft(made, tuple(self._links), files)
+
+    def _named(self, sheet: _Open) -> dict[int, Origin]:
+        known = self._known.get(id(sheet))
+        if known is None:
+            known = self._known[id(sheet)] = sheet, dict(_named(sheet.variables))
+        return known[1]
 
     def _part(self, part: Part, name: str | None) -> tuple[Piece, ...]:
         variables = self._sheet.variables
@@ -204,7 +209,7 @@ class Tracer:
         """Text without a view: the values that its expression names are looked for in it, whole."""
         if not text:
             return ""
-        named = list(_references(spot.expression))
+        named = spot.names
         found = self._whole_facts(text, [word for kind, word in named if kind in ("facts", "say")], html)
         rest = self._rest(named, text)
         out: list[str] = []
@@ -261,24 +266,6 @@ class Tracer:
             if text in (value if isinstance(value, (list, tuple)) else (value,)):
                 return ("touch", name)
         return None
-
-
-def _references(expression: nodes.Node | None) -> Iterator[tuple[str, str]]:
-    """`("facts", "price")` for every `owner.name` whose value an expression prints; not those that it only asks for."""
-    todo = [expression] if expression is not None else []
-    while todo:
-        node = todo.pop(0)
-        if isinstance(node, nodes.Test):
-            continue
-        if isinstance(node, nodes.CondExpr):
-            todo[:0] = [node.expr1, *([node.expr2] if node.expr2 is not None else [])]
-            continue
-        owner = node.node if isinstance(node, (nodes.Getattr, nodes.Getitem)) else None
-        if isinstance(owner, nodes.Name):
-            word = node.attr if isinstance(node, nodes.Getattr) else getattr(getattr(node, "arg", None), "value", "")
-            yield owner.name, str(word)
-            continue
-        todo[:0] = list(node.iter_child_nodes())
 
 
 def _named(variables: Mapping[str, Any]) -> Iterator[tuple[int, Origin]]:

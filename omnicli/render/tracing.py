@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from jinja2 import BaseLoader, nodes
 from jinja2.compiler import Frame
 
-from omnicli.render.sandbox import HookCode, Sandbox
+from omnicli.render.sandbox import MAX_STEPS, HookCode, Sandbox
 from omnicli.render.skeleton import CAPTURED, CLOSE, OPEN, Recorder
 
 END = CAPTURED
@@ -38,10 +39,24 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """One thing that a template prints: its place, and the expression, or None for typed text."""
+    """One thing that a template prints: its place, and for an expression the names whose values it prints: `("facts", "price")`."""
 
     span: Span
-    expression: nodes.Expr | None = field(default=None, repr=False)
+    names: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(slots=True)
+class _Compiled:
+    """A compiled template with what its numbers mean. Kept for the process: checks trace the same templates over and over."""
+
+    code: Any
+    spots: dict[int, Spot]
+    text: str
+    budget: int
+
+
+_COMPILED: dict[tuple[str | None, str], _Compiled] = {}
+_NUMBERS = count()
 
 
 class TracingCode(HookCode):
@@ -64,35 +79,65 @@ class Tracing(Sandbox):
 
     def __init__(self, loader: BaseLoader, recorder: Recorder, show: Callable[[Any, bool, Spot], str]) -> None:
         super().__init__(loader=loader, recorder=recorder, marking=False)
-        self.spots: list[Spot] = []
+        self.spots: dict[int, Spot] = {}
         self.texts: dict[str, str] = {}
+        self._new: dict[int, Spot] = {}
         self.hook_html: Callable[..., str] = lambda value, n: show(value, True, self.spots[n])
         self.hook_text: Callable[..., str] = lambda value, n: show(value, False, self.spots[n])
 
+    def compile(self, source: Any, name: str | None = None, filename: str | None = None, *raw: Any, **more: Any) -> Any:
+        """The code of a template and its spots, made once a process."""
+        if not isinstance(source, str) or raw or more:
+            return super().compile(source, name, filename, *raw, **more)
+        found = _COMPILED.get((name, source))
+        before = getattr(self, "budget_size", MAX_STEPS)
+        if found is None:
+            self._new, self.budget_size = {}, MAX_STEPS
+            code = super().compile(source, name, filename)
+            if len(_COMPILED) >= 256:
+                _COMPILED.clear()
+            found = _COMPILED[(name, source)] = _Compiled(code, self._new, _NEWLINE.sub("\n", source), self.budget_size)
+        self.budget_size = min(before, found.budget)
+        self.spots.update(found.spots)
+        self.texts[f"templates/{name}"] = found.text
+        return found.code
+
     def number(self, node: nodes.Node) -> int:
         """The number of a printed node; one that the parser's tokens did not tell stands at its line."""
-        found = getattr(node, "spot", None)
-        if found is None:
-            self.spots.append(Spot(Span("", 0, 0), node if isinstance(node, nodes.Expr) else None))
-            found = len(self.spots) - 1
-            object.__setattr__(node, "spot", found)
-        return int(found)
+        if getattr(node, "spot", None) is None:
+            self._keep(node, Span("", 0, 0))
+        return int(node.spot)  # type: ignore[attr-defined]
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
-        text = _NEWLINE.sub("\n", source)
-        file = f"templates/{name}"
-        self.texts[file] = text
         printed = [child for output in tree.find_all(nodes.Output) for child in output.nodes]
-        spans = list(_spans(text, file, self.lexer.tokeniter(source, name, filename)))
+        spans = list(_spans(_NEWLINE.sub("\n", source), f"templates/{name}", self.lexer.tokeniter(source, name, filename)))
         if len(spans) == len(printed):
             for node, span in zip(printed, spans, strict=True):
                 self._keep(node, span)
         return tree
 
-    def _keep(self, node: nodes.Expr, span: Span) -> None:
-        self.spots.append(Spot(span, None if span.typed else node))
-        node.spot = len(self.spots) - 1  # type: ignore[attr-defined]
+    def _keep(self, node: nodes.Node, span: Span) -> None:
+        node.spot = next(_NUMBERS)  # type: ignore[attr-defined]
+        self._new[node.spot] = Spot(span, () if span.typed else tuple(_references(node)))  # type: ignore[attr-defined]
+
+
+def _references(expression: nodes.Node) -> Iterator[tuple[str, str]]:
+    """`("facts", "price")` for every `owner.name` whose value an expression prints; not those that it only asks for."""
+    todo = [expression]
+    while todo:
+        node = todo.pop(0)
+        if isinstance(node, nodes.Test):
+            continue
+        if isinstance(node, nodes.CondExpr):
+            todo[:0] = [node.expr1, *([node.expr2] if node.expr2 is not None else [])]
+            continue
+        owner = node.node if isinstance(node, (nodes.Getattr, nodes.Getitem)) else None
+        if isinstance(owner, nodes.Name):
+            word = node.attr if isinstance(node, nodes.Getattr) else getattr(getattr(node, "arg", None), "value", "")
+            yield owner.name, str(word)
+            continue
+        todo[:0] = list(node.iter_child_nodes())
 
 
 def _spans(text: str, file: str, tokens: Iterator[tuple[int, str, str]]) -> Iterator[Span]:
@@ -123,8 +168,22 @@ _MARKS = re.compile(f"{OPEN}[0-9]+{CLOSE}|[{OPEN}{CLOSE}{END}]")
 _PIECES = re.compile(f"{OPEN}([0-9]+){CLOSE}|({END})")
 
 
-def pieces(text: str) -> Iterator[tuple[str, int]]:
+def pieces(text: str) -> list[tuple[str, int]]:
     """Marked text as (text, number), innermost number first; -1 where a filter broke the marks."""
+    found: list[tuple[str, int]] = []
+    for one in text.split(END):
+        if not one:
+            continue
+        number, close, said = one[1:].partition(CLOSE)
+        if one[0] != OPEN or not close or OPEN in said or CLOSE in said or not number.isdecimal():
+            return list(_nested(text))
+        if said:
+            found.append((said, int(number)))
+    return found
+
+
+def _nested(text: str) -> Iterator[tuple[str, int]]:
+    """The same where marks stand inside marks, or are broken."""
     above: list[int] = []
     at = 0
     for found in _PIECES.finditer(text):

@@ -5,8 +5,9 @@ Renderings equal in skeleton are one `Reading`; its `cells` say whose (docs/cons
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from omnicli.model.campaign import Message
 from omnicli.model.project import Persona
 from omnicli.model.written import unknown
 from omnicli.render import samples
-from omnicli.render.facts import Resolved, ResolvedFacts, fixed_facts
+from omnicli.render.facts import Resolved, fixed_facts
 from omnicli.render.renderer import Renderer, RenderJob, finished_parts
 from omnicli.render.trace import Draft, Piece
 from omnicli.render.views import CannotRender
@@ -112,6 +113,7 @@ class Grid:
         self.count = 0
         self.failures: list[Failure] = []
         self._known: dict[tuple[str, str], tuple[Reading, ...]] = {}
+        self._asking: dict[tuple[str, str], bool] = {}
 
     @cached_property
     def renderer(self) -> Renderer:
@@ -131,36 +133,70 @@ class Grid:
 
     def _made(self, chapter: Chapter, name: str) -> Iterator[Reading]:
         found: dict[Any, Reading] = {}
+        same: dict[Any, Reading | CannotRender] = {}
         for cell, job, persona in self._jobs(chapter, name):
             self.count += 1
-            try:
-                resolved = self.renderer.resolve(job)
-                draft = self.renderer.draft(_with(job, resolved))
-            except CannotRender as error:
-                self.failures.append(Failure(chapter, cell, error.reason, error.detail))
-                continue
-            message = chapter.campaign.messages[name]
-            key = (cell.channel, cell.language, _skeleton(draft), _fixed(message, cell))
-            if key in found:
-                found[key].cells.append(cell)
-                continue
-            register = persona.tone.address if persona else None
-            found[key] = Reading(chapter, message, name, cell.channel, cell.language, register, cell.persona, draft, resolved.facts,
-                                 [cell], self.renderer, job)  # fmt: skip
+            alike = self._alike(chapter, cell, persona)
+            if alike not in same:
+                same[alike] = self._reading(chapter, cell, job, persona, found)
+            reading = same[alike]
+            if isinstance(reading, CannotRender):
+                self.failures.append(Failure(chapter, cell, reason=reading.reason, detail=reading.detail))
+            else:
+                reading.cells.append(cell)
         yield from found.values()
+
+    def _reading(
+        self, chapter: Chapter, cell: Cell, job: RenderJob, persona: Persona | None, found: dict[Any, Reading]
+    ) -> Reading | CannotRender:
+        """The reading with the skeleton of this rendering: a known one, or a new one."""
+        message = chapter.campaign.messages[cell.message]
+        try:
+            resolved = self.renderer.resolve(job)
+            draft = self.renderer.draft(replace(job, facts=resolved))
+        except CannotRender as error:
+            return error
+        key = (cell.channel, cell.language, _skeleton(draft), _fixed(message, cell))
+        if key not in found:
+            register = persona.tone.address if persona else None
+            found[key] = Reading(chapter, message, cell.message, cell.channel, cell.language, register, cell.persona, draft,
+                                 resolved.facts, [], self.renderer, job)  # fmt: skip
+        return found[key]
+
+    def _alike(self, chapter: Chapter, cell: Cell, persona: Persona | None) -> Any:
+        """What decides a rendering, so that two personas of one register are rendered once where no template asks for the persona."""
+        message = chapter.campaign.messages[cell.message]
+        asked = cell.persona if self._asks_persona(cell.channel, chapter.name) else None
+        register = persona.tone.address if persona else None
+        return cell.channel, cell.language, cell.contact, register, _fixed(message, cell), asked
+
+    def _asks_persona(self, channel: str, campaign: str) -> bool:
+        """True when a template of the channel may look at the persona; every template that includes or imports is taken to."""
+        known = self._asking.get((channel, campaign))
+        if known is None:
+            names = [
+                self.renderer.template(channel, part.ext or "txt", campaign) for part in MEDIA[channel].parts if part.slot is None
+            ]
+            texts = [self.renderer.sources[name] for name in names if name is not None]
+            known = self._asking[(channel, campaign)] = any(_PERSONA.search(text) for text in texts)
+        return known
 
     def _jobs(self, chapter: Chapter, name: str) -> Iterator[tuple[Cell, RenderJob, Persona | None]]:
         project, campaign = self.ground.project, chapter.campaign
         known = samples.personas(project, campaign)
         readers: Sequence[tuple[str | None, Persona | None]] = list(known.items()) or [(None, None)]
         for channel in samples.channels(project, campaign, name):
+            step = samples.step_of(campaign, name, channel)
             for language in samples.languages(project, campaign):
                 for persona, value in readers:
                     for person, who in self.people.items():
                         cell = Cell(name, channel, persona, language, person)
                         job = samples.job_for(project, campaign, name, channel=channel, language=language, persona=persona, person=who,
-                                              now=self.ground.now)  # fmt: skip
+                                              now=self.ground.now, step=step)  # fmt: skip
                         yield cell, job, value
+
+
+_PERSONA = re.compile(r"\bpersona\b|\{%-?\+?\s*(?:include|import|from|extends)\b")
 
 
 def readable(message: Message) -> bool:
@@ -171,12 +207,6 @@ def readable(message: Message) -> bool:
         one for fact in message.facts.values() if not unknown(fact) for one in (fact.value, fact.by_persona, fact.by_language)
     ]
     return not any(unknown(value) for value in values)
-
-
-def _with(job: RenderJob, facts: ResolvedFacts) -> RenderJob:
-    from dataclasses import replace
-
-    return replace(job, facts=facts)
 
 
 def _skeleton(draft: Draft) -> tuple[Any, ...]:
