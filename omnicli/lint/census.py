@@ -10,13 +10,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from omnicli.condition.sql import Compiler
 from omnicli.model.vocabulary import Vocabulary
 from omnicli.store.connection import Store
+from omnicli.store.positions import Group, groups
 from omnicli.store.setting import clock_of
+
+
+class Applied(NamedTuple):
+    """One version that was applied: its number, its hash and its canonical tree."""
+
+    number: int
+    hash: str
+    tree: str
 
 
 class Census:
@@ -65,6 +75,24 @@ class Census:
         except sa.exc.SQLAlchemyError:
             return None
         return None if found is None else str(found)
+
+    def versions(self, campaign: str) -> tuple[Applied, ...]:
+        """Every version of this campaign that was ever applied, by number."""
+        asked = sa.text(
+            "SELECT v.number, v.hash, v.tree FROM campaign_version v JOIN campaign c ON c.id = v.campaign_id WHERE c.name = :name ORDER BY 1"
+        )
+        return tuple(Applied(*row) for row in self._connection.execute(asked, {"name": campaign}))
+
+    def in_force(self, campaign: str) -> str | None:
+        """The hash of the version in force; None while the campaign is only a file."""
+        asked = sa.text("SELECT v.hash FROM campaign c JOIN campaign_version v ON v.id = c.version_id WHERE c.name = :name")
+        found: str | None = self._connection.execute(asked, {"name": campaign}).scalar()
+        return found
+
+    def groups(self, campaign: str) -> tuple[Group, ...]:
+        """Where the people of this campaign stand, by version, step and what they were told."""
+        found = self._connection.execute(sa.text("SELECT id FROM campaign WHERE name = :name"), {"name": campaign}).scalar()
+        return groups(self._connection, found) if found is not None else ()
 
     def _asked(self, text: str, names: Vocabulary) -> int | None:
         compiler = Compiler(names)

@@ -66,17 +66,22 @@ def _otherwise(
     """(fact, what was told, what would be told) wherever the two differ."""
     written = new.messages[message]
     fixed = fixed_facts(written, group.persona, group.language)
-    for name, (_, said) in told.items():
+    for name, (kind, said) in told.items():
         if said is None:
             continue
         fact = written.facts.get(name)
         if fact is None:
-            yield name, said, "–"
+            yield name, shown(kind, said), "–"
         elif name in fixed:
             if fixed[name][1] != said:
-                yield name, said, fixed[name][1] or "–"
+                yield name, shown(kind, said), shown(*fixed[name])
         elif fact.max_age is None and _was(old, message, name) != fact:
-            yield name, said, spelled(fact)
+            yield name, shown(kind, said), spelled(fact)
+
+
+def shown(kind: str | None, spelling: str | None) -> str:
+    """A resolved fact as a file writes it."""
+    return "–" if spelling is None else f"{spelling} %" if kind == "percent" else spelling
 
 
 def _was(old: Campaign, message: str, name: str) -> Fact | None:

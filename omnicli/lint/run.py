@@ -78,7 +78,7 @@ def lint(
         ground = Ground(loaded, now=now, census=census)
         looked += list(ground.templates)
         lines.update({file: text.splitlines() for file, text in ground.templates.items()})
-        for family in FAMILIES if census is None else (*FAMILIES, "counts"):
+        for family in FAMILIES if census is None else (*FAMILIES, "counts", "versions"):
             importlib.import_module(f"omnicli.lint.rules.{family}")
         for code, check in CHECKS.items():
             if not _asked(code, chosen, set(select)):

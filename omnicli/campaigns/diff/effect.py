@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One edit and its people. `kind` is `fact words wait step added removed moved`; `code` the finding that it is (V002, V003, V004)."""
+    """One edit and its people. `kind` is `fact words wait shortened changed added removed moved`; `code` the finding that it is (V002, V003, V004)."""
 
     kind: str
     name: str
@@ -94,7 +94,9 @@ def _steps(diff: Diff, old: Flow, new: Flow, groups: Sequence[Group], migrate: M
             code = "V002" if lost else None
         elif is_shorter(old, new, change.step) and timers.get(change.step) != "shorten" and where[1]:
             code = "V003"
-        kind = "wait" if change.kind == "changed" and (change.after or "").startswith("wait") else change.kind
+        kind: str = "wait" if change.kind == "changed" and (change.after or "").startswith("wait") else change.kind
+        if kind == "wait" and timers.get(change.step) == "shorten":
+            kind = "shortened"
         yield Edit(kind, change.step, _text(change), *where, code)
 
 

@@ -44,6 +44,8 @@ def _meaning(e: Edit) -> tuple[str, str, str]:
             return t("read the new ones", "liront les nouveaux"), "", same
         case "wait":
             return new, t("keep their timer", "gardent leur minuteur") + (f" ({e.code})" if e.code else ""), same
+        case "shortened":
+            return new, t("their timer ends earlier", "leur minuteur finit plus tôt"), same
         case "removed":
             here = t("stranded (V002)", "sans place (V002)") if e.code else t("have a place", "ont une place")
             return t("never see it", "ne la verront pas"), here, same
