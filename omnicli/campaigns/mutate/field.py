@@ -156,6 +156,11 @@ class Field:
         """The parts as this person gets them, or as `another` fact's values would make them. CannotRender says why not."""
         return self._parts(self.campaign(reading), reading, person)
 
+    @lru_cache(maxsize=8192)  # noqa: B019 -- a field lives as long as its process
+    def said(self, reading: Reading, person: str) -> object:
+        """What this person gets of the clean message, comparable with a mutant's."""
+        return said(self.renderer, self.job(self.campaign(reading), reading, person))
+
     def _parts(self, campaign: Campaign, reading: Reading, person: str = "typical") -> Mapping[str, str]:
         return dict(self.renderer.render(self.job(campaign, reading, person)).parts)
 
@@ -197,6 +202,18 @@ class Field:
         kind, value = self.resolved(reading, fact)
         texts = {self.format(reading, kind, value, form) for form in forms.FORMS.get(kind, ())} if kind else set()
         return frozenset(part for part, text in self.bare(reading).items() if any(one in text for one in texts))
+
+
+def said(renderer: Renderer, job: RenderJob) -> object:
+    """The texts before style sheets are in-lined, white space squeezed as mail programs do, and where the addresses lead; None for
+    a message that cannot be made for this person."""
+    try:
+        draft = renderer.draft(job)
+    except CannotRender:
+        return None
+    return tuple((part, " ".join(draft.text(part).split())) for part in draft.parts), tuple(
+        (one.address, one.purpose) for one in draft.links
+    )
 
 
 def changed(facts: ResolvedFacts) -> ResolvedFacts:

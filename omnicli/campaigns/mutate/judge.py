@@ -11,16 +11,14 @@ import importlib
 from collections.abc import Iterable, Iterator, Mapping
 
 from omnicli.campaignfile import Loaded, read_again
-from omnicli.campaigns.mutate.field import ANOTHER, Field
-from omnicli.campaigns.mutate.seed import At, Outcome, Reading, Seed
+from omnicli.campaigns.mutate.field import ANOTHER, Field, said
+from omnicli.campaigns.mutate.seed import At, Outcome, Seed
 from omnicli.errors import OmniError
 from omnicli.lint.ground import Ground
 from omnicli.lint.rule import CHECKS
 from omnicli.lint.run import FAMILIES
 from omnicli.model.finding import Finding
-from omnicli.render.renderer import Renderer
 from omnicli.render.samples import SAMPLES
-from omnicli.render.views import CannotRender
 
 #: The families of which every rule is asked when the expected one is silent, to say what was seen instead.
 ASKED = frozenset("MPCIKJTX")
@@ -32,16 +30,15 @@ def judge(field: Field, kind: str, name: str, seed: Seed, *, off: frozenset[str]
     if wrong := unreadable(loaded, seed):
         return Outcome(kind, name, "broken", seed.codes, diff(field, seed), detail=wrong)
     overlay = {file: text for file, text in seed.edits.items() if file.startswith("templates/")}
-    small = narrowed(loaded, seed)
+    ground = Ground(narrowed(loaded, seed), now=field.now, templates=overlay)
     try:
-        if same_bytes(field, small, seed, overlay):
+        if same_bytes(field, ground, seed):
             return Outcome(kind, name, "equivalent", seed.codes)
     except OmniError as error:
         return Outcome(kind, name, "broken", seed.codes, diff(field, seed), detail=error.message)
-    ground = Ground(small, now=field.now, templates=overlay)
     if any(at_place(finding, seed, loaded) for code in seed.codes if code not in off for finding in ask(ground, code)):
         return Outcome(kind, name, "caught", seed.codes)
-    return Outcome(kind, name, "survived", seed.codes, diff(field, seed), tuple(said(ground, off)))
+    return Outcome(kind, name, "survived", seed.codes, diff(field, seed), tuple(seen(ground, off)))
 
 
 # -- the mutant ------------------------------------------------------------------------------------------------------
@@ -79,28 +76,16 @@ def narrowed(loaded: Loaded, seed: Seed) -> Loaded:
     return replace(loaded, campaigns=MappingProxyType({reading.campaign: small}))
 
 
-def same_bytes(field: Field, loaded: Loaded, seed: Seed, overlay: Mapping[str, str]) -> bool:
-    """True when nobody could tell the mutant from the message: all four people get what they got, and would if its facts had
-    other values (a value typed by hand reads the same only until then)."""
-    sources = {file.removeprefix("templates/"): text for file, text in overlay.items()}
-    renderer = Renderer(loaded.root, field.project, sources=sources)
-    campaign = loaded.campaigns[seed.reading.campaign]
-    for reading in (seed.reading, *([seed.reading._replace(message=seed.with_message)] if seed.with_message else [])):
-        for person in (ANOTHER, *SAMPLES):
-            try:
-                parts = dict(renderer.render(field.job(campaign, reading, person)).parts)
-            except CannotRender:
-                return False
-            if parts != _before(field, reading, person):
-                return False
-    return True
-
-
-def _before(field: Field, reading: Reading, person: str) -> Mapping[str, str]:
-    try:
-        return field.rendered(reading, person)
-    except CannotRender:
-        return {}
+def same_bytes(field: Field, ground: Ground, seed: Seed) -> bool:
+    """True when nobody could tell the mutant from the message: all four people get the same bytes, with the same addresses behind
+    them, and would if its facts had other values (a value typed by hand reads the same only until then)."""
+    campaign = ground.loaded.campaigns[seed.reading.campaign]
+    readings = [seed.reading, *([seed.reading._replace(message=seed.with_message)] if seed.with_message else [])]
+    return all(
+        said(ground.grid.renderer, field.job(campaign, reading, person)) == field.said(reading, person)
+        for reading in readings
+        for person in (ANOTHER, *SAMPLES)
+    )
 
 
 # -- the checker -----------------------------------------------------------------------------------------------------
@@ -119,7 +104,7 @@ def ask(ground: Ground, code: str) -> Iterator[Finding]:
         yield from check(ground)
 
 
-def said(ground: Ground, off: Iterable[str]) -> Iterator[str]:
+def seen(ground: Ground, off: Iterable[str]) -> Iterator[str]:
     """What any rule of the message families finds, for the note on a survivor."""
     rules()
     for code in CHECKS:
