@@ -418,28 +418,23 @@ class _Door:
         if not ids:
             return {}
         if self._select is None:
-            compiler = Compiler(self.vocabulary, campaign=self.house.name)
-            holds = (
-                compiler.predicate(self.way.if_, where="elsewhere")
-                if self.way.if_ is not None and self.way.form == "when"
-                else sa.true()
-            )
-            if self.way.if_ is not None and self.way.form == "on":
-                holds = compiler.predicate(self.way.if_, where="elsewhere")
-            matches = [(compiler.predicate(p.match, where="elsewhere"), sa.literal(name))
-                       for name, p in self.house.personas.items() if p.match is not None]  # fmt: skip
-            default = "default" if "default" in self.house.personas else None
-            persona = sa.case(*matches, else_=default) if matches else sa.literal(default)
-            c = tb.contact.c
-            query = sa.select(
-                c.id, c.uid, c.language, c.country, c.time_zone, c.region, persona.label("persona"), holds.label("holds")
-            )
-            self._select = (
-                query.where(c.id.in_(sa.bindparam("ids", expanding=True)), c.erased_at.is_(None)),
-                compiler.parameters(self.now),
-            )
+            query, compiler = self._asking()
+            self._select = query.where(tb.contact.c.id.in_(sa.bindparam("ids", expanding=True))), compiler.parameters(self.now)
         query, parameters = self._select
         return {row.id: row for row in connection.execute(query, {**parameters, "ids": list(ids)})}
+
+    def _asking(self) -> tuple[sa.Select[Any], Compiler]:
+        """What entry asks of everybody, and what knows its instants."""
+        compiler = Compiler(self.vocabulary, campaign=self.house.name)
+        judged = self.way.if_ is not None and self.way.form in ("when", "on")
+        holds = compiler.predicate(self.way.if_ or "", where="elsewhere") if judged else sa.true()
+        matches = [(compiler.predicate(p.match, where="elsewhere"), sa.literal(name))
+                   for name, p in self.house.personas.items() if p.match is not None]  # fmt: skip
+        default = "default" if "default" in self.house.personas else None
+        persona = sa.case(*matches, else_=default) if matches else sa.literal(default)
+        c = tb.contact.c
+        query = sa.select(c.id, c.uid, c.language, c.country, c.time_zone, c.region, persona.label("persona"), holds.label("holds"))
+        return query.where(c.erased_at.is_(None)), compiler
 
     def _passes(self, connection: sa.Connection, ids: Sequence[int]) -> dict[int, tuple[int, int, bool]]:
         """contact → (number of passes, last entry, whether one is open)."""

@@ -44,7 +44,7 @@ NOUNS: dict[str, Noun] = {
         LIFE,
         "Plan, start, run, pause, stop, show",
         "Planifier, lancer, exécuter, suspendre, arrêter, montrer",
-        more=("preview", "scenario", "diff", "migrate"),
+        more=("preview", "graph", "scenario", "simulate", "diff", "migrate"),
     ),
     "contact": Noun(
         "contact",

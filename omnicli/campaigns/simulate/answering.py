@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from omnicli import clock
-from omnicli.campaigns.simulate.chances import DAY, MINUTE, Chance, Odds, delay, draw
+from omnicli.campaigns.simulate.chances import DAY, MINUTE, PLACE, WHOLE, Chance, Odds, delay, draw, draws
 from omnicli.campaigns.simulate.model import Awake
 
 
@@ -115,57 +115,61 @@ class People:
     def carry(self, touch: Touch) -> tuple[str, Sequence[str]]:
         """`rejected bounced lost delivered`, and the answers that come by the end; those that matter lie in the calendar now."""
         prospects = self.odds.of(touch.channel, touch.persona, touch.step)
-        whether, when = self._draw(touch, "carried")
-        if whether < prospects.refused:
+        drawn = draws(self.seed, touch.uid, touch.number, touch.step, touch.channel)
+        if drawn[0] < prospects.refused * WHOLE:
             return "rejected", ()
-        if prospects.bounced and self._draw(touch, "bounced")[0] < prospects.bounced:
-            self._hear(touch, "bounced", touch.at + int(when * 30 + 1) * MINUTE)
+        if drawn[1] < prospects.bounced * WHOLE:
+            self._hear(touch, "bounced", touch.at + (1 + drawn[1] % 30) * MINUTE)
             return "bounced", ()
-        if prospects.lost and self._draw(touch, "lost")[0] < prospects.lost:
+        if drawn[2] < prospects.lost * WHOLE:
             return "lost", ()
-        return "delivered", self._answers(touch, prospects.answers)
-
-    def _answers(self, touch: Touch, chances: Sequence[Chance]) -> list[str]:
         fresh = self.odds.tired**touch.lately
+        self._follow(touch, "accepted", touch.at, drawn[3], fresh)
+        return "delivered", self._answers(touch, prospects.answers, drawn, fresh)
+
+    def _answers(self, touch: Touch, chances: Sequence[Chance], drawn: Sequence[int], fresh: float) -> Sequence[str]:
         found: list[str] = []
-        when = 0.0
-        self._follow(touch, "accepted", touch.at, fresh)
         left: float | None = None  # of the outcomes of a call, one comes about
         for chance in chances:
             if chance.name in OUTCOMES:
-                left, when = self._draw(touch, "outcome") if left is None else (left, when)
+                left = drawn[PLACE["answered"]] / WHOLE if left is None else left
                 happens, left = left < chance.share, left - chance.share
                 left = 2.0 if happens else left
             else:
-                whether, when = self._draw(touch, chance.name)
-                happens = whether < chance.share * (fresh if chance.name in WILLING else 1.0)
+                happens = drawn[chance.place] < chance.share * (fresh if chance.name in WILLING else 1.0) * WHOLE
             if not happens:
                 continue
+            when = self._when(touch, chance.name)
             at = self.waking.at(touch.at + delay(chance.half, when), touch.zone, when)
-            if at > self.calendar.end:
-                continue
-            found.append(chance.name)
-            self._hear(touch, chance.name, at)
-            self._follow(touch, chance.name, at, 1.0)
+            if at <= self.calendar.end:
+                found.append(chance.name)
+                self._hear(touch, chance.name, at)
+                if chance.name in self.odds.follows:
+                    self._follow(
+                        touch,
+                        chance.name,
+                        at,
+                        int(draw(self.seed, touch.uid, touch.number, touch.step, "goal after " + chance.name)[0] * WHOLE),
+                        1.0,
+                    )
         return found
 
-    def _follow(self, touch: Touch, cause: str, at: int, fresh: float) -> None:
+    def _follow(self, touch: Touch, cause: str, at: int, drawn: int, fresh: float) -> None:
         """The goal, where it follows from this."""
         chance = self.odds.follows.get(cause)
-        if chance is None or self.goal is None:
+        if chance is None or self.goal is None or drawn >= chance.share * fresh * WHOLE:
             return
-        whether, when = self._draw(touch, "goal after " + cause)
-        if whether < chance.share * fresh:
-            later = self.waking.at(at + delay(chance.half, when), touch.zone, when)
-            if later <= self.calendar.end:
-                self.calendar.add(Answered(later, touch.contact, self.goal, 0, "", "", ""))
+        when = self._when(touch, "goal after " + cause)
+        later = self.waking.at(at + delay(chance.half, when), touch.zone, when)
+        if later <= self.calendar.end:
+            self.calendar.add(Answered(later, touch.contact, self.goal, 0, "", "", ""))
 
     def _hear(self, touch: Touch, name: str, at: int) -> None:
         if name in self.listened and at <= self.calendar.end:
             self.calendar.add(Answered(at, touch.contact, name, touch.enrollment, touch.step, touch.message, touch.channel))
 
-    def _draw(self, touch: Touch, what: str) -> tuple[float, float]:
-        return draw(self.seed, touch.uid, touch.number, touch.step, touch.channel, what)
+    def _when(self, touch: Touch, what: str) -> float:
+        return draw(self.seed, touch.uid, touch.number, touch.step, touch.channel, what)[1]
 
     def alone(self, contact: int, uid: str, number: int, entered: int, zone: tzinfo) -> None:
         """The goal of those who reach it untouched."""

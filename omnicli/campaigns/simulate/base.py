@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnicli import clock
@@ -221,3 +222,16 @@ def _values(declared: Attribute, said: Any, project: Project) -> tuple[list[tupl
     has_copy = any(copy is not None for _, copy in stored)
     left = 1.0 - sum(stored.values()) if said else 0.0
     return _shares({**stored, **({(None, None): left} if left > 1e-9 else {})}), has_copy
+
+
+def imported(loaded: Loaded, file: Path, *, now: datetime) -> Store:
+    """The people of a list, through the very import, into a store in memory. A map stands beside the list as `<name>.map.yaml`, else
+    the columns are guessed."""
+    from omnicli.people.imports import import_contacts
+
+    assert loaded.project is not None
+    store = Store.memory()
+    prepare(store, loaded.project)
+    beside = file.with_name(f"{file.stem}.map.yaml")
+    import_contacts(store, loaded, file, mapping=beside if beside.is_file() else None, now=now)
+    return store

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import blake2b, sha256
 
-from omnicli.campaigns.simulate.model import Model, minutes
+from omnicli.campaigns.simulate.model import ANSWERS, Model, minutes
 from omnicli.model.ids import SEPARATOR
 from omnicli.model.literals import Duration, Percent
 
 MINUTE = 60_000
 DAY = 86_400_000
 _SCALE = float(1 << 64)
+#: The scale of `draws`.
+WHOLE = 1 << 32
 #: Nobody answers later than so many half-lives.
 LATEST = 20
 
@@ -22,6 +25,17 @@ def draw(*names: str) -> tuple[float, float]:
     """Two numbers of [0, 1): whether, and when. The first and second 8 bytes of SHA-256 over the names joined by U+001F."""
     digest = sha256(SEPARATOR.join(names).encode()).digest()
     return int.from_bytes(digest[:8], "big") / _SCALE, int.from_bytes(digest[8:16], "big") / _SCALE
+
+
+#: What is drawn of each touch, in this order, for good: a new word goes to the end, so that no other draw changes.
+DRAWN = ("carried", "bounced", "lost", "goal", *ANSWERS)
+PLACE = {name: n for n, name in enumerate(DRAWN)}
+_WORDS = struct.Struct(">16I")
+
+
+def draws(*names: str) -> tuple[int, ...]:
+    """A number of 32 bits for each word of `DRAWN`: BLAKE2b over the names joined by U+001F, four bytes a word."""
+    return _WORDS.unpack(blake2b(SEPARATOR.join(names).encode()).digest())
 
 
 def delay(half: float, when: float) -> int:
@@ -36,6 +50,11 @@ class Chance:
     name: str
     share: float
     half: float
+
+    @property
+    def place(self) -> int:
+        """Where its number stands among the draws of a touch."""
+        return PLACE[self.name]
 
 
 @dataclass(frozen=True, slots=True)

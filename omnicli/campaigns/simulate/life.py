@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from omnicli import clock
-from omnicli.campaigns.enter import enter
 from omnicli.campaigns.simulate.answering import DAY, Answered, Calendar, People, Touch, Waking, arrival, midnight
-from omnicli.campaigns.simulate.asking import Asked, Decided, covers
+from omnicli.campaigns.simulate.asking import Asked, Decided, covers, dated
 from omnicli.campaigns.simulate.base import raw
 from omnicli.campaigns.simulate.chances import Odds, fraction
 from omnicli.campaigns.simulate.model import Model, minutes as minutes_of
 from omnicli.campaigns.simulate.counts import HELD_OUT, TREATED, Counts
+from omnicli.campaigns.simulate.entering import Door
 from omnicli.campaigns.simulate.hearing import Hearing
 from omnicli.campaigns.simulate.pricing import Prices
 from omnicli.campaigns.simulate.recording import Record
@@ -102,8 +102,13 @@ class Life:
             house = replace(house, guarding=replace(house.guarding, budget=None))
         self.house: House = self.houses._houses.setdefault(self.version, house)
         self.houses._houses[self.version] = self.house = house
+        self.dated = dated(self.house)
         self.asked: dict[str | None, Asked] = {}
         self.fused: dict[tuple[str | None, str], bool] = {}
+        before = getattr(self, "door", None)
+        self.door = Door(self.store, self.houses, self.name, now)
+        if before is not None:
+            self.door.row.last_event_id = before.row.last_event_id
 
     def _people(self, start: datetime) -> None:
         """Count them, and draw when each comes."""
@@ -178,8 +183,8 @@ class Life:
 
     def _enter(self) -> None:
         top = self.raw.execute("SELECT coalesce(max(id), 0) FROM enrollment").fetchone()[0]
-        self.houses.now = self.now
-        enter(self.store, self.loaded, now=self.now, campaigns=[self.name], houses=self.houses)
+        if not self.door.look(self.now):
+            return
         query = (
             "SELECT e.id, e.contact_id, c.uid, e.pass, e.entered_at, e.held_out, e.persona, c.country, c.time_zone, c.region FROM enrollment e "
             "JOIN contact c ON c.id = e.contact_id WHERE e.id > ?"
@@ -195,7 +200,7 @@ class Life:
 
     # --- deciding ---------------------------------------------------------------------------------------------------
     def _decide_all(self) -> None:
-        answers = Decided(self.house, self.now)
+        answers = Decided(self.house, self.now, dated=self.dated)
         for _ in range(ROUNDS):
             due = self._due()
             if not due:
