@@ -13,6 +13,7 @@ from omnicli.errors import OmniError
 from omnicli.texts import t
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from rich.console import Console
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from omnicli.model.project import Project
     from omnicli.render.renderer import RenderJob
     from omnicli.render.samples import Sample
+    from omnicli.render.trace import Traced
 
 app = typer.Typer(
     help=page(
@@ -144,9 +146,12 @@ def render(
     person = _sample(project, contact, now) if known else person_of(s.store(create=False), loaded, campaign, contact, now=now)
     renderer = Renderer(loaded.root, project, live=s.live)
     found: list[dict[str, Any]] = []
+    traced: dict[int, Traced] = {}
     for job in _jobs(project, campaign, message, person, now, channel=channel, language=language, persona=persona):
         try:
             found.append(_shown(renderer, job, trace=trace))
+            if trace and not s.json:
+                traced[len(found) - 1] = renderer.trace(job)
         except CannotRender as error:
             found.append(
                 {
@@ -160,9 +165,7 @@ def render(
     if html:
         _print_page(s, found)
     result = {"campaign": campaign.campaign, "message": message, "contact": contact, "renderings": found}
-    s.finish(
-        result, show=lambda console: _draw(console, found, trace=trace), exit=1 if any("reason" in one for one in found) else 0
-    )
+    s.finish(result, show=lambda console: _draw(console, found, traced), exit=1 if any("reason" in one for one in found) else 0)
 
 
 @app.command(
@@ -266,26 +269,17 @@ def _shown(renderer: Any, job: RenderJob, *, trace: bool) -> dict[str, Any]:
         count = count_sms(rendered.parts["body"])
         found["sms"] = {"encoding": count.encoding, "parts": count.parts, "units": count.units}
     if trace:
-        skeleton = renderer.skeleton(rendered.skeleton)
-        found["trace"] = [{"part": part, "value": rendered.values[n], "from": _origin(skeleton, n)}
-                          for part, pieces in skeleton.parts.items() for n in pieces if isinstance(n, int)]  # fmt: skip
+        from omnicli.cli.trace_view import values
+
+        found["trace"] = values(renderer.trace(job))
     return found
-
-
-def _origin(skeleton: Any, n: int) -> str:
-    """`fact price (short)`, `contact first_name`, `link 0` …"""
-    first = skeleton.twins.get(n, (n, ""))[0]
-    origin = skeleton.origins[first] if first < len(skeleton.origins) else None
-    if not origin:
-        return "value"
-    form = f" ({origin[2]})" if origin[0] in ("fact", "contact") and len(origin) > 2 and origin[2] else ""
-    return f"{origin[0]} {origin[1]}{form}" if len(origin) > 1 else str(origin[0])
 
 
 def _origin_said(origin: str) -> str:
     """`fact price` as the language in use says it."""
     kind, _, rest = origin.partition(" ")
-    said = {"fact": t("fact", "fait"), "link": t("link", "lien"), "value": t("value", "valeur")}.get(kind, kind)
+    said = {"fact": t("fact", "fait"), "link": t("link", "lien"), "value": t("value", "valeur"), "brand": t("brand", "marque"),
+            "address": t("address", "adresse"), "picture": t("picture", "image"), "touch": t("touch", "envoi")}.get(kind, kind)  # fmt: skip
     return f"{said} {rest}".rstrip()
 
 
@@ -302,13 +296,14 @@ def _print_page(s: Session, found: list[dict[str, Any]]) -> None:
         raise typer.Exit(0)
 
 
-def _draw(console: Console, found: list[dict[str, Any]], *, trace: bool) -> None:
+def _draw(console: Console, found: list[dict[str, Any]], traced: Mapping[int, Traced]) -> None:
     from rich.text import Text
 
+    from omnicli.cli import trace_view
     from omnicli.render.finish import to_text
     from omnicli.text import printable
 
-    for one in found:
+    for n, one in enumerate(found):
         head = " × ".join(filter(None, (one["channel"], one["language"], one["persona"])))
         if "sms" in one:
             parts = one["sms"]["parts"]
@@ -318,12 +313,16 @@ def _draw(console: Console, found: list[dict[str, Any]], *, trace: bool) -> None
         if "reason" in one:
             console.print(Text(f"{one['reason']}: {printable(one['detail'])}", style="red"))
             continue
+        if n in traced and not console.no_color:
+            trace_view.show(console, traced[n])
+            console.print()
+            continue
         parts = {part: text for part, text in one["parts"].items() if not (part == "html" and "text" in one["parts"])}
         for part, text in parts.items():
             shown = to_text(text) if part in ("html", "card") else text
             if len(parts) > 1:
                 console.print(Text(part, style="dim"))
             console.print(Text("\n".join(printable(line) for line in shown.splitlines())))
-        for mark in one.get("trace", ()) if trace else ():
+        for mark in one.get("trace", ()):
             console.print(Text(f"  {mark['part']}: {printable(mark['value'])[:60]}  ← {_origin_said(mark['from'])}", style="dim"))
         console.print()

@@ -68,6 +68,28 @@ def test_each_value_says_where_it_comes_from(project: Path, capsys: pytest.Captu
     assert {one["from"] for one in trace} >= {"fact price", "fact code", "fact deadline", "link 0"}
 
 
+def test_in_a_terminal_each_word_has_the_colour_of_its_origin_and_a_legend_says_which(project: Path) -> None:
+    from datetime import UTC, datetime
+    from io import StringIO
+
+    from rich.console import Console
+
+    from omnicli.app import open_project
+    from omnicli.cli.trace_view import show
+    from omnicli.render.renderer import Renderer
+    from omnicli.render.samples import job_for, sample
+
+    now, loaded = datetime(2027, 1, 4, tzinfo=UTC), open_project(project)
+    assert loaded.project is not None
+    job = job_for(loaded.project, loaded.campaigns["bienvenue"], "offre-bienvenue", channel="sms", language="fr", persona="camille",
+                  person=sample(loaded.project, "typical", now=now), now=now)  # fmt: skip
+    out = StringIO()
+    show(Console(file=out, force_terminal=True, width=200, color_system="standard"), Renderer(project, loaded.project).trace(job))
+    assert "\x1b[1;33m20 %\x1b[0m sur ta 1re bougie" in out.getvalue()
+    assert "\x1b[1;33m■ offer" in out.getvalue()
+    assert "\x1b[2;9m■ was" in out.getvalue(), "left out of the SMS: struck through"
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
