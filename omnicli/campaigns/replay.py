@@ -26,7 +26,7 @@ from omnicli.engine.pricing import cost
 from omnicli.model.campaign import Campaign, WaitStep
 from omnicli.model.flow import Flow
 from omnicli.packs import holidays_of, load
-from omnicli.store import grounds
+from omnicli.store import grounds, lived
 from omnicli.store import tables as tb
 from omnicli.store.turns import why_text
 
@@ -110,8 +110,10 @@ def taken(
     while True:
         later = sa.or_(d.enrollment_id > after[0], sa.and_(d.enrollment_id == after[0], d.id > after[1]))
         rows = connection.execute(query.where(later)).all()
+        moved = lived.moves(connection, {row.enrollment_id for row in rows})
         for row in rows:
-            yield Taken(row.id, clock.from_ms(row.at), row.name, row.source_id, row.enrollment_id, row.version_id, row.step, row.kind,
+            version = lived.version_at(moved, row.enrollment_id, row.id, row.version_id)
+            yield Taken(row.id, clock.from_ms(row.at), row.name, row.source_id, row.enrollment_id, version, row.step, row.kind,
                         tuple(json.loads(row.why)) if row.why else (), row.premises, row.ground_id)  # fmt: skip
         if len(rows) < _CHUNK:
             return

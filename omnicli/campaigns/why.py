@@ -22,7 +22,7 @@ from omnicli.errors import OmniError
 from omnicli.model import spoken
 from omnicli.model.campaign import Campaign
 from omnicli.model.flow import Flow
-from omnicli.store import campaigns
+from omnicli.store import campaigns, lived
 from omnicli.store import tables as tb
 from omnicli.text import did_you_mean
 from omnicli.texts import t
@@ -140,7 +140,9 @@ def _lived(connection: sa.Connection, row: Any, step: str | None) -> list[Line]:
 
 def _pass(connection: sa.Connection, row: Any, step: str | None) -> Iterator[Line]:
     """Entry, decisions and the end of one pass."""
-    entered = t("entered {name} v{n}", "entre dans {name} v{n}", name=row.name, n=row.number)
+    first = lived.version_at(lived.moves(connection, [row.id]), row.id, 0, row.version_id)
+    number = campaigns.version(connection, first).number
+    entered = t("entered {name} v{n}", "entre dans {name} v{n}", name=row.name, n=number)
     if row.persona:
         entered += t(", as {persona}", ", comme {persona}", persona=row.persona)
     if row.held_out:

@@ -206,7 +206,7 @@ class _Mover:
     def _write_down(self, connection: sa.Connection, row: Any, there: moving.Landing) -> None:
         """A line of the ledger, so that `contact why` can say it."""
         old = self.labels[row.version_id]
-        values = {"from": old.label, "to": self.target.label, "step": there.step} | (
+        values = {"from": old.label, "to": self.target.label, "step": there.step, "version": old.id} | (
             {"told anew": sorted(self.anew)} if self.anew else {}
         )
         why = json.dumps(
