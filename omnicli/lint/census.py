@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,15 @@ class Applied(NamedTuple):
     number: int
     hash: str
     tree: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Messages of a campaign, and the steps that send them."""
+
+    campaign: str
+    messages: tuple[str, ...]
+    steps: tuple[str, ...]
 
 
 class Census:
@@ -93,6 +103,29 @@ class Census:
         """Where the people of this campaign stand, by version, step and what they were told."""
         found = self._connection.execute(sa.text("SELECT id FROM campaign WHERE name = :name"), {"name": campaign}).scalar()
         return groups(self._connection, found) if found is not None else ()
+
+    def told_on_one_day(self, left: Said, right: Said) -> int:
+        """People to whom both would be said on one day (UTC): by touches that are planned or left since yesterday, or by steps at
+        which they are due."""
+        days = " INTERSECT ".join(f"SELECT contact_id, day FROM ({self._said(side)})" for side in ("left", "right"))
+        asked = sa.text(f"SELECT count(DISTINCT contact_id) FROM ({days})").bindparams(
+            *(sa.bindparam(f"{side}_{what}", expanding=True) for side in ("left", "right") for what in ("messages", "steps"))
+        )
+        given: dict[str, object] = {"since": int(self._now.timestamp() * 1000) - 86_400_000}
+        for side, said in (("left", left), ("right", right)):
+            given |= {f"{side}_name": said.campaign, f"{side}_messages": list(said.messages), f"{side}_steps": list(said.steps)}
+        return int(self._connection.execute(asked, given).scalar_one())
+
+    @staticmethod
+    def _said(side: str) -> str:
+        """Who is told these messages on which day."""
+        mine = f"JOIN campaign k ON k.id = e.campaign_id AND k.name = :{side}_name"
+        return (
+            f"SELECT t.contact_id, t.due_at / 86400000 AS day FROM touch t JOIN enrollment e ON e.id = t.enrollment_id {mine} "
+            f"WHERE t.message IN :{side}_messages AND t.send_state NOT IN ('skipped','rejected','held_out') AND t.due_at >= :since "
+            f"UNION SELECT e.contact_id, e.due_at / 86400000 AS day FROM enrollment e {mine} "
+            f"WHERE e.state = 'open' AND e.held_out = 0 AND e.due_at IS NOT NULL AND e.step IN :{side}_steps"
+        )
 
     def _asked(self, text: str, names: Vocabulary) -> int | None:
         compiler = Compiler(names)

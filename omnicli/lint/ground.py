@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from omnicli.campaignfile import Loaded
     from omnicli.lint.census import Census
-    from omnicli.lint.coherence.grid import Grid, Reading
+    from omnicli.lint.coherence.grid import Grid, OneReader, Reading
 
 Path_ = tuple[str | int, ...]
 
@@ -39,7 +39,8 @@ class Chapter:
 class Ground:
     """The project as lint sees it. `now` dates the rules that compare with today; `census` answers those that need numbers,
     where a store stands beside the project; `templates` (file → text) win over those on the disk, as an editor or a mutation
-    has them."""
+    has them. `only` (campaign, message) narrows the renderings, `reader` cuts them to one person of the store; `online`: pages
+    behind links may be asked for."""
 
     def __init__(
         self, loaded: Loaded, *, now: datetime, census: Census | None = None, templates: Mapping[str, str] | None = None
@@ -51,6 +52,9 @@ class Ground:
         self.census = census
         self.root: Path = loaded.root
         self.overlay: Mapping[str, str] = templates or {}
+        self.only: tuple[str, str] | None = None
+        self.reader: OneReader | None = None
+        self.online = False
 
     @cached_property
     def chapters(self) -> tuple[Chapter, ...]:
@@ -82,13 +86,19 @@ class Ground:
 
         return Grid(self)
 
+    @property
+    def compared(self) -> int:
+        """How many renderings were looked at so far."""
+        return self.grid.count if "grid" in self.__dict__ else 0
+
     def renderings(self, campaign: str | None = None, message: str | None = None) -> Iterator[Reading]:
         """What people read of each message that the campaigns send, of one campaign or message when it is named."""
         from omnicli.lint.coherence.grid import readable
 
         for chapter in self.chapters:
             for name, said in chapter.campaign.messages.items():
-                if campaign in (None, chapter.name) and message in (None, name) and readable(said):
+                wanted = self.only is None or self.only == (chapter.name, name)
+                if wanted and campaign in (None, chapter.name) and message in (None, name) and readable(said):
                     yield from self.grid.of(chapter, name)
 
     def place(self, file: str, path: Path_, *, key: bool = False) -> Place:

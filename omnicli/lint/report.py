@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from omnicli.lint.run import RANK, Report
 from omnicli.model.finding import Finding
 from omnicli.text import printable, width
-from omnicli.texts import t
+from omnicli.texts import several, t
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,6 +34,8 @@ def show_full(report: Report, console: Console) -> None:
         head.append(f" {finding.code}", style="bold").append(f" {finding.name}", style="dim")
         console.print(head)
         console.print(Padding(Text(printable(finding.message)), (0, 0, 0, 4), expand=False))
+        if seen := _where(finding):
+            console.print(Padding(Text(printable(seen), style="dim"), (0, 0, 0, 4), expand=False))
         line = _source_line(report, finding)
         if line is not None:
             number = str(finding.place.line)
@@ -52,6 +54,18 @@ def show_full(report: Report, console: Console) -> None:
         if finding.help:
             console.print(Text("    = help ", style="green").append(printable(finding.help), style="default"))
         console.print()
+
+
+def _where(finding: Finding) -> str:
+    """`in offre × sms × fr   (12 renderings)`."""
+    count = finding.where.get("renderings")
+    if not count:
+        return ""
+    grid = " × ".join(
+        str(finding.where[key]) for key in ("message", "channel", "persona", "language", "contact") if key in finding.where
+    )
+    words = several(count, ("{n} rendering", "{n} renderings"), ("{n} rendu", "{n} rendus"))
+    return t("in {grid}   ({n})", "dans {grid}   ({n})", grid=grid, n=words)
 
 
 def place_of(finding: Finding) -> str:
@@ -99,7 +113,7 @@ def as_json(finding: Finding) -> dict[str, Any]:
         "column": place.column, "end_line": place.end_line, "end_column": place.end_column, "path": finding.path,
         "message": finding.message, "help": finding.help,
         "fix": {"title": finding.fix.title, "safe": finding.fix.safe} if finding.fix else None,
-        "where": finding.where, "fingerprint": finding.fingerprint,
+        "where": finding.where, "renderings": finding.where.get("renderings", 0), "fingerprint": finding.fingerprint,
     }  # fmt: skip
 
 
@@ -163,6 +177,17 @@ def _seconds(report: Report) -> str:
     return f"{report.seconds:.1f}".replace(".", t(".", ","))
 
 
+def _compared(report: Report) -> str:
+    """` · 72 renderings compared`."""
+    if not report.compared:
+        return ""
+    return several(
+        report.compared,
+        (" · {n} rendering compared", " · {n} renderings compared"),
+        (" · {n} rendu comparé", " · {n} rendus comparés"),
+    )
+
+
 def summary(report: Report) -> list[str]:
     """The closing lines: how many findings in how many files, what can be fixed."""
     number = counts(report.findings)
@@ -170,17 +195,18 @@ def summary(report: Report) -> list[str]:
     if not report.findings:
         return [
             t(
-                "0 findings in {n} files · {s} s",
-                "0 constat dans {n} fichiers · {s} s",
+                "0 findings in {n} files{compared} · {s} s",
+                "0 constat dans {n} fichiers{compared} · {s} s",
                 n=len(report.files),
+                compared=_compared(report),
                 s=_seconds(report),
             )
         ]
     parts = [t(*words, n=number[key]) for key, words in {
         "errors": ("{n} errors", "{n} erreurs"), "warnings": ("{n} warnings", "{n} avertissements"), "infos": ("{n} notes", "{n} notes"),
     }.items() if number[key]]  # fmt: skip
-    lines = [t("{n} findings ({parts}) in {f} of {files} files · {s} s", "{n} constats ({parts}) dans {f} fichiers sur {files} · {s} s",
-               n=len(report.findings), parts=", ".join(parts), f=files, files=len(report.files), s=_seconds(report))]  # fmt: skip
+    lines = [t("{n} findings ({parts}) in {f} of {files} files{compared} · {s} s", "{n} constats ({parts}) dans {f} fichiers sur {files}{compared} · {s} s",
+               compared=_compared(report), n=len(report.findings), parts=", ".join(parts), f=files, files=len(report.files), s=_seconds(report))]  # fmt: skip
     safe = sum(bool(f.fix and f.fix.safe) for f in report.findings)
     unsafe = sum(bool(f.fix and not f.fix.safe) for f in report.findings)
     explain = t("Any code: omni explain {code}", "Un code : omni explain {code}", code=report.findings[0].code)

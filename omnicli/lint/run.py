@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
     from omnicli.campaignfile.stories import Stories
     from omnicli.lint.census import Census
+    from omnicli.lint.ground import Ground
 
 FAMILIES = (
-    "references", "flow", "conditions", "templates", "languages", "times", "experiments", "goals", "keys", "personas", "media", "mails", "messages", "typed", "offers", "addresses",
+    "references", "flow", "conditions", "templates", "languages", "times", "experiments", "goals", "keys", "personas", "media", "mails", "messages", "typed", "offers", "addresses", "pages",
 )  # fmt: skip
 RANK = {"error": 0, "warning": 1, "info": 2}
 DRAFT = frozenset("YSRJ")
@@ -35,7 +36,7 @@ PROFILES = ("draft", "team", "production")
 @dataclass(frozen=True)
 class Report:
     """What lint found, sorted by file, line, column, code. `files` are those that were looked at; `unreadable`: there was no
-    making sense of `omni.yaml`, so that no rule could be asked."""
+    making sense of `omni.yaml`, so that no rule could be asked; `compared`: how many renderings the rules looked at."""
 
     findings: tuple[Finding, ...]
     files: tuple[str, ...]
@@ -45,6 +46,7 @@ class Report:
     seconds: float = 0.0
     sources: dict[str, Sequence[str]] = field(default_factory=dict, repr=False)
     unreadable: bool = False
+    compared: int = 0
 
     def worst(self, fail_on: str | None = None) -> bool:
         """True when a finding is at or above what fails: `fail_on`, else the profile's own level."""
@@ -54,13 +56,14 @@ class Report:
 
 def lint(
     loaded: Loaded, *, now: datetime, profile: str | None = None, files: Iterable[str] = (), select: Iterable[str] = (),
-    ignore: Iterable[str] = (), census: Census | None = None, stories: Stories | None = None,
+    ignore: Iterable[str] = (), census: Census | None = None, stories: Stories | None = None, ground: Ground | None = None,
 ) -> Report:  # fmt: skip
     """Every finding of the project, cut to `files` (relative paths; none means all) and to the selected families.
 
     `stories`: the scenario files that were read beside the project; what is wrong in them is told too.
     `census`: what the store beside the project knows; without one the rules that need numbers stay silent.
-    `select` and `ignore` hold codes, families or names (`M`, `C005`, `sms-encoding`).
+    `select` and `ignore` hold codes, families or names (`M`, `C005`, `sms-encoding`). `ground`: one that was prepared, narrowed to
+    one message or one reader.
     """
     began = time.perf_counter()
     findings = list(loaded.findings)
@@ -75,7 +78,7 @@ def lint(
         from omnicli.lint.ground import Ground
         from omnicli.lint.suppress import silence
 
-        ground = Ground(loaded, now=now, census=census)
+        ground = ground or Ground(loaded, now=now, census=census)
         looked += list(ground.templates)
         lines.update({file: text.splitlines() for file, text in ground.templates.items()})
         for family in FAMILIES if census is None else (*FAMILIES, "counts", "versions"):
@@ -99,7 +102,7 @@ def lint(
     kept = sorted(set_once(kept), key=lambda f: (f.place.file, f.place.line, f.place.column, f.code, f.message))
     return Report(
         tuple(kept), tuple(file for file in looked if not wanted or file in wanted), chosen, tuple(silenced), tuple(bugs),
-        time.perf_counter() - began, lines, loaded.project is None,
+        time.perf_counter() - began, lines, loaded.project is None, ground.compared if loaded.project is not None and ground else 0,
     )  # fmt: skip
 
 

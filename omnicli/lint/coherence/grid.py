@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from omnicli.model.campaign import Message
 from omnicli.model.project import Persona
 from omnicli.model.written import unknown
 from omnicli.render import samples
-from omnicli.render.facts import Resolved, fixed_facts
+from omnicli.render.facts import Resolved, ResolvedFacts, fixed_facts, resolve_facts
 from omnicli.render.renderer import Renderer, RenderJob, finished_parts
 from omnicli.render.trace import Draft, Piece
 from omnicli.render.views import CannotRender
@@ -105,6 +106,15 @@ class Failure:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class OneReader:
+    """One person of the store instead of the four samples: what they were told already (message → fact → [type, value]) stands."""
+
+    sample: samples.Sample = field(repr=False)
+    told: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    entered_at: datetime | None = None
+
+
 class Grid:
     """All renderings of a project, by campaign and message, when they are asked for."""
 
@@ -122,7 +132,17 @@ class Grid:
 
     @cached_property
     def people(self) -> Mapping[str, samples.Sample]:
+        if self.ground.reader is not None:
+            return {self.ground.reader.sample.name: self.ground.reader.sample}
         return {name: samples.sample(self.ground.project, name, now=self.ground.now) for name in samples.SAMPLES}
+
+    @property
+    def skeletons(self) -> int:
+        return sum(map(len, self._known.values()))
+
+    @property
+    def messages(self) -> int:
+        return len(self._known)
 
     def of(self, chapter: Chapter, name: str) -> tuple[Reading, ...]:
         """The readings of one message: channels × personas × languages × four people, equal skeletons once."""
@@ -152,7 +172,7 @@ class Grid:
         """The reading with the skeleton of this rendering: a known one, or a new one."""
         message = chapter.campaign.messages[cell.message]
         try:
-            resolved = self.renderer.resolve(job)
+            resolved = self._resolved(job)
             draft = self.renderer.draft(replace(job, facts=resolved))
         except CannotRender as error:
             return error
@@ -162,6 +182,16 @@ class Grid:
             found[key] = Reading(chapter, message, cell.message, cell.channel, cell.language, register, cell.persona, draft,
                                  resolved.facts, [], self.renderer, job)  # fmt: skip
         return found[key]
+
+    def _resolved(self, job: RenderJob) -> ResolvedFacts:
+        one = self.ground.reader
+        if one is None:
+            return self.renderer.resolve(job)
+        return resolve_facts(
+            job.campaign.messages[job.message], persona=job.persona, language=job.language, entered_at=one.entered_at or job.at,
+            zone=job.zone, attributes=job.contact, event=job.event, told=one.told.get(job.message), places=self.ground.project.places,
+            project=self.ground.project,
+        )  # fmt: skip
 
     def _alike(self, chapter: Chapter, cell: Cell, persona: Persona | None) -> Any:
         """What decides a rendering, so that two personas of one register are rendered once where no template asks for the persona."""
@@ -185,9 +215,14 @@ class Grid:
         project, campaign = self.ground.project, chapter.campaign
         known = samples.personas(project, campaign)
         readers: Sequence[tuple[str | None, Persona | None]] = list(known.items()) or [(None, None)]
+        spoken = samples.languages(project, campaign)
+        if self.ground.reader is not None:
+            who = self.ground.reader.sample
+            readers = [one for one in readers if one[0] == who.persona] or readers[-1:]
+            spoken = (who.language,) if who.language in spoken else spoken[:1]
         for channel in samples.channels(project, campaign, name):
             step = samples.step_of(campaign, name, channel)
-            for language in samples.languages(project, campaign):
+            for language in spoken:
                 for persona, value in readers:
                     for person, who in self.people.items():
                         cell = Cell(name, channel, persona, language, person)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from omnicli.condition.check import MOST_AGGREGATES, check
+from omnicli.lint.census import Said
 from omnicli.lint.conditions import every_condition, is_key
-from omnicli.lint.ground import Ground
+from omnicli.lint.ground import Chapter, Ground
 from omnicli.lint.rule import rule
 from omnicli.lint.steps import every_send
+from omnicli.model.campaign import Message
 from omnicli.model.finding import Finding
+from omnicli.model.written import unknown
 from omnicli.texts import t
 
 FEW = 20  # below this many people a share says nothing
@@ -149,3 +152,42 @@ def zones_missing(ground: Ground) -> Iterator[Finding]:
         said = t("{n} % of the contacts have no time zone: they are written to only when it is free time in every zone of their country",
                  "{n} % des contacts n'ont pas de fuseau : on ne leur écrit que s'il est permis dans tous les fuseaux de leur pays", n=share)  # fmt: skip
         yield ground.finding("T014", ground.place("omni.yaml", ("time_zone",)), said, path=("time_zone",))
+
+
+@rule("M016")
+def two_offers(ground: Ground) -> Iterator[Finding]:
+    """Told at the later campaign's code, once a pair."""
+    if ground.census is None:
+        return
+    offers = list(_codes(ground))
+    for index, (chapter, name, code, said) in enumerate(offers):
+        for other, _, before, told in offers[:index]:
+            if other.name == chapter.name or before == code:
+                continue
+            count = ground.census.told_on_one_day(told, said)
+            if count:
+                path = ("messages", name, "facts", _code_fact(chapter.campaign.messages[name], code))
+                text = t(
+                    "{n} people would get {a} and {b} on one day",
+                    "{n} personnes recevraient {a} et {b} le même jour",
+                    n=count,
+                    a=before,
+                    b=code,
+                )
+                yield ground.finding("M016", ground.place(chapter.file, path), text, path=path)
+
+
+def _codes(ground: Ground) -> Iterator[tuple[Chapter, str, str, Said]]:
+    """Each code that a message states, with the steps that send it."""
+    for chapter in ground.chapters:
+        for name, message in chapter.campaign.messages.items():
+            if unknown(message.facts):
+                continue
+            steps = tuple(node.id for node in chapter.flow.sends if getattr(node.step, "send", None) == name)
+            for fact in message.facts.values():
+                if not unknown(fact) and fact.type == "code" and isinstance(fact.value, str) and steps:
+                    yield chapter, name, fact.value, Said(chapter.name, (name,), steps)
+
+
+def _code_fact(message: Message, code: str) -> str:
+    return next(name for name, fact in message.facts.items() if fact.value == code)
