@@ -50,6 +50,10 @@ Junit = Annotated[Path | None, opt("--junit", "write a JUnit file", "écrire un 
 Format = Annotated[
     str, opt("--format", "github: annotations at their lines", "github : annotations à leur ligne", metavar="term|github")
 ]
+Replay = Annotated[
+    bool,
+    opt("--replay", "the decisions about people under way, taken again", "les décisions sur les personnes en cours, reprises"),
+]
 Jobs = Annotated[int, opt("-j", "so many processes", "autant de processus", metavar="N", least=1, most=64)]
 
 
@@ -62,7 +66,7 @@ Jobs = Annotated[int, opt("-j", "so many processes", "autant de processus", meta
     ),
 )
 def live_through(
-    paths: Paths = None, k: Named = None, trace: Traced = None, junit: Junit = None, format: Format = "term", j: Jobs = 1
+    paths: Paths = None, k: Named = None, trace: Traced = None, junit: Junit = None, format: Format = "term", j: Jobs = 1, replay: Replay = False
 ) -> None:  # fmt: skip
     import time
 
@@ -70,6 +74,10 @@ def live_through(
     from omnicli.campaigns.scenario.suite import chosen, suite
 
     s = session()
+    if replay:
+        from omnicli.cli.replaying import replay as again
+
+        again(s, [path.rsplit("/", 1)[-1].split(".")[0] for path in paths or ()])
     if s.live:
         raise OmniError(t("tests never touch the live environment", "les tests ne touchent jamais à l'environnement réel"),
                         hint="omni campaign test", code="usage")  # fmt: skip

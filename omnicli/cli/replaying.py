@@ -1,0 +1,95 @@
+"""omni campaign test --replay: those who are under way, and what the file's version would have made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from omnicli.errors import Exit, OmniError
+from omnicli.texts import several, t
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from omnicli.campaigns.underway import Difference, Replayed
+    from omnicli.cli.frame import Session
+
+
+def replay(s: Session, names: Sequence[str]) -> None:
+    """Take every decision about people in flight again (of these campaigns, else of all), and leave with exit 1 where one differs."""
+    from omnicli.campaigns.underway import replay as again
+    from omnicli.text import did_you_mean
+
+    loaded, store = s.loaded(), s.store(create=False)
+    for name in names:
+        if name not in loaded.campaigns:
+            said = t("no campaign called '{name}'.", "pas de campagne nommée « {name} ».", name=name)
+            raise OmniError(said + did_you_mean(name, loaded.campaigns), code="no-campaign")
+    with s.progress(t("decisions", "décisions")) as step:
+        found = again(store, loaded, tuple(names or loaded.campaigns), progress=step)
+    code = Exit.FINDINGS if any(one.fails for one in found) else Exit.FINE
+    s.finish({"replay": [_as_json(one) for one in found]}, exit=code, show=lambda console: _show(console, found))
+
+
+def _as_json(one: Replayed) -> dict[str, Any]:
+    return {
+        "campaign": one.campaign, "applied": one.applied, "file": one.version, "people": one.people, "decisions": one.decisions,
+        "defects": [_difference(d) for d in one.defects], "otherwise": [_difference(d) for d in one.otherwise], "unasked": dict(one.unasked),
+        "stranded": dict(one.stranded),
+        "promises": [{"message": p.message, "fact": p.fact, "told": p.old, "would_say": p.new, "people": p.people} for p in one.promises],
+    }  # fmt: skip
+
+
+def _difference(one: Difference) -> dict[str, Any]:
+    return {"step": one.step, "then": one.then, "now": one.now, "people": len(one.people), "first": one.first, "at": one.at}
+
+
+def _show(console: Console, found: Sequence[Replayed]) -> None:
+    if not found:
+        console.print(
+            t("Nobody is under way: no campaign was started.", "Personne n'est en cours : aucune campagne n'a été lancée.")
+        )
+    for one in found:
+        console.print(f"{one.campaign}  {_people(one.people)} · {_decisions(one.decisions)}", style="bold", soft_wrap=True)
+        _version(console, t("{v} as applied", "{v} telle qu'appliquée", v=one.applied), one.defects,
+                 t("a defect of omni: please report it", "un défaut d'omni : merci de le signaler"))  # fmt: skip
+        if one.version is not None:
+            _version(console, t("the file, {hash}", "le fichier, {hash}", hash=one.version[:7]), one.otherwise, "")
+        for what, count in sorted(one.unasked.items()):
+            console.print(t(" ! {n} depend on '{what}', which nobody asked then", " ! {n} dépendent de « {what} », que personne ne demandait alors",
+                            n=_decisions(count), what=what), style="yellow", soft_wrap=True)  # fmt: skip
+        for step, count in one.stranded.items():
+            console.print(t(" ✘ {n} at '{step}', which the file does not have: migrate.people", " ✘ {n} à « {step} », que le fichier n'a pas : migrate.people",
+                            n=_people(count), step=step), style="red", soft_wrap=True)  # fmt: skip
+        for p in one.promises:
+            console.print(t(" ✘ {n} were told {fact} = {old} by {message}; the file says {new}", " ✘ {n} ont lu {fact} = {old} dans {message} ; le fichier dit {new}",
+                            n=_people(p.people), fact=p.fact, old=p.old, new=p.new, message=p.message), style="red", soft_wrap=True)  # fmt: skip
+
+
+def _version(console: Console, name: str, differences: Sequence[Difference], hint: str) -> None:
+    """Whether every decision comes out the same under one version, and the first of each kind that does not."""
+    if not differences:
+        console.print(
+            t(" ✔ {name}: every decision comes out as it did", " ✔ {name} : chaque décision redonne la même", name=name),
+            style="green",
+        )
+        return
+    people = len(set().union(*(one.people for one in differences)))
+    told = t(
+        " ✘ {name}: {n} would have been decided otherwise",
+        " ✘ {name} : {n} auraient connu une autre décision",
+        name=name,
+        n=_people(people),
+    )
+    console.print(f"{told} ({hint})" if hint else told, style="red", soft_wrap=True)
+    for one in differences:
+        console.print(t("     {step}: {then} then, {now} now   {n}, first {who}", "     {step} : {then} alors, {now} maintenant   {n}, d'abord {who}",
+                        step=one.step, then=one.then, now=one.now, n=_people(len(one.people)), who=one.first), soft_wrap=True)  # fmt: skip
+
+
+def _people(count: int) -> str:
+    return several(count, ("{n} person", "{n} people"), ("{n} personne", "{n} personnes"))
+
+
+def _decisions(count: int) -> str:
+    return several(count, ("{n} decision", "{n} decisions"), ("{n} décision", "{n} décisions"))
