@@ -183,7 +183,7 @@ def _life(
 
     from omnicli import clock
     from omnicli.campaignfile.stories import load_stories
-    from omnicli.campaigns.scenario.play import at_wall
+    from omnicli.campaigns.scenario.expect import at_wall
     from omnicli.campaigns.scenario.world import World
 
     loaded = _loaded(root)

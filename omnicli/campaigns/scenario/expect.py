@@ -6,9 +6,11 @@ Touches are consumed in the order of time; one that nobody expected fails the ne
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from html import unescape
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from omnicli import clock
 from omnicli.campaigns.scenario import timeline
@@ -16,13 +18,21 @@ from omnicli.campaigns.scenario.read import Pass, Sent
 from omnicli.campaigns.scenario.world import World
 from omnicli.model import spoken
 from omnicli.model.literals import Duration
-from omnicli.model.story import ExpectHeld, ExpectNothing, ExpectSkipped, ExpectState, ExpectTouch, Placed, StoryLine
+from omnicli.model.story import ExpectHeld, ExpectNothing, ExpectSkipped, ExpectState, ExpectTouch, Placed, StoryLine, Wall
 from omnicli.render.finish import to_text
 from omnicli.texts import t
 
 _BLANK = re.compile(r"\s+")
+_URL = re.compile(r"https?://[^\s\"'<>)]+")
+#: To the last millisecond of a minute.
+_MINUTE = timedelta(minutes=1) - timedelta(milliseconds=1)
 #: Words of a message that are shown when it does not say what it should.
 SHOWN = 160
+
+
+def at_wall(wall: Wall, zone: tzinfo) -> datetime:
+    """The instant that a written date and time is in its own zone, else in this one."""
+    return clock.wall(wall.moment, ZoneInfo(wall.zone) if wall.zone else zone)
 
 
 class Missed(Exception):
@@ -85,9 +95,8 @@ class Expecting:
         zone, now = self.zone(who), self.world.now
         limit = patience.after(now, zone)
         if line.at is not None:
-            from omnicli.campaigns.scenario.play import at_wall
-
-            limit = max(at_wall(line.at, zone), now)
+            wanted = at_wall(line.at, zone)
+            limit = max(wanted + _MINUTE, now)  # any second of that minute is right
         while not self.left(who):
             if not self._pass_time(limit):
                 raise Missed(self._instead(who, limit))
@@ -96,7 +105,7 @@ class Expecting:
         said = f"{touch.channel} {touch.message}"
         if (touch.channel, touch.message) != (line.channel, line.message):
             raise Missed(f"{said}   {timeline.when(touch.at, zone)}   ({t('step', 'étape')} {touch.step})")
-        if line.at is not None and _minute(touch.at) != _minute(limit):
+        if line.at is not None and _minute(touch.at) != _minute(at_wall(line.at, zone)):
             raise Missed(f"{said}   {timeline.when(touch.at, zone)}")
         self._below(line, touch)
 
@@ -160,7 +169,7 @@ class Expecting:
             if _fold(one.value) in text:
                 raise _at(one, f'not_says: "{one.value}"', _around(text, _fold(one.value)))
         if line.link is not None:
-            links = rendered.links if rendered else ()
+            links = linked(rendered.links if rendered else (), self.world.text(touch))
             if not any(_same_link(line.link.value, link) for link in links):
                 raise _at(line.link, f"link: {line.link.value}", ", ".join(links) or t("no link", "aucun lien"))
 
@@ -263,6 +272,12 @@ class Expecting:
 
 def _at(place: Placed, expected: str, got: str) -> Missed:
     return Missed(got, expected=expected, line=place.line, column=place.column)
+
+
+def linked(tracked: Sequence[str], parts: Mapping[str, str]) -> tuple[str, ...]:
+    """The addresses behind the links of a message: those of tracked ones, and those that stand in it as they are."""
+    plain = (found for text in parts.values() for found in _URL.findall(unescape(text)))
+    return tuple(dict.fromkeys((*tracked, *plain)))
 
 
 def _minute(instant: datetime) -> int:

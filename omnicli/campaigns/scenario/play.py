@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from omnicli import clock
 from omnicli.campaigns.scenario import lived, timeline
 from omnicli.campaigns.scenario.always import breaches
-from omnicli.campaigns.scenario.expect import Expecting, Missed
+from omnicli.campaigns.scenario.expect import Expecting, Missed, at_wall
 from omnicli.campaigns.scenario.played import Broken, Failure, Lived, Moment, Played
 from omnicli.campaigns.scenario.promised import promised
 from omnicli.campaigns.scenario.read import Sent
@@ -63,11 +63,6 @@ def _played(loaded: Loaded, file: StoryFile, scenario: Scenario, take: Mapping[s
         loaded, file.campaigns, start=start, arms=take, held_out=scenario.holdout, environment=scenario.environment
     ) as world:
         return Player(world, file, scenario, take, each=each).play()
-
-
-def at_wall(wall: Wall, zone: tzinfo) -> datetime:
-    """The instant that a written date and time is in its own zone, else in this one."""
-    return clock.wall(wall.moment, ZoneInfo(wall.zone) if wall.zone else zone)
 
 
 class Player(Expecting):

@@ -88,6 +88,7 @@ class Studio:
         with self._lock:
             store = self._spare.pop() if self._spare else Store.memory()
             _raw(self._empty).backup(_raw(store))
+        store.rehearsed = True  # nobody looks after the reputation of a world: it would pause the campaign for all who share it
         with store.write() as connection:
             for row in stored.known(connection):
                 life.open_doors(connection, row, start)

@@ -11,7 +11,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from omnicli.campaigns.scenario.play import Player, at_wall, play
+from omnicli.campaigns.scenario.expect import at_wall
+from omnicli.campaigns.scenario.play import Player, play
 from omnicli.campaigns.scenario.played import FilePlayed, Played
 from omnicli.campaigns.scenario.world import World
 from omnicli.model.story import Scenario, StoryFile
