@@ -112,7 +112,7 @@ def _result(made: Preview, file: Path) -> dict[str, Any]:
         {"campaign": one.campaign.campaign, "message": one.name, "channels": list(one.channels), "languages": list(one.languages),
          "personas": list(one.personas), "renderings": sum(len(cell.readings) for cell in one.cells),
          "missing": [{"channel": cell.channel, "language": cell.language, "persona": cell.persona, "facts": list(cell.lacks)} for cell in one.cells if cell.lacks],
-         "findings": [f.code for f in made.findings_of(one)], "verdict": verdict(one, made.findings_of(one))[0]}
+         "findings": [f.code for f in one.findings], "verdict": verdict(one)[0]}
         for one in made.messages
     ]  # fmt: skip
     return {"file": str(file), "bytes": file.stat().st_size, "readers": list(made.readers), "messages": messages}

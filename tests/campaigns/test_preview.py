@@ -217,9 +217,23 @@ def test_a_missing_fact_is_a_red_chip_with_its_name(project: Path) -> None:
     assert [e.text() for e in chip.by_class("lost")] == ["missing"]
     sms = section.by_class("row")[0].by_class("cell", "sms")[0]
     assert [e.text() for e in sms.by_class("lost")] == ["code missing"]
-    kind, said = verdict(found.messages[0], ())
+    kind, said = verdict(found.messages[0])
     assert kind == "bad"
     assert "code (SMS" in said
+
+
+def test_a_fact_printed_where_nobody_reads_it_is_missing(project: Path) -> None:
+    template = (project / "templates" / "qr.html.j2").read_text(encoding="utf-8")
+    (project / "templates" / "qr.html.j2").write_text(
+        template.replace(
+            "{{ say.short if say.short is defined else say.body }}", '<b style="display:none">{{ facts.offer }}</b>'
+        ),
+        encoding="utf-8",
+    )
+    _, html = made(project)
+    said = read(html).by_class("cell", "qr")[0]
+    assert "offer missing" in [e.text() for e in said.by_class("lost")]
+    assert "M001" in [e.text() for e in said.by_class("codes")[0].all(lambda e: e.tag == "b")]
 
 
 def test_a_fact_left_out_on_purpose_is_said_and_not_missing(html: str) -> None:
@@ -239,7 +253,7 @@ def test_who_gets_no_message_is_told_so(project: Path) -> None:
     found, html = made(project)
     cell = read(html).by_class("cell", "whatsapp")[0]
     assert "whatsapp" in cell.by_class("silent")[0].text()
-    assert verdict(found.messages[0], ())[0] == "bad"
+    assert verdict(found.messages[0])[0] == "bad"
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,12 @@ _FACT = re.compile(r'class="(?:[^"]* )?f(\d+)"')
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What all frames of a page share: whose messages they are, the local time shown in them, and how values are painted."""
+    """What all frames of a page share: whose messages they are, the local time shown in them, and how values are painted, the personas of the page in their order."""
 
     house: House
     painter: Painter
     at: datetime
+    personas: Sequence[str] = ()
 
     @property
     def everybody(self) -> tuple[int, ...]:

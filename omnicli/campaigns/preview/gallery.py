@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from omnicli.campaigns.preview.findings import touches
 from omnicli.campaigns.preview.frames import Stage, framed
 from omnicli.campaigns.preview.readings import Cell, Shown
 from omnicli.look import channel_name, use
@@ -12,18 +13,18 @@ from omnicli.model.finding import Finding
 from omnicli.texts import t
 
 
-def section(shown: Shown, n: int, stage: Stage, findings: Sequence[Finding], order: Sequence[str]) -> str:
-    """One message; `n` numbers it on the page, `order` holds the personas of the page."""
-    rows = "".join(_row(shown, language, personas, stage, findings, order) for language, personas in rows_of(shown))
+def section(shown: Shown, n: int, stage: Stage) -> str:
+    """One message; `n` numbers it on the page."""
+    rows = "".join(_row(shown, language, personas, stage) for language, personas in rows_of(shown))
     return (
-        f'<section class="message" id="m{n}"><header class="says">{_summary(shown, n, stage, findings)}</header>'
-        f'{told(findings)}<div class="rows">{rows}</div></section>'
+        f'<section class="message" id="m{n}"><header class="says">{_summary(shown, n, stage)}</header>'
+        f'{told(shown.findings)}<div class="rows">{rows}</div></section>'
     )
 
 
 # --- what it states -------------------------------------------------------------------------------------------------
-def _summary(shown: Shown, n: int, stage: Stage, findings: Sequence[Finding]) -> str:
-    kind, said = verdict(shown, findings)
+def _summary(shown: Shown, n: int, stage: Stage) -> str:
+    kind, said = verdict(shown)
     by = "".join(f'<li class="{escape(c)}">{use(c)}{escape(channel_name(c))}</li>' for c in shown.channels)
     return (
         f'<p class="of">{escape(shown.campaign.title or shown.campaign.campaign)}</p><h2>{escape(shown.name)}</h2><p class="verdict {kind}">{escape(said)}</p>'
@@ -55,7 +56,7 @@ def _chip(shown: Shown, name: str, n: int, stage: Stage) -> str:
     )
 
 
-def verdict(shown: Shown, findings: Sequence[Finding]) -> tuple[str, str]:
+def verdict(shown: Shown) -> tuple[str, str]:
     """Is it all right? `good`, `fair` or `bad`, and a line that says so."""
     lost = [f"{name} ({', '.join(channels)})" for name in shown.facts if (channels := _without(shown, name))]
     silent = sum(any(reading.reason for reading in cell.readings) for cell in shown.cells)
@@ -63,11 +64,11 @@ def verdict(shown: Shown, findings: Sequence[Finding]) -> tuple[str, str]:
         return "bad", t("Does not reach everybody: {facts}", "N’atteint pas tout le monde : {facts}", facts=", ".join(lost))
     if silent:
         return "bad", t("{n} of {all} cannot be written", "{n} sur {all} ne peuvent être écrits", n=silent, all=len(shown.cells))
-    if any(one.severity == "error" for one in findings):
+    if any(one.severity == "error" for one in shown.findings):
         return "bad", t("All facts are there, but see the errors", "Tous les faits y sont, mais voyez les erreurs")
     if not shown.facts:
         return "good", t("It states no fact", "Il n’énonce aucun fait")
-    if findings:
+    if shown.findings:
         return "fair", t(
             "All facts reach everybody; see the remarks", "Tous les faits atteignent tout le monde ; voyez les remarques"
         )
@@ -114,19 +115,19 @@ def _content(cell: Cell) -> object:
     return tuple((one.reason, tuple((part, one.text(part)) for part in one.parts)) for one in cell.readings)
 
 
-def _row(shown: Shown, language: str, personas: Sequence[str | None], stage: Stage, findings: Sequence[Finding], order: Sequence[str]) -> str:  # fmt: skip
-    cells = {channel: _channel(shown, language, personas, channel, stage, order) for channel in shown.channels}
+def _row(shown: Shown, language: str, personas: Sequence[str | None], stage: Stage) -> str:  # fmt: skip
+    cells = {channel: _channel(shown, language, personas, channel, stage) for channel in shown.channels}
     mail, prints = (cells.pop("email", ""), "".join(cells.pop(channel, "") for channel in ("qr", "letter")))
     talks = f'<div class="talks n{len(cells)}">{"".join(cells.values())}</div>' if cells else ""
     rest = f'<div class="rest">{talks}{prints}</div>' if talks or prints else ""
     return (
-        f'<section class="row {_classes(personas, order)} l-{escape(language)}"><h3>{_who(shown, personas)}<span>{escape(_spoken(shown, language, personas))}</span></h3>'
+        f'<section class="row {_classes(personas, stage)} l-{escape(language)}"><h3>{_who(shown, personas)}<span>{escape(_spoken(shown, language, personas))}</span></h3>'
         f'<div class="cells">{mail}{rest}</div></section>'
     )
 
 
-def _classes(personas: Sequence[str | None], order: Sequence[str]) -> str:
-    return " ".join(f"p{order.index(one)}" for one in personas if one is not None)
+def _classes(personas: Sequence[str | None], stage: Stage) -> str:
+    return " ".join(f"p{stage.personas.index(one)}" for one in personas if one is not None)
 
 
 def _who(shown: Shown, personas: Sequence[str | None]) -> str:
@@ -146,25 +147,33 @@ def _spoken(shown: Shown, language: str, personas: Sequence[str | None]) -> str:
     return " · ".join([name[:1].upper() + name[1:], *(sorted(map(str, registers)) if written else ())])
 
 
-def _channel(
-    shown: Shown, language: str, personas: Sequence[str | None], channel: str, stage: Stage, order: Sequence[str]
-) -> str:
+def _channel(shown: Shown, language: str, personas: Sequence[str | None], channel: str, stage: Stage) -> str:
     """The frames of one channel: one for all personas who read the same."""
     same: dict[object, list[Cell]] = {}
     for cell in shown.cells:
         if (cell.channel, cell.language) == (channel, language) and cell.persona in personas:
             same.setdefault(_content(cell), []).append(cell)
-    variants = "".join(_variant(shown, cells, stage, order, alone=len(same) == 1) for cells in same.values())
+    variants = "".join(_variant(shown, cells, stage, alone=len(same) == 1) for cells in same.values())
     return f'<section class="cell {escape(channel)}">{variants}</section>'
 
 
-def _variant(shown: Shown, cells: Sequence[Cell], stage: Stage, order: Sequence[str], *, alone: bool) -> str:
+def _variant(shown: Shown, cells: Sequence[Cell], stage: Stage, *, alone: bool) -> str:
     cell, whose = cells[0], [cell.persona for cell in cells]
     names = "" if alone else f'<p class="whose">{_who(shown, whose)}</p>'
     return (
-        f'<div class="variant {_classes(whose, order)}"><h4>{use(cell.channel)}{escape(channel_name(cell.channel))}{_complete(shown, cell)}</h4>'
+        f'<div class="variant {_classes(whose, stage)}"><h4>{use(cell.channel)}{escape(channel_name(cell.channel))}{_complete(shown, cell)}</h4>{_codes(shown, cell)}'
         f"{names}{framed(cell, stage)}</div>"
     )
+
+
+def _codes(shown: Shown, cell: Cell) -> str:
+    """The findings that were seen here, by their codes; what they say stands on top."""
+    codes = {(one.code, one.severity): one.message for one in shown.findings if touches(one, cell)}
+    chips = "".join(
+        f'<b class="{severity}" title="{escape(message, quote=True)}">{escape(code)}</b>'
+        for (code, severity), message in codes.items()
+    )
+    return f'<p class="codes">{chips}</p>' if chips else ""
 
 
 def _complete(shown: Shown, cell: Cell) -> str:

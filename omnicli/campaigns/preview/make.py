@@ -7,21 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from omnicli.campaignfile import Loaded
+from omnicli.campaigns.preview.findings import FAMILIES, judged
 from omnicli.campaigns.preview.page import Preview
-from omnicli.campaigns.preview.readings import Shown, Wish, readings
+from omnicli.campaigns.preview.readings import Wish, readings
 from omnicli.channels import MEDIA
 from omnicli.errors import OmniError
 from omnicli.lint.run import lint
 from omnicli.model.campaign import Campaign
-from omnicli.model.finding import Finding
 from omnicli.model.project import Project
 from omnicli.providers.pages import House
 from omnicli.render.samples import SAMPLES, Sample, languages, personas, sample
 from omnicli.text import did_you_mean
 from omnicli.texts import t
-
-#: Families of rules that speak about messages.
-FAMILIES = ("M", "P", "I", "C", "R", "J", "S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +40,10 @@ def make(loaded: Loaded, asked: Asked, *, now: datetime, live: bool = False, per
     def readers(campaign: Campaign) -> Sequence[Sample]:
         return [person(campaign)] if person else [sample(project, name, now=now) for name in names]
 
-    shown = readings(loaded, project, asked.wish, readers, now=now, live=live)
-    findings = lint(loaded, now=now, profile="team", select=FAMILIES).findings
-    about = {f"{one.campaign.campaign}/{one.name}": [f for f in findings if _is_about(f, one, loaded)] for one in shown}
+    found = lint(loaded, now=now, profile="team", select=FAMILIES).findings
+    shown = [judged(one, found, loaded) for one in readings(loaded, project, asked.wish, readers, now=now, live=live)]
     trouble = [f for f in loaded.findings if f.severity == "error"]
-    return Preview(House.of(project), shown, names, now, about, trouble, project.project)
+    return Preview(House.of(project), shown, names, now, trouble, project.project)
 
 
 def check(loaded: Loaded, project: Project, wish: Wish) -> None:
@@ -70,15 +66,3 @@ def _unknown(what: str, word: str, of: object) -> None:
         t("no {what} '{word}' here (known: {known}).", "pas de {what} « {word} » ici (connus : {known}).", what=what, word=word, known=", ".join(names))
         + did_you_mean(word, names), code="usage",
     )  # fmt: skip
-
-
-def _is_about(finding: Finding, shown: Shown, loaded: Loaded) -> bool:
-    """True for a finding that names this message, or stands in it."""
-    said = finding.where.get("message")
-    if said:
-        campaign = finding.where.get("campaign", shown.campaign.campaign)
-        inside = not finding.place.file.startswith("campaigns/") or finding.place.file == loaded.file_of(shown.campaign.campaign)
-        return campaign == shown.campaign.campaign and inside and shown.name in ([said] if isinstance(said, str) else said)
-    return finding.place.file == loaded.file_of(shown.campaign.campaign) and f"{finding.path}.".startswith(
-        f"messages.{shown.name}."
-    )

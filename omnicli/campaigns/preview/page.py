@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from html import escape
@@ -28,13 +28,12 @@ from omnicli.texts import several, t
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """All that a page shows: messages, their readers by name, the findings of each message (by `campaign/message`)."""
+    """All that a page shows: messages, their readers by name, and errors of the project that stand in the way."""
 
     house: House
     messages: Sequence[Shown]
     readers: Sequence[str]
     at: datetime
-    findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
     trouble: Sequence[Finding] = ()
     project: str = ""
 
@@ -51,16 +50,12 @@ class Preview:
     def languages(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(language for shown in self.messages for language in shown.languages))
 
-    def findings_of(self, shown: Shown) -> Sequence[Finding]:
-        return self.findings.get(f"{shown.campaign.campaign}/{shown.name}", ())
-
 
 def page(preview: Preview, *, script: str = "") -> str:
     """The whole file; `script` is added to the page's own."""
     painter = Painter(preview.facts, range(len(preview.readers)))
-    stage = Stage(preview.house, painter, preview.house.local(preview.at))
-    order = list(preview.personas)
-    sections = "".join(section(shown, n, stage, preview.findings_of(shown), order) for n, shown in enumerate(preview.messages))
+    stage = Stage(preview.house, painter, preview.house.local(preview.at), list(preview.personas))
+    sections = "".join(section(shown, n, stage) for n, shown in enumerate(preview.messages))
     main = sections or f'<p class="nothing">{escape(t("There is no message to show.", "Il n’y a aucun message à montrer."))}</p>'
     bar = toolbar(preview) if preview.messages else ""
     body = f"{_masthead(preview)}{bar}<main>{main}</main>{_foot(preview)}"
@@ -119,7 +114,8 @@ def _sum(preview: Preview) -> str:
         several(len(preview.languages), ("{n} language", "{n} languages"), ("{n} langue", "{n} langues")),
         several(len(preview.readers), ("{n} reader", "{n} readers"), ("{n} lecteur", "{n} lecteurs")),
     ]
-    return f"{' × '.join(counts)}: {several(renderings, ('{n} rendering', '{n} renderings'), ('{n} rendu', '{n} rendus'))}"
+    said = several(renderings, ("{n} rendering", "{n} renderings"), ("{n} rendu", "{n} rendus"))
+    return f"{' × '.join(counts)}{t(':', ' :')} {said}"
 
 
 def _contents(preview: Preview) -> str:
@@ -127,7 +123,7 @@ def _contents(preview: Preview) -> str:
     if len(preview.messages) < 2:
         return ""
     links = "".join(
-        f'<a href="#m{n}"><i class="dot {verdict(shown, preview.findings_of(shown))[0]}"></i>{escape(shown.name)}</a>'
+        f'<a href="#m{n}"><i class="dot {verdict(shown)[0]}"></i>{escape(shown.name)}</a>'
         for n, shown in enumerate(preview.messages)
     )
     return f'<nav class="contents" aria-label="{escape(t("Messages", "Messages"))}">{links}</nav>'

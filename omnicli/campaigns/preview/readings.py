@@ -9,6 +9,7 @@ from datetime import datetime
 from omnicli.campaignfile import Loaded
 from omnicli.errors import OmniError
 from omnicli.model.campaign import Campaign, Fact
+from omnicli.model.finding import Finding
 from omnicli.model.project import Persona, Project
 from omnicli.render.renderer import Renderer, RenderJob
 from omnicli.render.samples import Sample, channels, job_for, languages, personas
@@ -56,7 +57,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One message with all its cells. `facts`: name → how it reads, by language."""
+    """One message with all its cells, and what lint says about it. `facts`: name → how it reads, by language."""
 
     campaign: Campaign
     name: str
@@ -65,6 +66,7 @@ class Shown:
     personas: Mapping[str, Persona]
     facts: Mapping[str, Mapping[str, tuple[str, ...]]]
     cells: tuple[Cell, ...]
+    findings: tuple[Finding, ...] = ()
 
 
 def readings(

@@ -18,6 +18,7 @@ const show = (message, fact) => {
 };
 document.addEventListener('pointerover', e => {
   const message = e.target.closest('.message'), fact = factOf(e.composedPath());
+  if (message && fact !== null) { const name = message.querySelector('.c' + fact + ' em'); if (name && e.target.closest('.cell')) e.composedPath()[0].title = name.textContent }
   if ((shown && shown[1]) !== fact) show(message, fact);
 });
 """

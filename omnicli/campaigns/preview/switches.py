@@ -63,7 +63,7 @@ def _readers() -> Mapping[str, tuple[str, str]]:
     return {
         "typical": (t("Typical", "Typique"), t("ordinary values", "des valeurs ordinaires")),
         "longest": (
-            t("Longest", "Le plus long"),
+            t("Longest", "Long"),
             t("the longest names and largest figures", "les noms les plus longs et les plus grands nombres"),
         ),
         "empty": (t("Empty", "Vide"), t("nothing is known of this person", "on ne sait rien de cette personne")),
