@@ -9,6 +9,7 @@ from living import OMNI, Living, a_campaign
 
 from omnicli import guards
 from omnicli.campaigns.replay import Again, repeat
+from omnicli.campaigns.underway import replay
 from omnicli.campaigns.why import why
 
 FLOW = """
@@ -98,3 +99,23 @@ def test_only_what_had_happened_by_then_is_told(lived: Living) -> None:
     early = why(lived.store, lived.loaded, "lea", now=lived.now, until=everything.lines[1].at)
     assert early.lines == tuple(line for line in everything.lines if line.at <= everything.lines[1].at)
     assert len(early.lines) < len(everything.lines)
+
+
+def test_those_under_way_are_replayed_in_the_version_they_live_and_in_the_file(lived: Living) -> None:
+    lived.sign_up("ada", consent=("email", "sms"))
+    lived.run("2027-01-12 11:00")
+    lived.run("2027-01-13 10:00")
+    (same,) = replay(lived.store, lived.loaded, ("bienvenue",))
+    assert (same.fails, same.version, same.people > 0) == (False, None, True)
+
+    edited = FLOW.replace("wait: up to 3 days", "wait: up to 2 days").replace("id: j0,", "id: j1,")
+    lived.write(a_campaign(edited))
+    (found,) = replay(lived.store, lived.load(), ("bienvenue",))
+    assert found.fails
+    assert found.defects == []
+    assert [(one.then, one.now) for one in found.otherwise if one.step == "reponse"] == [("wait up to 3 days", "wait up to 2 days")]
+
+
+def test_a_campaign_that_nobody_started_has_nobody_under_way(tmp_path: Path) -> None:
+    stage = Living(tmp_path, a_campaign(FLOW))
+    assert replay(stage.store, stage.loaded, ("bienvenue",)) == ()
