@@ -72,7 +72,7 @@ def load_stories(loaded: Loaded, *, files: Iterable[str] | None = None, overlay:
     findings: list[Finding] = []
     sources: dict[str, Source] = {}
     for file in wanted:
-        source, found = read_source(file, (overlay or {}).get(file) or _bytes(loaded.root, file))
+        source, found = read_source(file, overlay[file] if overlay and file in overlay else _bytes(loaded.root, file))
         sources[file] = source
         findings.extend(found)
         if source.root is None or loaded.project is None:
@@ -234,7 +234,7 @@ class _File:
         known: Mapping[str, Sequence[str]] = {
             "channel": tuple(self.project.channels), "event": self.names.events, "message": self.names.messages,
         }  # fmt: skip
-        return self.reading.among(path, name, known[kind], start=max(text.find(name), 0))
+        return self.reading.among(path, name, known[kind], start=max(text.rfind(name), 0))
 
 
 __all__ = ["PHRASES", "Stories", "Wall", "campaign_of", "load_stories", "story_files"]
