@@ -65,7 +65,7 @@ Limit = Annotated[int, opt("--limit", "at most so many", "au plus tant", metavar
 )
 def add(contact: Contact, event: Event, at: At = None, message: Message = None, value: Value = None, id: Key = None, text: Text = None,
         channel: Channel = None, campaign: Campaign = None, topic: Topic = None, field: Fields = None, as_of: AsOf = None) -> None:  # fmt: skip
-    from omnicli.cli.contact import _instant, _lived
+    from omnicli.cli.contact import _lived, instant_of
     from omnicli.people import responses
     from omnicli.people.consent import the_contact
     from omnicli.store import campaigns, inbox, tables
@@ -82,7 +82,7 @@ def add(contact: Contact, event: Event, at: At = None, message: Message = None, 
     with store.read() as connection:
         number = the_contact(connection, contact)
         source_id = connection.execute(tables.contact.select().where(tables.contact.c.id == number)).one().source_id
-    response = responses.typed_response(loaded.project, source_id, event, at=_instant(s, at) or now, id=id, message=message, value=value,
+    response = responses.typed_response(loaded.project, source_id, event, at=instant_of(s, at) or now, id=id, message=message, value=value,
                                         channel=channel, campaign=campaign, fields=fields, topic=topic)  # fmt: skip
     with store.write() as connection:
         new = inbox.receive(connection, [response], now=now)
@@ -307,7 +307,7 @@ def _synced(console: Console, found: list[Synced]) -> None:
     ),
 )
 def list_(unmatched: Unmatched = False, since: Since = None, limit: Limit = 20, as_of: AsOf = None) -> None:
-    from omnicli.cli.contact import _instant
+    from omnicli.cli.contact import instant_of
     from omnicli.people.responses import amount
     from omnicli.store import audience, inbox
 
@@ -316,7 +316,9 @@ def list_(unmatched: Unmatched = False, since: Since = None, limit: Limit = 20, 
     s.now(as_of)
     assert loaded.project is not None
     with store.read() as connection:
-        found = list(inbox.listed(connection, since=_instant(s, since), outcome="unmatched" if unmatched else None, limit=limit))
+        found = list(
+            inbox.listed(connection, since=instant_of(s, since), outcome="unmatched" if unmatched else None, limit=limit)
+        )
         ledger = audience.ledger(connection, loaded.project)
         waiting = inbox.unmatched(connection)
         whose = inbox.people_of(connection, [a.response.touch for a, _ in found if a.response.touch and not a.response.contact])

@@ -50,6 +50,15 @@ Since = Annotated[str | None, opt("--since", "from this instant on", "depuis cet
 Contact = Annotated[str | None, opt("--contact", "of one person", "d'une personne", metavar="ID")]
 Limit = Annotated[int, opt("--limit", "lines at most", "lignes au plus", metavar="N", least=1)]
 After = Annotated[str | None, opt("--after", "go on behind this touch", "continuer après cet envoi", metavar="ID")]
+Part = Annotated[
+    str | None,
+    opt(
+        "--part",
+        "this part alone, byte for byte: subject, text, html …",
+        "cette partie seule, à l'octet : subject, text, html…",
+        metavar="P",
+    ),
+]
 Because = Annotated[str | None, opt("--because", "why; kept with it", "pourquoi ; gardé avec lui", metavar="TEXT")]
 Accepted = Annotated[bool, opt("--accepted", "it arrived", "il est arrivé")]
 NotSent = Annotated[bool, opt("--not-sent", "it never left: try again", "il n'est jamais parti : réessayer")]
@@ -67,7 +76,7 @@ def list_(
     campaign: Campaign = None, state: State = None, reason: Reason = None, since: Since = None, contact: Contact = None,
     limit: Limit = 50, after: After = None, as_of: AsOf = None,
 ) -> None:  # fmt: skip
-    from omnicli.cli.contact import _instant
+    from omnicli.cli.contact import instant_of
     from omnicli.model.decision import SKIP_REASONS
     from omnicli.model.touch import SEND_STATES
     from omnicli.store.sent import touches
@@ -77,7 +86,7 @@ def list_(
     s.now(as_of)
     _known(state, SEND_STATES, "--state")
     _known(reason, SKIP_REASONS, "--reason")
-    start = _instant(s, since)
+    start = instant_of(s, since)
     with store.read() as connection:
         found, total = touches(
             connection, campaign=campaign, state=state, reason=reason, since=start, contact=contact, limit=limit, after=after
@@ -94,7 +103,7 @@ def list_(
         "Le message exact, ses faits, ses essais et ses accusés.",
     )
 )
-def show(touch: Id, as_of: AsOf = None) -> None:
+def show(touch: Id, part: Part = None, as_of: AsOf = None) -> None:
     from omnicli.render.skeleton import restore
     from omnicli.store.sent import whole
 
@@ -104,6 +113,9 @@ def show(touch: Id, as_of: AsOf = None) -> None:
     with store.read() as connection:
         found = whole(connection, touch)
     message = dict(restore(*found.parts)) if found.parts else {}
+    if part is not None and not s.json:
+        _print_part(message, part)
+        s.finish({})
     s.finish(_whole_json(found, message, loaded), show=lambda console: _show_whole(console, found, message, loaded))
 
 
@@ -274,8 +286,26 @@ def _show_whole(console: Console, found: Whole, message: Mapping[str, str], load
     lay(console, [row for row in rows if row[1]], indent=1)
     _show_history(console, found, zone)
     for name, text in message.items():
+        if name == "html" and "text" in message:
+            continue  # the text says the same
         console.print(f"\n── {name} " + "─" * max(3, 60 - len(name)))
         console.print("\n".join(printable(line) for line in text.splitlines()), soft_wrap=True)
+    if "html" in message and "text" in message:
+        console.print(t("\nThe page:  omni touch show {id} --part html > page.html", "\nLa page :  omni touch show {id} --part html > page.html", id=one.touch[:8]),
+                      style="dim", soft_wrap=True)  # fmt: skip
+
+
+def _print_part(message: Mapping[str, str], part: str) -> None:
+    """One part exactly as it left, and nothing else."""
+    import sys
+
+    from omnicli.text import did_you_mean
+
+    if part not in message:
+        said = t("this message has no part '{part}'.", "ce message n'a pas de partie « {part} ».", part=part)
+        raise OmniError(said + did_you_mean(part, message), hint=", ".join(message), code="no-part")
+    sys.stdout.buffer.write(message[part].encode("utf-8", "surrogatepass"))
+    sys.stdout.flush()
 
 
 def _show_history(console: Console, found: Whole, zone: tzinfo) -> None:
