@@ -213,9 +213,6 @@ class _Read:
             )
         return found
 
-    def order(self, contact: int, recorded: int) -> Order:
-        return recorded, LATER if (contact, recorded) in self.late else FIRST
-
     def leave(self) -> dict[int, list[Leave]]:
         found: dict[int, list[Leave]] = {}
         for contact, channel, purpose, state, recorded, until in self.rows(
@@ -223,13 +220,17 @@ class _Read:
             "contact_id",
         ):
             kind = "given" if state == "granted" else "taken"
-            found.setdefault(contact, []).append(Leave(channel, kind, self.order(contact, recorded), purpose, until))
+            changed = any(one.channel == channel for one in found.get(contact, ()))  # not what was given at the beginning
+            rank = LATER if changed and (contact, "consent", recorded) in self.afterwards else FIRST
+            found.setdefault(contact, []).append(Leave(channel, kind, (recorded, rank), purpose, until))
         for contact, channel, scope, reason, state, recorded in self.rows(
             "SELECT a.contact_id, s.channel, s.scope, s.reason, s.state, s.recorded_at FROM suppression_log s JOIN address a"
             " ON a.hmac = s.norm_hmac AND a.channel = s.channel WHERE {who} ORDER BY s.id", "a.contact_id",
         ):  # fmt: skip
             kind = "free" if state == "lifted" else "barred"
-            found.setdefault(contact, []).append(Leave(channel, kind, self.order(contact, recorded), scope, None, reason))
+            found.setdefault(contact, []).append(
+                Leave(channel, kind, (recorded, LATER if (contact, recorded) in self.late else FIRST), scope, None, reason)
+            )
         return found
 
     def passes(self) -> dict[int, list[Pass]]:

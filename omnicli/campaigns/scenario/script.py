@@ -69,21 +69,21 @@ def story(script: Script, own: tzinfo, *, end: datetime) -> list[str]:
         if deed.at > now:
             lines.append(f"- at: {_wall(deed.at, own)}")
             now = deed.at
-        lines += _deed(deed, own)
+        lines.append(_deed(deed, own))
     if end > now:
         lines.append(f"- at: {_wall(end, own)}")
     return lines
 
 
-def _deed(deed: Deed, own: tzinfo) -> list[str]:
+def _deed(deed: Deed, own: tzinfo) -> str:
     if deed.kind != "event":
-        return [f"- {deed.kind}: {_mapping(deed.values)}"]
-    lines = [f"- event: {deed.name}"]
+        return f"- {deed.kind}: {_mapping(deed.values)}"
+    parts = [f"event: {deed.name}"]
     if deed.was is not None:
-        lines.append(f"  happened: {_wall(deed.was, own)}")
+        parts.append(f"happened: {_wall(deed.was, own)}")
     if deed.values:
-        lines.append(f"  with: {_mapping(deed.values)}")
-    return lines
+        parts.append(f"with: {_mapping(deed.values)}")
+    return f"- {parts[0]}" if len(parts) == 1 else f"- {{{', '.join(parts)}}}"
 
 
 def _given(script: Script) -> str:

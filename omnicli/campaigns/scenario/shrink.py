@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 
 from omnicli.campaigns.scenario.script import Deed, Script
 from omnicli.model.story import Environment
@@ -60,9 +61,10 @@ def _fewer_deeds(script: Script, fails: _Asked) -> Script:
 
 
 def _plainer_deeds(script: Script, fails: _Asked) -> Script:
-    """No payload, heard at once, earlier in whole days: whatever is not needed."""
-    for n, deed in enumerate(script.deeds):
-        for plainer in _plainer(deed):
+    """No payload, heard at once, together with what was before: whatever is not needed."""
+    for n in range(len(script.deeds)):
+        deed = script.deeds[n]
+        for plainer in _plainer(deed, script.deeds[n - 1].at if n else script.start):
             other = replace(script, deeds=(*script.deeds[:n], plainer, *script.deeds[n + 1 :]))
             if fails(other):
                 script = other
@@ -70,7 +72,9 @@ def _plainer_deeds(script: Script, fails: _Asked) -> Script:
     return script
 
 
-def _plainer(deed: Deed) -> Iterator[Deed]:
+def _plainer(deed: Deed, before: datetime) -> Iterator[Deed]:
+    if deed.at > before and deed.was is None:
+        yield replace(deed, at=before)
     if deed.values and deed.kind == "event":
         yield replace(deed, values={}, was=None)
         for key in deed.values if len(deed.values) > 1 else ():
