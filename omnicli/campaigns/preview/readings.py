@@ -156,18 +156,16 @@ def _told(reading: Reading) -> set[str]:
 
 
 def _as_read(campaign: Campaign, name: str, cells: Sequence[Cell]) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
-    """How each fact reads in each language, for the first reader; the longest form first."""
-    found: dict[str, dict[str, set[str]]] = {fact: {} for fact in campaign.messages[name].facts}
+    """How each fact reads in each language, for the first reader, in the order in which the channels say it."""
+    found: dict[str, dict[str, dict[str, None]]] = {fact: {} for fact in campaign.messages[name].facts}
     for cell in cells:
         for pieces in cell.readings[0].parts.values() if cell.readings else ():
             for text, origin in pieces:
                 if origin and origin[0] == "fact" and origin[1] in found and origin[2] not in ("link", "qr"):
-                    found[origin[1]].setdefault(cell.language, set()).add(text)
+                    found[origin[1]].setdefault(cell.language, {})[text] = None
     written = campaign.messages[name].facts
     return {
-        fact: {language: tuple(sorted(texts, key=lambda x: (-len(x), x))) for language, texts in by.items()}
-        or _written(written[fact])
-        for fact, by in found.items()
+        fact: {language: tuple(texts) for language, texts in by.items()} or _written(written[fact]) for fact, by in found.items()
     }
 
 
