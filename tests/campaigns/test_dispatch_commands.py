@@ -54,17 +54,17 @@ def test_any_touch_is_shown_again_exactly(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_a_part_is_printed_again_to_the_byte_whatever_became_of_the_template(
-    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     stage = a_project(tmp_path, MAIL)
     (handed,) = stage.provider.handed
     for template in (tmp_path / "templates").iterdir():
         template.write_text("{{ another }}", "utf-8")
-    capfdbinary.readouterr()
+    capsysbinary.readouterr()
     assert main(["touch", "show", handed.touch, "--part", "html", "-C", str(tmp_path)]) == 0
-    assert capfdbinary.readouterr().out == handed.rendered.parts["html"].encode()
+    assert capsysbinary.readouterr().out == handed.rendered.parts["html"].encode()
     assert main(["touch", "show", handed.touch, "--part", "htm", "-C", str(tmp_path)]) == 2
-    assert b"Did you mean 'html'?" in capfdbinary.readouterr().err
+    assert b"Did you mean 'html'?" in capsysbinary.readouterr().err
 
 
 @pytest.mark.parametrize(
