@@ -21,6 +21,7 @@ _SHOWN = 20
 
 def mutate(name: str | None, *, count: int, seed: str, jobs: int | None, as_of: str | None) -> None:
     """Carry out the command; exit 1 below the bars."""
+    from omnicli.campaigns.mutate.field import Field
     from omnicli.campaigns.mutate.run import Wanted
     from omnicli.campaigns.mutate.run import mutate as sow
 
@@ -32,7 +33,7 @@ def mutate(name: str | None, *, count: int, seed: str, jobs: int | None, as_of: 
     wanted = Wanted(count=count, seed=seed, messages=_messages(s, name))
     began = time.perf_counter()
     with s.progress(t("seeding faults", "fautes semées"), total=count) as step:
-        tally = sow(loaded, wanted, now=s.now(as_of), jobs=jobs or _cores(), step=step)
+        tally = sow(Field(loaded, now=s.now(as_of)), wanted, jobs=jobs or _cores(), step=step)
     seconds = time.perf_counter() - began
     s.finish(
         result(tally, seed), show=lambda console: draw(console, tally, seconds), exit=Exit.FINE if tally.fine else Exit.FINDINGS

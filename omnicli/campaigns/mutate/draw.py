@@ -10,11 +10,11 @@ from omnicli.campaigns.mutate.seed import Candidate
 from omnicli.model.ids import digest
 
 
-def candidates(field: Field, messages: Sequence[str] = ()) -> Mapping[str, Sequence[Candidate]]:
-    """Kind → its candidates, of all clean messages or of these (`campaign/message`)."""
+def candidates(field: Field, messages: Sequence[str] = (), kinds: Sequence[str] = ()) -> Mapping[str, Sequence[Candidate]]:
+    """Kind → its candidates, of all clean messages or of these (`campaign/message`), of all kinds or of these."""
     found: dict[str, list[Candidate]] = {}
-    for kind, row in KINDS.items():
-        known = {one.name: one for one in row.candidates(field)}
+    for kind in kinds or KINDS:
+        known = {one.name: one for one in KINDS[kind].candidates(field)}
         found[kind] = [
             one for one in known.values() if not messages or "/".join(one.name.split(" ")[0].split("/")[:2]) in messages
         ]

@@ -18,11 +18,12 @@ _FACT = re.compile(r"\bfacts\.([a-z]\w*)")
 
 
 class Print(NamedTuple):
-    """One `{{ … }}` of a template: its span, its line (from 1), the expression, the facts and slots that it names."""
+    """One `{{ … }}` of a template: its span, its line and column (from 1), the expression, the facts and slots that it names."""
 
     start: int
     end: int
     line: int
+    column: int
     expression: str
     facts: tuple[str, ...]
     slots: tuple[str, ...]
@@ -42,7 +43,7 @@ def _prints(template: str) -> Iterator[Print]:
             continue
         expression = found[1].strip("{}-").strip()
         yield Print(
-            found.start(), found.end(), template.count("\n", 0, found.start()) + 1, expression,
+            found.start(), found.end(), *_position(template, found.start()), expression,
             tuple(dict.fromkeys(_FACT.findall(expression))), tuple(dict.fromkeys(re.findall(r"\bsay\.(\w+)", expression))),
         )  # fmt: skip
 
@@ -50,8 +51,13 @@ def _prints(template: str) -> Iterator[Print]:
 def addresses(template: str) -> Iterator[Print]:
     """Where a template prints `link(…)` or `qr(…)` of a fact, in attributes too."""
     for found in re.finditer(r"\{\{\s*(?:link|qr)\(facts\.(\w+)\)\s*\}\}", template):
-        line = template.count("\n", 0, found.start()) + 1
-        yield Print(found.start(), found.end(), line, found[0].strip("{}").strip(), (found[1],), ())
+        yield Print(
+            found.start(), found.end(), *_position(template, found.start()), found[0].strip("{}").strip(), (found[1],), ()
+        )
+
+
+def _position(template: str, at: int) -> tuple[int, int]:
+    return template.count("\n", 0, at) + 1, at - template.rfind("\n", 0, at)
 
 
 def _in_tag(bare: str, at: int) -> bool:

@@ -12,9 +12,10 @@ from functools import cached_property, lru_cache
 from omnicli.campaignfile import KeyPath, Loaded
 from omnicli.campaigns.mutate.seed import Reading
 from omnicli.channels import MEDIA, Medium
-from omnicli.errors import OmniError
 from omnicli.lint.ground import Ground
+from omnicli.lint.run import lint
 from omnicli.model.campaign import Campaign, Message
+from omnicli.model.finding import Finding
 from omnicli.model.project import Persona
 from omnicli.render import forms
 from omnicli.render.facts import ResolvedFacts
@@ -58,6 +59,20 @@ class Field:
         }
         self.renderer = Renderer(loaded.root, loaded.project)
 
+    @cached_property
+    def clean(self) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
+        """The messages (`campaign/message`) in which the checker finds nothing, and what it finds in the others and in templates."""
+        report = lint(self.loaded, now=self.now, select=("M", "P", "C", "I", "K"))
+        named = dict.fromkeys((one.campaign, one.message) for one in self.readings)
+        wrong = {name: [one for one in report.findings if self._within(one, *name)] for name in named}
+        told = [one for all_ in wrong.values() for one in all_]
+        told += [one for one in report.findings if one.place.file.startswith("templates/")]
+        return tuple("/".join(name) for name, all_ in wrong.items() if not all_), tuple(told)
+
+    def _within(self, finding: Finding, campaign: str, message: str) -> bool:
+        path = f"messages.{message}"
+        return finding.place.file == self.loaded.file_of(campaign) and f"{finding.path}.".startswith(f"{path}.")
+
     # -- who reads what ----------------------------------------------------------------------------------------------
     @cached_property
     def readings(self) -> tuple[Reading, ...]:
@@ -81,10 +96,8 @@ class Field:
         return tuple(found.values())
 
     def _writable(self, reading: Reading) -> bool:
-        try:
-            return bool(self.rendered(reading))
-        except (CannotRender, OmniError):
-            return False
+        message, register = self.message(reading), self.register(reading)
+        return self.renderer.usable(message, reading.channel, reading.language, register, campaign=reading.campaign) is None
 
     # -- the models --------------------------------------------------------------------------------------------------
     def campaign(self, reading: Reading) -> Campaign:
@@ -137,13 +150,23 @@ class Field:
         say = self.message(reading).say
         return next((key for key in chain(reading.language, self.register(reading)) if slot in say.get(key, {})), None)
 
-    @lru_cache(maxsize=4096)  # noqa: B019 -- a field lives as long as its process
     def bare(self, reading: Reading) -> Mapping[str, str]:
         """The parts with each slot's name between asterisms instead of its words: what the template brings by itself."""
+        alike = (
+            one
+            for one in personas(self.project, self.campaign(reading))
+            if self.register(reading._replace(persona=one)) == self.register(reading)
+        )
+        return self._bare(reading._replace(persona=next(alike, reading.persona)))
+
+    @lru_cache(maxsize=4096)  # noqa: B019 -- a field lives as long as its process
+    def _bare(self, reading: Reading) -> Mapping[str, str]:
         campaign, message = self.campaign(reading), self.message(reading)
         say = {key: {slot: f"\u2042{slot}\u2042" for slot in slots} for key, slots in message.say.items()}
         changed = message.model_copy(update={"say": say})
-        return self._parts(campaign.model_copy(update={"messages": {**campaign.messages, reading.message: changed}}), reading)
+        campaign = campaign.model_copy(update={"messages": {**campaign.messages, reading.message: changed}})
+        draft = self.renderer.draft(self.job(campaign, reading))
+        return {part: draft.text(part) for part in draft.parts}
 
     def slots(self, reading: Reading) -> tuple[str, ...]:
         printed = {slot for text in self.bare(reading).values() for slot in _SENTINEL.findall(text)}
@@ -153,16 +176,13 @@ class Field:
     # -- renderings --------------------------------------------------------------------------------------------------
     @lru_cache(maxsize=8192)  # noqa: B019 -- a field lives as long as its process
     def rendered(self, reading: Reading, person: str = "typical") -> Mapping[str, str]:
-        """The parts as this person gets them, or as `another` fact's values would make them. CannotRender says why not."""
-        return self._parts(self.campaign(reading), reading, person)
+        """The parts as this person gets them, to the byte. CannotRender says why not."""
+        return dict(self.renderer.render(self.job(self.campaign(reading), reading, person)).parts)
 
     @lru_cache(maxsize=8192)  # noqa: B019 -- a field lives as long as its process
     def said(self, reading: Reading, person: str) -> object:
         """What this person gets of the clean message, comparable with a mutant's."""
         return said(self.renderer, self.job(self.campaign(reading), reading, person))
-
-    def _parts(self, campaign: Campaign, reading: Reading, person: str = "typical") -> Mapping[str, str]:
-        return dict(self.renderer.render(self.job(campaign, reading, person)).parts)
 
     def job(self, campaign: Campaign, reading: Reading, person: str = "typical") -> RenderJob:
         """What this reader is sent as one of the four people, or as `another`: the typical one, told other facts."""

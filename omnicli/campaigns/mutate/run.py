@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from omnicli.campaignfile import Loaded, load_project
+from omnicli.campaignfile import load_project
 from omnicli.campaigns.mutate.draw import candidates, order
 from omnicli.campaigns.mutate.field import Field
 from omnicli.campaigns.mutate.judge import judge
 from omnicli.campaigns.mutate.kinds import KINDS
 from omnicli.campaigns.mutate.seed import Candidate, Outcome
-from omnicli.lint.run import lint
 from omnicli.model.finding import Finding
 
 #: How many mutants are counted, and the shares below which the command fails (docs/coherence).
@@ -32,7 +31,7 @@ class Tally:
     messages: tuple[str, ...]
     unclean: tuple[Finding, ...] = ()
     possible: int = 0
-    kinds: tuple[str, ...] = field(default=tuple(KINDS))
+    kinds: tuple[str, ...] = tuple(KINDS)
 
     def of(self, kind: str = "", verdict: str = "") -> list[Outcome]:
         return [one for one in self.outcomes if kind in ("", one.kind) and verdict in ("", one.verdict)]
@@ -61,55 +60,31 @@ class Wanted:
     off: frozenset[str] = frozenset()
 
 
-def mutate(
-    loaded: Loaded, wanted: Wanted, *, now: datetime, jobs: int = 1, step: Callable[[int], None] = lambda _n: None
-) -> Tally:
+def mutate(field: Field, wanted: Wanted, *, jobs: int = 1, step: Callable[[int], None] = lambda _n: None) -> Tally:
     """Seeds faults into the clean messages of the project until `wanted.count` are counted or none are left."""
-    ground = Field(loaded, now=now)
-    messages, unclean = clean_messages(ground, wanted.messages)
-    found = {kind: all_ for kind, all_ in candidates(ground, messages).items() if kind in (wanted.kinds or KINDS)}
-    if not messages:
-        found = {}
+    clean, unclean = field.clean
+    messages = tuple(name for name in clean if not wanted.messages or name in wanted.messages)
+    found = candidates(field, messages, wanted.kinds) if messages else {}
     drawn = list(order(found, wanted.seed))
     outcomes: list[Outcome] = []
     counted = 0
-    for outcome in _judged(ground, drawn, wanted, jobs):
-        if counted >= wanted.count:
-            break
+    for outcome in _judged(field, drawn, wanted, jobs):
         if outcome is not None:
             outcomes.append(outcome)
-            done = outcome.verdict in ("caught", "survived")
-            counted += done
-            step(int(done))
+            counted += outcome.counts
+            step(int(outcome.counts))
+        if counted >= wanted.count:
+            break
     return Tally(tuple(outcomes), messages, unclean, len(drawn), tuple(found))
 
 
-def clean_messages(ground: Field, wanted: Sequence[str]) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
-    """The messages in which the checker finds nothing, and the findings of the others."""
-    report = lint(ground.loaded, now=ground.now, select=("M", "P", "C", "I", "K"))
-    clean: list[str] = []
-    told: list[Finding] = []
-    for name in dict.fromkeys(f"{one.campaign}/{one.message}" for one in ground.readings):
-        campaign, _, message = name.partition("/")
-        wrong = [f for f in report.findings if f.place.file == ground.loaded.file_of(campaign) and _within(f.path, message)]
-        told += wrong
-        if not wrong and (not wanted or name in wanted):
-            clean.append(name)
-    told += [f for f in report.findings if f.place.file.startswith("templates/")]
-    return tuple(clean), tuple(told)
-
-
-def _within(path: str, message: str) -> bool:
-    return path == f"messages.{message}" or path.startswith(f"messages.{message}.")
-
-
 # -- one after the other, or in several processes ---------------------------------------------------------------------
-def _judged(ground: Field, drawn: Sequence[tuple[str, Candidate]], wanted: Wanted, jobs: int) -> Iterator[Outcome | None]:
+def _judged(field: Field, drawn: Sequence[tuple[str, Candidate]], wanted: Wanted, jobs: int) -> Iterator[Outcome | None]:
     if jobs <= 1 or len(drawn) <= _CHUNK:
-        yield from (_one(ground, kind, candidate, wanted.off) for kind, candidate in drawn)
+        yield from (_one(field, kind, candidate, wanted.off) for kind, candidate in drawn)
         return
     names = [(kind, candidate.name) for kind, candidate in drawn]
-    setup = (str(ground.loaded.root), ground.now, wanted.off)
+    setup = (str(field.loaded.root), field.now, wanted.off)
     with ProcessPoolExecutor(jobs, initializer=_begin, initargs=setup) as pool:
         chunks = iter([names[n : n + _CHUNK] for n in range(0, len(names), _CHUNK)])
         running = [pool.submit(_several, chunk) for chunk in islice(chunks, jobs + 1)]
@@ -121,24 +96,24 @@ def _judged(ground: Field, drawn: Sequence[tuple[str, Candidate]], wanted: Wante
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _one(ground: Field, kind: str, candidate: Candidate, off: frozenset[str]) -> Outcome | None:
+def _one(field: Field, kind: str, candidate: Candidate, off: frozenset[str]) -> Outcome | None:
     seed = candidate.make()
-    return None if seed is None else judge(ground, kind, candidate.name, seed, off=off)
+    return None if seed is None else judge(field, kind, candidate.name, seed, off=off)
 
 
 class _Worker:
     """What one process works on."""
 
-    ground: Field
+    field: Field
     known: dict[tuple[str, str], Candidate]
     off: frozenset[str]
 
 
 def _begin(root: str, now: datetime, off: frozenset[str]) -> None:
-    _Worker.ground = Field(load_project(Path(root)), now=now)
-    _Worker.known = {(kind, one.name): one for kind, all_ in candidates(_Worker.ground).items() for one in all_}
+    _Worker.field = Field(load_project(Path(root)), now=now)
+    _Worker.known = {(kind, one.name): one for kind, all_ in candidates(_Worker.field).items() for one in all_}
     _Worker.off = off
 
 
 def _several(names: Iterable[tuple[str, str]]) -> list[Outcome | None]:
-    return [_one(_Worker.ground, kind, _Worker.known[(kind, name)], _Worker.off) for kind, name in names]
+    return [_one(_Worker.field, kind, _Worker.known[(kind, name)], _Worker.off) for kind, name in names]

@@ -66,3 +66,8 @@ class Outcome:
     diff: str = field(default="", repr=False)
     seen: tuple[str, ...] = ()
     detail: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """False for what is no mutant: equivalent or broken."""
+        return self.verdict in ("caught", "survived")

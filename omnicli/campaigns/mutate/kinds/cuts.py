@@ -19,7 +19,7 @@ def cut(write: Callable[[str, int], str]) -> Callable[[Field], Iterator[Candidat
     def candidates(field: Field) -> Iterator[Candidate]:
         for reading in field.voices:
             for file, found, what, n in _cuts(field, reading):
-                name = f"{title(reading)} {file}:{found.line} {what} after {n}"
+                name = f"{title(reading)} {file}:{found.line}:{found.column} {what} after {n}"
                 yield Candidate(name, partial(at_print, field, reading, file, found, write(found.expression, n), "M006"))
 
     return candidates
@@ -47,7 +47,7 @@ def wrapped(field: Field) -> Iterator[Candidate]:
         for file, found, fact in prints:
             for width in (codes[fact] // 2, codes[fact] - 2):
                 instead = f"{{{{ ({found.expression})|wordwrap({width}) }}}}"
-                yield Candidate(f"{title(reading)} {file}:{found.line} {fact} at {width}",
+                yield Candidate(f"{title(reading)} {file}:{found.line}:{found.column} {fact} at {width}",
                                 partial(at_print, field, reading, file, found, instead, "M006"))  # fmt: skip
 
 

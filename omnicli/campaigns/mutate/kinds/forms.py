@@ -31,7 +31,7 @@ def by_hand(field: Field) -> Iterator[Candidate]:
 
 
 def _candidate(field: Field, reading: Reading, file: str, found: Print, instead: str, what: str, filters: str) -> Candidate:
-    name = f"{title(reading)} {file}:{found.line} {what} {filters}"
+    name = f"{title(reading)} {file}:{found.line}:{found.column} {what} {filters}"
     return Candidate(name, partial(at_print, field, reading, file, found, instead, "M004", "I004"))
 
 

@@ -38,7 +38,7 @@ def typed(change: Change, *codes: str) -> Callable[[Field], Iterator[Candidate]]
             for name, text in (("bare", "{url}"), (call, f'{{{{{{{{ {call}("{{url}}") }}}}}}}}')):
                 if name == "bare" and call == "qr":
                     continue
-                full = f"{title(reading)} {file}:{found.line} {name}"
+                full = f"{title(reading)} {file}:{found.line}:{found.column} {name}"
                 yield Candidate(full, partial(at_print, field, reading, file, found, text.format(url=change(url)), *codes))
 
     return candidates
@@ -49,7 +49,8 @@ def second(field: Field) -> Iterator[Candidate]:
     for reading, file, found, url in every_link(field):
         if found.expression.startswith("link"):
             yield Candidate(
-                f"{title(reading)} {file}:{found.line}", partial(_second, field, reading, file, found, other_path(url))
+                f"{title(reading)} {file}:{found.line}:{found.column}",
+                partial(_second, field, reading, file, found, other_path(url)),
             )
 
 
@@ -58,7 +59,9 @@ def lost_fragment(field: Field) -> Iterator[Candidate]:
     for reading, file, found, url in every_link(field):
         path = _written(field, reading, found.facts[0])
         if path is not None and "#" not in url:
-            yield Candidate(f"{title(reading)} {file}:{found.line}", partial(_fragment, field, reading, file, found, url, path))
+            yield Candidate(
+                f"{title(reading)} {file}:{found.line}:{found.column}", partial(_fragment, field, reading, file, found, url, path)
+            )
 
 
 def every_link(field: Field) -> Iterator[tuple[Reading, str, Print, str]]:

@@ -32,14 +32,14 @@ def in_template(field: Field) -> Iterator[Candidate]:
     """The value in the place of a print of the template, or behind the words."""
     for reading, file, fact, found, alone in every_print(field):
         if shown := field.shown(reading, fact):
-            name = f"{title(reading)} {file}:{found.line}{'' if alone else ' beside'} {fact}"
+            name = f"{title(reading)} {file}:{found.line}:{found.column}{'' if alone else ' beside'} {fact}"
             yield Candidate(name, partial(_at_print, field, reading, file, found, shown, alone))
 
 
 def foreign_in_template(field: Field) -> Iterator[Candidate]:
     for reading, file, fact, found, alone in every_print(field):
         for language, shown in field.foreign(reading, fact):
-            name = f"{title(reading)} {file}:{found.line}{'' if alone else ' beside'} {fact} as {language}"
+            name = f"{title(reading)} {file}:{found.line}:{found.column}{'' if alone else ' beside'} {fact} as {language}"
             yield Candidate(name, partial(_at_print, field, reading, file, found, shown, alone))
 
 
@@ -50,7 +50,7 @@ def disguised(dress: Callable[[str], str | None], *, page: bool = True) -> Calla
         for reading, file, fact, found, alone in every_print(field):
             text = dress(field.shown(reading, fact)) if not alone and (".html" in file or not page) else None
             if text:
-                name = f"{title(reading)} {file}:{found.line} {fact}"
+                name = f"{title(reading)} {file}:{found.line}:{found.column} {fact}"
                 yield Candidate(name, partial(beside, field, reading, file, found, f" {text}", "M002"))
 
     return candidates

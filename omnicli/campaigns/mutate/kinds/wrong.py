@@ -76,7 +76,7 @@ def _beside_facts(
     for reading in field.voices:
         for file, fact, found in _sites(field, reading):
             for name, text in texts(field, reading, fact):
-                full = f"{title(reading)} {file}:{found.line} {fact} {name}"
+                full = f"{title(reading)} {file}:{found.line}:{found.column} {fact} {name}"
                 yield Candidate(full, partial(_in_template, field, reading, file, found, text, *codes))
 
 
