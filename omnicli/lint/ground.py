@@ -93,12 +93,22 @@ class Ground:
 
     def renderings(self, campaign: str | None = None, message: str | None = None) -> Iterator[Reading]:
         """What people read of each message that the campaigns send, of one campaign or message when it is named."""
-        from omnicli.lint.coherence.grid import readable
+        from omnicli.lint.coherence.grid import readable, zone_known
 
+        if not zone_known(self.project.time_zone):  # T005 says so; no day could be reckoned
+            return
         for chapter in self.chapters:
+            sent = {getattr(node.step, "send", None) for node in chapter.flow.sends}
             for name, said in chapter.campaign.messages.items():
+                named = message is not None or self.only is not None
                 wanted = self.only is None or self.only == (chapter.name, name)
-                if wanted and campaign in (None, chapter.name) and message in (None, name) and readable(said):
+                if (
+                    wanted
+                    and (named or name in sent)
+                    and campaign in (None, chapter.name)
+                    and message in (None, name)
+                    and readable(said)
+                ):
                     yield from self.grid.of(chapter, name)
 
     def place(self, file: str, path: Path_, *, key: bool = False) -> Place:

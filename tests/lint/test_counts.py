@@ -129,6 +129,29 @@ def test_two_campaigns_that_share_their_people_are_told(tmp_path: Path) -> None:
     assert said == ["100 % of its people are in 'noel' at the same time", "100 % of its people are in 'paques' at the same time"]
 
 
+def test_two_codes_for_one_person_on_one_day_are_told(tmp_path: Path) -> None:
+    root = a_project(tmp_path)
+    a_base(root)
+    text = (root / "campaigns" / "noel.yaml").read_text("utf-8")
+    other = text.replace("campaign: noel", "campaign: paques").replace("code: SEL20", "code: PAQUES20")
+    (root / "campaigns" / "paques.yaml").write_text(other, "utf-8")
+    loaded = load_project(root)
+    store = open_store(loaded, live=False)
+    due = int(NOW.timestamp() * 1000)
+    for name in ("noel", "paques"):
+        start(store, loaded, name, now=NOW)
+        with store.write() as connection:
+            connection.exec_driver_sql(
+                "INSERT INTO enrollment (key, contact_id, campaign_id, version_id, pass, entered_at, language, step, since, state, due_at) "
+                f"SELECT randomblob(16), contact.id, campaign.id, version_id, 1, 0, 'fr', 'j0', 0, 'open', {due} FROM contact, campaign WHERE name = '{name}'"
+            )
+    store.close()
+    with census(root / ".omni" / "sandbox.db", now=NOW) as base:
+        found = [f for f in lint(loaded, now=NOW, census=base, select=["M016"]).findings if f.code == "M016"]
+    assert [f.message for f in found] == ["40 people would get SEL20 and PAQUES20 on one day"]
+    assert (found[0].place.file, found[0].path) == ("campaigns/paques.yaml", "messages.offre.facts.code")
+
+
 def test_arms_that_change_while_people_are_in_the_test_are_told(tmp_path: Path) -> None:
     root = a_project(tmp_path)
     a_base(root)
@@ -171,4 +194,9 @@ def test_enough_people_silence_the_rule_about_small_tests(tmp_path: Path) -> Non
 
 def test_every_rule_that_needs_a_store_is_here() -> None:
     needs = {code for code, rule in catalogue().items() if rule.needs == "n"}
-    assert {code for code in needs - set(CASES) if code[0] != "V"} == {"T014", "F016", "X002"}  # these: tests of their own above
+    assert {code for code in needs - set(CASES) if code[0] != "V"} == {
+        "T014",
+        "F016",
+        "X002",
+        "M016",
+    }  # these: tests of their own above

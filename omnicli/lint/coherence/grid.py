@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from omnicli.channels import MEDIA, Medium
+from omnicli.errors import OmniError
 from omnicli.lint.coherence.visible import Seen, seen
 from omnicli.model.campaign import Message
 from omnicli.model.project import Persona
@@ -148,7 +150,13 @@ class Grid:
         """The readings of one message: channels × personas × languages × four people, equal skeletons once."""
         key = (chapter.name, name)
         if key not in self._known:
-            self._known[key] = tuple(self._made(chapter, name))
+            try:
+                self._known[key] = tuple(self._made(chapter, name))
+            except (
+                OmniError,
+                ZoneInfoNotFoundError,
+            ):  # a template that is refused, a zone that is none: J001, J003, J006, T005 say so
+                self._known[key] = ()
         return self._known[key]
 
     def _made(self, chapter: Chapter, name: str) -> Iterator[Reading]:
@@ -232,6 +240,14 @@ class Grid:
 
 
 _PERSONA = re.compile(r"\bpersona\b|\{%-?\+?\s*(?:include|import|from|extends)\b")
+
+
+def zone_known(zone: str) -> bool:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def readable(message: Message) -> bool:
