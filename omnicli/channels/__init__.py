@@ -29,7 +29,7 @@ class Budget:
 
     part: str
     limit: int
-    unit: Literal["characters", "parts", "bytes", "seconds", "lines"]
+    unit: Literal["characters", "parts", "bytes", "seconds", "lines", "micrometres"]
     source: str
 
 
@@ -89,9 +89,11 @@ MEDIA: Mapping[str, Medium] = MappingProxyType({
         Medium("voice", (Part("script", "text", ext="txt"),), has_address=True, consent="voice", utm="voice", tracked=False, spoken=True,
                budgets=(Budget("script", 60, "seconds", "own: at 150 words a minute"),)),
         Medium("letter", (Part("html", "html", ext="html"),), has_address=True, consent="letter", utm="print",
-               budgets=(Budget("address", 6, "lines", "NF Z10-011: 6 lines of 38 characters (rules LE-01)"),)),
+               budgets=(Budget("address", 6, "lines", "NF Z10-011: 6 lines of 38 characters (rules LE-01)"),
+                        Budget("address_line", 38, "characters", "NF Z10-011: 6 lines of 38 characters (rules LE-01)"))),
         Medium("qr", (Part("card", "html", ext="html"),), has_address=False, consent=None, utm="qr", forms=_SHORT_DATE,
-               budgets=(Budget("link", 62, "bytes", "ISO/IEC 18004 version 4-M: modules stay ≥ 0.4 mm at 2 cm (rules QR-01)"),)),
+               budgets=(Budget("link", 62, "bytes", "ISO/IEC 18004 version 4-M: modules stay ≥ 0.4 mm at 2 cm (rules QR-01)"),
+                        Budget("module", 400, "micrometres", "ISO/IEC 18004 and usual printing: 0.4 mm a module (rules QR-01)"))),
         Medium("task", (Part("task", "text", ext="md"),), has_address=False, consent=None, utm="instore", forms=_MEDIUM_DATE, tracked=False),
     )
 })  # fmt: skip
