@@ -122,7 +122,10 @@ def test_every_omni_command_that_is_shown_exists(page: Path) -> None:
                 if words[0] == "cd":
                     continue
                 assert words[0] in NOUNS, line
-                command = typer.main.get_command(importlib.import_module(f"omnicli.cli.{NOUNS[words[0]].module}").app)
+                app = importlib.import_module(f"omnicli.cli.{NOUNS[words[0]].module}").app
+                for module in NOUNS[words[0]].more:
+                    importlib.import_module(f"omnicli.cli.{module}")
+                command = typer.main.get_command(app)
                 if hasattr(command, "commands"):
                     assert words[1] in command.commands, line
                     command = command.commands[words[1]]
