@@ -11,7 +11,7 @@ import pytest
 from delivering import Delivery, Recorder, a_campaign
 from misbehaving_mail import a_relay
 
-from omnicli.cli.main import main
+from omnicli.cli.main import main, run
 from omnicli.model.touch import Outcome
 from omnicli.providers import build, close
 
@@ -61,9 +61,9 @@ def test_a_part_is_printed_again_to_the_byte_whatever_became_of_the_template(
     for template in (tmp_path / "templates").iterdir():
         template.write_text("{{ another }}", "utf-8")
     capsysbinary.readouterr()
-    assert main(["touch", "show", handed.touch, "--part", "html", "-C", str(tmp_path)]) == 0
+    assert run(["touch", "show", handed.touch, "--part", "html", "-C", str(tmp_path)]) == 0
     assert capsysbinary.readouterr().out == handed.rendered.parts["html"].encode()
-    assert main(["touch", "show", handed.touch, "--part", "htm", "-C", str(tmp_path)]) == 2
+    assert run(["touch", "show", handed.touch, "--part", "htm", "-C", str(tmp_path)]) == 2
     assert b"Did you mean 'html'?" in capsysbinary.readouterr().err
 
 
