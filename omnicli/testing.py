@@ -103,7 +103,7 @@ class ScenarioItem(pytest.Item):
         return str(excinfo.value) if isinstance(excinfo.value, Differs) else super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        return self.path, self.scenario.line - 1, f"{self.file.file}::{self.name}"
+        return self.path, self.scenario.line - 1, self.name
 
 
 def _shown(file: StoryFile, played: Any) -> str:

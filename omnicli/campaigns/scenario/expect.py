@@ -93,13 +93,11 @@ class Expecting:
 
     def _touch(self, line: ExpectTouch, who: str, patience: Duration) -> None:
         zone, now = self.zone(who), self.world.now
-        limit = patience.after(now, zone)
-        if line.at is not None:
-            wanted = at_wall(line.at, zone)
-            limit = max(wanted + _MINUTE, now)  # any second of that minute is right
+        wanted = patience.after(now, zone) if line.at is None else max(at_wall(line.at, zone), now)
+        limit = wanted if line.at is None else wanted + _MINUTE  # any second of that minute is right
         while not self.left(who):
             if not self._pass_time(limit):
-                raise Missed(self._instead(who, limit))
+                raise Missed(self._instead(who, wanted))
         touch = self.left(who)[0]
         self._take(who, touch)
         said = f"{touch.channel} {touch.message}"
