@@ -213,7 +213,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         self.budget.spend(1)
         if getattr(obj, "for_templates", False) is True:
-            return obj(*args, **kwargs)
+            return obj(
+                *args, **{name: value for name, value in kwargs.items() if name[:1] != "_"}
+            )  # inside a block Jinja adds its own
         if isinstance(obj, LoopContext) and args:
             args = (self.counted(args[0]), *args[1:])
         return super().call(context, obj, *args, **kwargs)

@@ -144,3 +144,10 @@ def test_the_refusal_names_the_construct(tmp_path: Path, template: str, construc
     with pytest.raises(OmniError) as caught:
         renderer.needs("sms")
     assert construct in caught.value.message
+
+
+def test_a_link_can_stand_inside_a_block_and_a_loop(tmp_path: Path) -> None:
+    renderer = a_renderer(
+        tmp_path, push__txt="{% block body %}{% for n in [1] %}{{ say.short }} {{ link(facts.link) }}{% endfor %}{% endblock %}"
+    )
+    assert "https://" in renderer.render(a_job(a_campaign(), "push")).parts["body"]
