@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from omnicli.lint.coherence.causes import Causes
 from omnicli.lint.coherence.grid import Reading
+from omnicli.lint.coherence.links import targets
 from omnicli.lint.coherence.mentions import Mention, mentions
 from omnicli.lint.coherence.plainly import plainly
 from omnicli.lint.coherence.told import allowed, said, shown
@@ -22,7 +23,7 @@ from omnicli.texts import t
 
 _KINDS = {
     "percent": ("percent", "pourcentage"), "money": ("price", "prix"), "date": ("date", "date"), "code": ("code", "code"),
-    "url": ("address", "adresse"), "phone": ("number", "numéro"),
+    "url": ("address", "adresse"), "phone": ("number", "numéro"), "text": ("text", "texte"),
 }  # fmt: skip
 #: Origins whose text nobody typed here.
 _GIVEN = frozenset(
@@ -51,10 +52,24 @@ def typed(ground: Ground, reading: Reading) -> Iterator[Typed]:
     for part in reading.seen.values():
         for seen in (part, *part.asides):
             allowed_spans = tuple(_allowed_spans(seen.text, reading.message.allow)) if reading.message.allow else ()
-            for one in mentions(seen.text, ground.project.languages, countries=ground.project.countries, codes=codes):
+            found_here = mentions(seen.text, ground.project.languages, countries=ground.project.countries, codes=codes)
+            for one in (*found_here, *_texts(reading, seen, found_here)):
                 found = _typed(reading, seen, one)
                 if found is not None and not any(start <= one.start and one.end <= end for start, end in allowed_spans):
                     yield found
+
+
+def _texts(reading: Reading, seen: Seen, taken: Sequence[Mention]) -> Iterator[Mention]:
+    """Where the value of a text fact stands, letter for letter but for case, accents and kinds of space."""
+    for kind, value in reading.facts.values():
+        if kind != "text" or not value or not any(letter.isalnum() for letter in value):
+            continue
+        plain = plainly(seen.text)
+        words = r"\s+".join(map(re.escape, plainly(value).folded.split()))
+        for match in re.finditer(rf"(?<!\w){words}(?!\w)", plain.folded):
+            start, end = plain.span(match.start(), match.end())
+            if not any(start < one.end and one.start < end for one in taken):
+                yield Mention("text", start, end, seen.text[start:end], value, (value,))
 
 
 def _typed(reading: Reading, seen: Seen, one: Mention) -> Typed | None:
@@ -76,6 +91,11 @@ def _typed(reading: Reading, seen: Seen, one: Mention) -> Typed | None:
     if piece.text[start + width - 1 : start + width] == "&":
         width = piece.text.find(";", start + width) + 1 - start
     return Typed(one, seen, piece, start, max(width, 1), agrees, tuple(fact for fact in same if fact not in agrees), bool(given))
+
+
+def astray(reading: Reading, one: Typed) -> bool:
+    """True for an address in a text that prints no link of the message: it stands in that link's place, and is M005's to tell."""
+    return one.mention.kind == "url" and all(target.fact is None for target in targets(reading, one.seen))
 
 
 def _allowed_spans(text: str, allow: Sequence[str] | dict[str, str]) -> Iterator[tuple[int, int]]:
@@ -100,7 +120,36 @@ def hard_coded_fact(ground: Ground) -> Iterator[Finding]:
             text = t("{kind} '{v}' is typed; it will not follow the message", "{kind} « {v} » tapé en dur ; il ne suivra pas le message",
                      kind=kind, v=one.mention.text)  # fmt: skip
             causes.add(place, text, reading.cells, path=path, help=_instead(one), fix=_printed(reading, one, place))
+        _copied_texts(ground, causes, reading)
     yield from causes.findings()
+
+
+def _copied_texts(ground: Ground, causes: Causes, reading: Reading) -> None:
+    """Facts of type text (`3 minutes`), typed word by word: they are no mention, so they are looked for as they stand."""
+    for fact, (kind, value) in reading.facts.items():
+        if kind not in ("text", "number") or value is None or len(value) < 3:
+            continue
+        wanted = re.compile(rf"(?<!\w){re.escape(plainly(value).folded)}(?!\w)")
+        for seen in (one for part in reading.seen.values() for one in (part, *part.asides)):
+            plain = plainly(seen.text)
+            for found in wanted.finditer(plain.folded):
+                _copied(ground, causes, reading, seen, fact, plain.span(*found.span()))
+
+
+def _copied(ground: Ground, causes: Causes, reading: Reading, seen: Seen, fact: str, span: tuple[int, int]) -> None:
+    numbers = seen.within(*span)
+    if any((seen.pieces[n].origin or ("template",))[0] in _GIVEN for n in numbers):
+        return
+    if any(a <= span[0] and span[1] <= b for a, b in _allowed_spans(seen.text, reading.message.allow)):
+        return
+    number, start = seen.at(span[0])
+    place, path = place_of(ground, reading, seen.pieces[number], start, seen.offsets[span[1] - 1] - seen.offsets[span[0]] + 1)
+    text = t(
+        "'{v}' is typed; it will not follow the message",
+        "« {v} » tapé en dur ; il ne suivra pas le message",
+        v=seen.text[slice(*span)],
+    )
+    causes.add(place, text, reading.cells, path=path, help=t("print the fact '{fact}'", "imprimez le fait « {fact} »", fact=fact))
 
 
 def _instead(one: Typed) -> str:
@@ -129,7 +178,7 @@ def contradicting_fact(ground: Ground) -> Iterator[Finding]:
     causes = Causes(ground, "M003")
     for reading in ground.renderings():
         for one in typed(ground, reading):
-            if one.agrees or not one.others:
+            if one.agrees or not one.others or astray(reading, one):
                 continue
             place, path = place_of(ground, reading, one.piece, one.start, one.width)
             _contradiction(causes, reading, one.mention.text, one.others, place, path)
