@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -24,6 +24,10 @@ from omnicli.store import turns
 _MINE = sa.text("enrollment.id IN (SELECT value FROM json_each(:ids))")
 
 
+#: What caps count of a person: (local date, channel) of every counted touch, and when the last one left.
+Counted = tuple[tuple[tuple[int, str], ...], datetime | None]
+
+
 class Ready:
     """A statement compiled once, carried out over the driver itself. Values of `given` that are not given again stay as they were."""
 
@@ -38,15 +42,21 @@ class Ready:
 
 
 class Asked(turns.Gather):
-    """`turns.Gather`, word for word the same statement, for any instant and without a connection of SQLAlchemy."""
+    """`turns.Gather`, for any instant and without a connection of SQLAlchemy. Counted touches are known here: they are not asked."""
 
     def __init__(self, house: House, questions: Questions, compiler: turns.Asking, *, now: datetime) -> None:
-        super().__init__(house, questions, compiler, now=now)
+        super().__init__(house, replace(questions, sends=False), compiler, now=now)
+        self.whole = questions
         self.ready = Ready(self.everybody.where(_MINE), {**self.parameters, "ids": "[]"})
 
-    def of(self, connection: sqlite3.Connection, ids: Sequence[int]) -> list[Standing]:
-        """What `__call__` gives."""
-        return [self._standing(row) for row in self.ready.rows(connection, {**self.parameters, "ids": json.dumps(ids)})]
+    def of(self, connection: sqlite3.Connection, ids: Sequence[int], counted: Mapping[int, Counted]) -> list[Standing]:
+        """What `__call__` gives; `counted` by contact."""
+        found = [self._standing(row) for row in self.ready.rows(connection, {**self.parameters, "ids": json.dumps(ids)})]
+        for standing in found if self.whole.sends else ():
+            if (mine := counted.get(standing.contact_id)) is not None:
+                object.__setattr__(standing, "slots", mine[0])  # nobody has seen it yet
+                object.__setattr__(standing, "last_counted_at", mine[1])
+        return found
 
 
 class Decided(Answers):

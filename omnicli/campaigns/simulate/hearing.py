@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from omnicli import clock
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from omnicli.campaigns.simulate.life import Life
 
 #: What a response of the model carries beside its name.
+_NONE = (None, None, None, None, None)
 PAYLOADS = {"bounced": {"kind": "hard"}}
 _LAST = (
     "UPDATE contact SET last_human_channel = ?, last_human_at = ? WHERE id = ? AND (last_human_at IS NULL OR last_human_at < ?)"
@@ -104,10 +107,12 @@ class Hearing:
     def _insert(self, answers: Sequence[Answered]) -> None:
         life, ms = self.life, self.life.ms
         life.raw.execute("BEGIN")
-        for a in answers:
-            sql, (machine, text, *more) = self._statement(a.name)
-            ours = (a.enrollment, life.name, a.message, a.step, a.channel) if a.enrollment else (None, None, None, None, None)
-            life.raw.execute(sql, (a.contact, a.name, a.at, *ours, machine, ms, text, *more))
+        for name, some in groupby(sorted(answers, key=attrgetter("name", "at", "contact")), key=attrgetter("name")):
+            sql, (machine, text, *more) = self._statement(name)
+            life.raw.executemany(sql, [
+                (a.contact, name, a.at, *((a.enrollment, life.name, a.message, a.step, a.channel) if a.enrollment else _NONE), machine, ms, text, *more)
+                for a in some
+            ])  # fmt: skip
         life.raw.executemany(_LAST, [(a.channel, a.at, a.contact, a.at) for a in answers if a.name in HUMAN and a.channel])
         life.raw.executemany(_CHANGED, [(ms, a.contact) for a in answers])
         life.raw.executemany(_WAKE, [(ms, a.contact, ms) for a in answers])
@@ -119,7 +124,6 @@ class Hearing:
         heard = [self._heard(a) for a in answers]
         with life.store.write() as connection:
             OptOuts(life.store, connection, life.project, now=life.now).raise_bars(heard, at_once=False)
-            turns.wake(connection, sorted({a.contact for a in answers}), life.now)
 
     def _heard(self, a: Answered) -> Heard:
         life, at = self.life, clock.from_ms(a.at)
@@ -145,7 +149,7 @@ class Hearing:
             self._late = Asked(life.house, asked, life.houses.compiler(life.version), now=life.now)
         self._late.at(life.now)
         goals = []
-        for standing in self._late.of(life.raw, ids):
+        for standing in self._late.of(life.raw, ids, {}):
             zone = life.house.calendar.zone(standing.country, standing.time_zone, standing.region)
             at = conversion(standing.firsts, life.house, standing.entered_at, zone)
             if at is not None:

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from omnicli import clock
-from omnicli.campaigns.simulate.answering import DAY, Answered, Calendar, People, Touch, Waking, arrival, midnight
-from omnicli.campaigns.simulate.asking import Asked, Decided, covers, dated
+from omnicli.campaigns.simulate.answering import DAY, Calendar, People, Touch, Waking, arrival, midnight
+from omnicli.campaigns.simulate.asking import Asked, Counted, Decided, covers, dated
 from omnicli.campaigns.simulate.base import raw
 from omnicli.campaigns.simulate.chances import Odds, fraction
 from omnicli.campaigns.simulate.model import Model, minutes as minutes_of
@@ -28,7 +30,7 @@ from omnicli.campaigns.simulate.pricing import Prices
 from omnicli.campaigns.simulate.recording import Record
 from omnicli.campaigns.turn import Houses
 from omnicli.engine.house import House
-from omnicli.engine.questions import Questions, questions
+from omnicli.engine.questions import questions
 from omnicli.model.decision import Decision, Settled, Standing, Tally, TouchPlan
 from omnicli.packs import load
 from omnicli.store import campaigns
@@ -127,6 +129,7 @@ class Life:
                 if at is not None and at <= self.end:
                     self.arrivals.append((at, id_))
         self.arrivals.sort(reverse=True)
+        self.counted: dict[int, Counted] = dict(_counted_before(self.raw))
         for channel in self.project.channels:
             path = f'$."{channel}"'
             query = "SELECT count(*) FROM contact WHERE erased_at IS NULL AND json_extract(reach, ? || '[0]') = 1 AND json_extract(reach, ? || '[1]') = 1"
@@ -222,7 +225,7 @@ class Life:
             groups.setdefault(step, []).append(id_)
         found: dict[int, Standing] = {}
         for step, ids in groups.items():
-            for standing in self._asked(step).of(self.raw, ids):
+            for standing in self._asked(step).of(self.raw, ids, self.counted):
                 found[standing.id] = standing
         for id_, step in due:
             yield found[id_], step
@@ -259,20 +262,19 @@ class Life:
     def _fuses(self, asked: str | None, step: str) -> bool:
         key = asked, step
         if key not in self.fused:
-            self.fused[key] = covers(self._asked(asked).questions, questions(self.house, step))
+            self.fused[key] = covers(self._asked(asked).whole, questions(self.house, step))
         return self.fused[key]
 
     def _behind(self, s: Standing, decision: Decision, plan: TouchPlan, end: Settled) -> Standing:
         """As the store would have it, had the touch been recorded and settled."""
         stand = decision.stand
         assert stand is not None
-        counted = plan.slot is not None and end.state == "accepted"
-        slots = tuple(sorted((*s.slots, plan.slot))) if counted and plan.slot is not None else s.slots
+        slots, last = self.counted.get(s.contact_id, (s.slots, s.last_counted_at))
         return Standing(
             s.id, s.key, s.contact_id, s.contact_uid, s.number, s.entered_at, s.language, s.persona, s.held_out, stand.step, stand.since,
             self.now, stand.wait_from, stand.wait_until, stand.held_by, stand.held_from, end, False, stand.tried, s.country, s.region,
             s.time_zone, s.preferred_channel, s.last_human_channel, s.last_human_at, s.erased, s.complaint_until, s.reach, s.attributes,
-            slots, self.now if counted else s.last_counted_at, s.truths, s.firsts, s.hours, s.told, s.event,
+            slots, last, s.truths, s.firsts, s.hours, s.told, s.event,
             s.converted or decision.converted_at is not None, False, s.place,
         )  # fmt: skip
 
@@ -296,6 +298,9 @@ class Life:
         self._touch(s, plan, what, "")
         self._left(plan, cost, day)
         mine.append(day)
+        if plan.slot is not None:
+            before = self.counted.get(s.contact_id)
+            self.counted[s.contact_id] = tuple(sorted((*(before[0] if before else ()), plan.slot))), self.now
         for name in answers:
             self.counts.answers[plan.step, plan.channel, name] += 1
         if self.felt:
@@ -367,6 +372,15 @@ class Life:
             counts.week[_most_in_a_week(days)] += 1
 
 
+def _counted_before(connection: sqlite3.Connection) -> Iterator[tuple[int, Counted]]:
+    """What caps count already: touches of campaigns that ran before the first day."""
+    query = "SELECT contact_id, local_date, rule, at FROM cap_slot WHERE rule <> 'all' ORDER BY contact_id"
+    for contact, rows in groupby(connection.execute(query).fetchall(), key=itemgetter(0)):
+        mine = list(rows)
+        slots = tuple(sorted((date.fromisoformat(day).toordinal(), channel) for _, day, channel, _ in mine))
+        yield contact, (slots, clock.from_ms(max(at for *_, at in mine)))
+
+
 def _most_in_a_week(days: Sequence[int]) -> int:
     ordered = sorted(days)
     return max((sum(1 for other in ordered[n:] if other < day + 7) for n, day in enumerate(ordered)), default=0)
@@ -390,8 +404,4 @@ def listened(loaded: Loaded, name: str) -> frozenset[str]:
     return frozenset({one for one in ANSWERS if one in texts} | HUMAN | CARRYING)
 
 
-def day_of(ordinal: int) -> str:
-    return date.fromordinal(ordinal).isoformat()
-
-
-__all__ = ["Answered", "Life", "Questions"]
+__all__ = ["Life"]

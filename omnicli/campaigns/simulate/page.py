@@ -138,8 +138,8 @@ def _line(
     name: str, small: str, parts: Sequence[tuple[str, int]], whole: int, n: str, share: str, more: str, quiet: bool = False
 ) -> str:
     stack = "".join(f'<i class="d-{kind}" style="width:{100 * v / whole:.3f}%"></i>' for kind, v in parts if v)
-    middle = f'<span class="stack">{stack}</span>' if parts else "<span></span>"
-    tail = f'<span class="more">{more}</span>' if more else ""
+    middle = f'<span class="stack">{stack}</span>' if parts else f'<span class="side">{more}</span>'
+    tail = f'<span class="more">{more}</span>' if more and parts else ""
     return (
         f'<li{" class=quiet" if quiet else ""}><span class="id">{escape(name)}<small>{escape(small)}</small></span>{middle}'
         f'<span class="n">{escape(n)}<small>{escape(share)}</small></span>{tail}</li>'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,6 @@ _END = (
     "UPDATE enrollment SET state = 'ended', reason = ?, ended_at = ?, due_at = NULL, held_by = NULL, held_from = NULL, spread = 0, touch_id = NULL "
     "WHERE id = ?"
 )
-_SLOT = "INSERT INTO cap_slot (contact_id, local_date, rule, slot, touch_id, at) VALUES (?, ?, ?, ?, 0, ?)"
 _TOUCH = (
     "INSERT INTO touch (touch_key, contact_id, enrollment_id, version_id, step, message, channel, purpose, priority, due_at, expires_at, send_state, "
     "reason, created_at, settled_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (touch_key) DO NOTHING"
@@ -46,7 +45,6 @@ class Record:
         self.stays: list[tuple[Any, ...]] = []
         self.ends: list[tuple[Any, ...]] = []
         self.exits: list[tuple[Any, ...]] = []
-        self.slots: list[tuple[Any, ...]] = []
         self.touches: list[tuple[Any, ...]] = []
         self.on_touch: list[tuple[Any, ...]] = []
         self.goals: list[tuple[Standing, Any, datetime]] = []
@@ -56,8 +54,6 @@ class Record:
         """A decision whose touch was carried, and behind which the next one follows in the same breath."""
         plan = decision.planned
         assert plan is not None
-        if plan.slot is not None and end.state == "accepted":
-            self.slots.append((s.contact_id, _iso(plan.slot[0]), plan.slot[1], 1 + s.slots.count(plan.slot), self.life.ms))
         if decision.converted_at is not None and not s.converted:
             self.goals.append((s, self.life.house, decision.converted_at))
         if decision.writes:
@@ -101,7 +97,7 @@ class Record:
         raw = self.life.raw
         raw.execute("BEGIN")
         for sql, rows in ((_TOUCH, self.touches), (_STAND, self.stands), (_ON_TOUCH, self.on_touch), (_STAY, self.stays), (_END, self.ends),
-                          (_SLOT, self.slots), (_EXITED, self.exits)):  # fmt: skip
+                          (_EXITED, self.exits)):  # fmt: skip
             if rows:
                 raw.executemany(sql, rows)
         raw.execute("COMMIT")
@@ -113,8 +109,3 @@ class Record:
 
 def _opt(instant: datetime | None) -> int | None:
     return None if instant is None else _ms(instant)
-
-
-@lru_cache(maxsize=4096)
-def _iso(ordinal: int) -> str:
-    return date.fromordinal(ordinal).isoformat()
