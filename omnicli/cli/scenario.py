@@ -10,6 +10,7 @@ import typer
 
 from omnicli.cli.campaign import app
 from omnicli.cli.frame import session
+from omnicli.cli.fuzzing import Covering, Fuzz, Least, Seed, Update, Yes
 from omnicli.cli.options import opt, page
 from omnicli.errors import Exit, OmniError
 from omnicli.text import did_you_mean, system_said
@@ -66,12 +67,14 @@ Jobs = Annotated[int, opt("-j", "so many processes", "autant de processus", meta
     ),
 )
 def live_through(
-    paths: Paths = None, k: Named = None, trace: Traced = None, junit: Junit = None, format: Format = "term", j: Jobs = 1, replay: Replay = False
+    paths: Paths = None, k: Named = None, trace: Traced = None, junit: Junit = None, format: Format = "term", j: Jobs = 1, replay: Replay = False,
+    fuzz: Fuzz = 0, seed: Seed = 7, coverage: Covering = False, min: Least = None, update: Update = False, yes: Yes = False,
 ) -> None:  # fmt: skip
     import time
 
     from omnicli.campaigns.scenario import show
     from omnicli.campaigns.scenario.suite import chosen, suite
+    from omnicli.cli import fuzzing
 
     s = session()
     if replay:
@@ -99,15 +102,23 @@ def live_through(
     seconds = time.perf_counter() - began
     if junit is not None:
         _write(junit, show.junit(played))
-    failed = any(one.wrong for one in played)
+    reports = fuzzing.generated(s, loaded, files, fuzz, seed)
+    covered = fuzzing.covered(loaded, played)
+    short = min is not None and any(one.percent < min for one in covered)
+    failed = any(one.wrong for one in played) or short or any(one.found for one in reports)
+    written = fuzzing.rewrite(s, loaded, files, played, yes=yes) if update else []
 
     def tell(console: Console) -> None:
         if format == "github":
             for line in show.github(played):
                 console.print(line)
-        show.show(console, played, seconds=seconds if console.is_terminal else None)
+        show.show(console, played, tail=fuzzing.figures(covered), seconds=seconds if console.is_terminal else None)
+        fuzzing.tell_coverage(console, covered, lines=coverage)
+        fuzzing.tell_lives(console, reports)
 
-    s.finish(show.as_json(played), exit=Exit.FINDINGS if failed else Exit.FINE, show=tell)
+    result = {**show.as_json(played), "coverage": {one.campaign: one.json() for one in covered}, "fuzz": [one.json() for one in reports],
+              "written": len(written)}  # fmt: skip
+    s.finish(result, exit=Exit.FINDINGS if failed else Exit.FINE, show=tell)
 
 
 def read(s: Session, loaded: Loaded, paths: Sequence[str]) -> Stories:
