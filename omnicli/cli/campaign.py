@@ -148,7 +148,8 @@ def plan(
         result["plan"] = saved_plan.kept_json(record, out)
     hints = [] if planned.sends or planned.entered or s.json else _hints(s, store, loaded, names, now)
     s.finish(result, exit=code, show=lambda console: view.show(
-        console, planned, by=by, who=why, contact=contact, limit=limit, live=s.live, names=names, hints=hints))  # fmt: skip
+        console, planned, by=by, who=why, contact=contact, limit=limit, live=s.live, names=names, hints=hints, until=until,
+        kept=(str(out), saved_plan.kept_line(record, out)) if record is not None and out is not None else None))  # fmt: skip
 
 
 def _hints(s: Session, store: Store, loaded: Loaded, names: Sequence[str], now: datetime) -> list[str]:

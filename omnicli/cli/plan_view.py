@@ -147,7 +147,7 @@ def touch_json(p: Planned, currency: str) -> dict[str, Any]:
 # --- the terminal ---------------------------------------------------------------------------------------------------
 def show(
     console: Console, plan: Plan, *, by: str, who: bool, contact: str | None, limit: int, live: bool, names: Sequence[str],
-    hints: Sequence[str] = (),
+    hints: Sequence[str] = (), until: str | None = None, kept: tuple[str, str] | None = None,
 ) -> None:  # fmt: skip
     """The page of `campaign plan`."""
     from rich.text import Text
@@ -176,11 +176,34 @@ def show(
     if who and contact is None:
         _who(console, plan, limit)
     console.print()
-    flag = " --live" if live else ""
-    run = f"omni campaign run {' '.join(names)}{flag}"
-    pieces = [t("Do it:  {run}", "Le faire :  {run}", run=run)] if plan.sends or plan.entered else []
-    pieces += [] if ahead else [t("see further: --until 7d", "voir plus loin : --until 7d")]
-    console.print(Text(t("Nothing was sent.  ", "Rien n'est parti.  ") + "   ·   ".join(pieces), "dim"), soft_wrap=True)
+    if contact is None:
+        _closing(console, plan, names, live=live, until=until, kept=kept)
+
+
+def _closing(
+    console: Console, plan: Plan, names: Sequence[str], *, live: bool, until: str | None, kept: tuple[str, str] | None
+) -> None:
+    """What comes next: carry it out, keep it, or look further. `kept` is the file that was written and what it binds."""
+    from rich.text import Text
+
+    flag, who = " --live" if live else "", " ".join(names)
+    lines = [(t("Nothing was sent.", "Rien n'est parti."), "")]
+    if kept is not None:
+        file, said = kept
+        console.print(Text(said, "green"), soft_wrap=True)
+        lines = [
+            (t("Then:", "Puis :"), f"omni campaign run {who} --plan {file}{flag}" + (f" --confirm {names[0]}" if live else ""))
+        ]
+    elif plan.sends or plan.entered:
+        ahead = f" --until {until}" if until else ""
+        lines.append((t("Do it:", "Le faire :"), f"omni campaign run {who}{flag}"))
+        lines.append((t("Keep it:", "Le garder :"), f"omni campaign plan {who}{ahead}{flag} --out {names[0]}.plan"))
+    if plan.until == plan.now and kept is None:
+        lines.append((t("See further:", "Voir plus loin :"), "--until 7d"))
+    first, *rest = lines
+    console.print(Text(f"{first[0]}  {first[1]}".rstrip(), "dim"), soft_wrap=True)
+    if rest:
+        rows.lay(console, [[(word, "dim"), (command, "dim")] for word, command in rest], indent=2)
 
 
 def _table(console: Console, plan: Plan, by: str) -> None:
@@ -211,8 +234,16 @@ def _table(console: Console, plan: Plan, by: str) -> None:
 def _budget(plan: Plan) -> str:
     for s in plan.subjects:
         if s.budget:
-            return t("{p} of the budget of {b} is used", "{p} du budget de {b} est pris", p=rows.share(s.spent, s.budget), b=rows.cash(s.budget, plan.currency))  # fmt: skip
+            said = t("{p} of the budget of {b}", "{p} du budget de {b}", p=_little(rows.share(plan.cost, s.budget), plan.cost), b=rows.cash(s.budget, plan.currency))  # fmt: skip
+            if s.spent > plan.cost:
+                said += t(", {p} with what was spent", ", {p} avec ce qui est dépensé", p=rows.share(s.spent, s.budget))
+            return said
     return ""
+
+
+def _little(share: str, cost: int) -> str:
+    """`0.0 %` of something that costs is little, not nothing."""
+    return "< 0.1 %" if cost and share.startswith("0.0") else "< 0,1 %" if cost and share.startswith("0,0") else share
 
 
 def _below(console: Console, plan: Plan) -> None:

@@ -124,8 +124,9 @@ def _said(record: Record, verdict: Verdict) -> str:
     from omnicli.cli.run_view import reason_word
 
     words = [
-        t("Plan of {by}, {at} UTC: it holds, {n} touches", "Plan de {by}, {at} UTC : il tient, {n} envois", by=record.by,
-          at=f"{record.made:%Y-%m-%d %H:%M}", n=number(len(record.touches))),
+        several(len(record.touches), ("Plan of {by}, {at} UTC: it holds, {n} touch", "Plan of {by}, {at} UTC: it holds, {n} touches"),
+                ("Plan de {by}, {at} UTC : il tient, {n} envoi", "Plan de {by}, {at} UTC : il tient, {n} envois"), by=record.by,
+                at=f"{record.made:%Y-%m-%d %H:%M}", n=number(len(record.touches))),
         t("{n} due now", "{n} dus maintenant", n=number(verdict.due)),
     ]  # fmt: skip
     words += [t("{n} left before", "{n} déjà partis", n=number(verdict.gone))] if verdict.gone else []
