@@ -100,7 +100,7 @@ KINDS: tuple[type[Promise], ...] = (
 _SLOTS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "count": (r"\d{1,4}", int), "length": (r"\d+ [a-z]+", Duration.parse), "begin": (r"[\d:hH]+", TimeOfDay.parse),
     "end": (r"[\d:hH]+", lambda text: TimeOfDay.parse(text, end=True)), "day": (rf"{'|'.join(WEEKDAYS)}|holidays", str),
-    "money": (r"[\d.,]+ ?\S+", Money.parse), "channel": (r"[a-z][\w-]*", str), "event": (r"[a-z][\w-]*", str),
+    "money": (r"[\d.,]+ ?\S+", Money.price), "channel": (r"[a-z][\w-]*", str), "event": (r"[a-z][\w-]*", str),
     "message": (r"[a-z][\w-]*", str),
 }  # fmt: skip
 
