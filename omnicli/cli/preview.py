@@ -36,7 +36,9 @@ Contact = Annotated[
 Persona = Annotated[str | None, opt("--persona", "only this persona", "ce persona seulement", metavar="P")]
 Channel = Annotated[str | None, opt("--channel", "only this channel", "ce canal seulement", metavar="C")]
 Language = Annotated[str | None, opt("--language", "only this language", "cette langue seulement", metavar="L")]
-Output = Annotated[Path | None, opt("--output/-o", "the file (preview.html)", "le fichier (preview.html)", metavar="F")]
+Output = Annotated[
+    Path | None, opt("--output/-o", "the file (outbox/preview.html)", "le fichier (outbox/preview.html)", metavar="F")
+]
 Open = Annotated[bool, opt("--open", "open it in the browser", "l'ouvrir dans le navigateur")]
 Serve = Annotated[bool, opt("--serve", "show every change of a file at once", "montrer aussitôt chaque changement d'un fichier")]
 Port = Annotated[
@@ -66,7 +68,7 @@ def preview(
     loaded = s.loaded()
     _refuse_errors(loaded, name)
     made = _made(s, loaded, asked, s.now(as_of))
-    file = (output or s.root() / "preview.html").resolve()
+    file = output.resolve() if output else _in_outbox(s.root())
     _write(file, drawn(made))
     if open:
         _show_in_browser(file.as_uri())
@@ -135,12 +137,21 @@ def _why(one: dict[str, Any]) -> str:
     )
 
 
-def _write(file: Path, html: str) -> None:
-    try:
-        file.write_text(html, encoding="utf-8")
-    except OSError as error:
-        from omnicli.text import system_said
+def _in_outbox(root: Path) -> Path:
+    """Where the page stands unless told otherwise: beside the outbox, which is no part of the project and its owner's alone."""
+    from omnicli.providers.file import make
 
+    make(root / "outbox")
+    return root / "outbox" / "preview.html"
+
+
+def _write(file: Path, html: str) -> None:
+    from omnicli.providers.file import write_whole
+    from omnicli.text import system_said
+
+    try:
+        write_whole(file, html)
+    except OSError as error:
         raise OmniError(t("cannot write {file}: {why}", "impossible d'écrire {file} : {why}", file=file, why=system_said(error)), hint="-o", code="write") from None  # fmt: skip
 
 

@@ -99,7 +99,13 @@ def test_a_campaign_with_an_error_has_no_page(project: Path, capsys: pytest.Capt
     file = project / "campaigns" / "bienvenue.yaml"
     file.write_text(file.read_text(encoding="utf-8").replace("title:", "titel:"), encoding="utf-8")
     assert omni(["campaign", "preview", "bienvenue"]) == 1
-    assert not (project / "preview.html").exists()
+    assert not (project / "outbox" / "preview.html").exists()
+
+
+def test_without_a_file_it_stands_in_the_outbox_which_is_its_owners(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert omni(ONE) == 0
+    assert str(project / "outbox" / "preview.html") in capsys.readouterr().out
+    assert (project / "outbox").stat().st_mode & 0o077 == 0
 
 
 def test_a_place_that_cannot_be_written_is_said(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
