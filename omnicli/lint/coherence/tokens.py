@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 
 from omnicli.lint.coherence.plainly import Found, Plainly
+from omnicli.text import distance
 
 #: Endings that make `maisonlune.example` an address without `https://`; others are taken for a forgotten space.
 ENDINGS = (
@@ -22,6 +23,8 @@ _PHONE = re.compile(r"(?<![\w.,/+#-])(?:\+|00|\()?\(?\d(?:[ .()/-]{0,2}\d){6,14}
 _AMERICAN = re.compile(r"\(?\d{3}\)?[ .-]{1,2}\d{3}[ .-]\d{4}")
 _CODE = re.compile(r"(?<![\w@./&=?#-])(?=[A-Za-z_-]{0,40}\d)[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*(?![\w@]|[-_]\w)")
 _SPACED = re.compile(r"(?<!\w)(?:[A-Z0-9] ){3,}[A-Z0-9](?!\w)")
+#: A word in capitals that is long enough to be a code misspelt by one letter.
+_CAPITALS = re.compile(r"(?<![\w@./&=?#-])[A-Z][A-Z0-9_-]{5,39}(?![\w@])")
 _SAID = re.compile(
     r"(?:\b[Cc]ode|\b[Cc]odice|\b[Cc]ódigo|[a-z]code|\b[Kk]od)(?: (?:promo|avantage|promotionnel|sconto))?(?: ?: ?| )[«“\"']? ?(?P<code>[A-Z]{4,40})(?![\w])"
 )
@@ -87,6 +90,10 @@ def codes(plain: Plainly, known: Collection[str]) -> Iterator[Found]:
     for code in known:
         for match in re.finditer(rf"(?<![\w@./&=?#-]){re.escape(code)}(?![\w@]|[-_]\w)", plain.text, re.IGNORECASE):
             yield *match.span(), (folded_code(code),)
+    for match in _CAPITALS.finditer(plain.text) if wanted else ():
+        code = folded_code(match[0])
+        if any(code != one and abs(len(code) - len(one)) < 2 and distance(code, one, most=1) == 1 for one in wanted):
+            yield *match.span(), (code,)
     for match in _CODE.finditer(plain.text):
         code = folded_code(match[0])
         if code in wanted or (_mixed(code) and (_stem(code) in stems or _shaped(match[0]))):
