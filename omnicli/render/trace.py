@@ -24,7 +24,7 @@ from omnicli.render.views import Constant, FactView, Fields, Link, Own, Picture,
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A stretch of text of one origin. Origins: `("fact", name, form)`, `("contact", name, form)`, `("link", n)`,
-    `("address", purpose)`, `("picture", kind)`, `("words", slot)`, `("brand", key)`, `("persona", key)`, `("message", key)`,
+    `("address", purpose)`, `("picture", kind, n)`, `("words", slot)`, `("brand", key)`, `("persona", key)`, `("message", key)`,
     `("touch", key)`, `("stop",)`, `("language",)`, `("today",)`, `("plural", name, …)`, `("template",)`, and
     `("derived", kind, name)` for what a template made of a value (`truncate`, a slice, a sum). `span`: where in which template; `slot` and `nth`: the slot of `say` that it stands in, and its
     number among the constants and placeholders of that slot (from 0)."""
@@ -186,7 +186,7 @@ class Tracer:
                 return ("address", value.purpose)
             case Picture():
                 if isinstance(value.target, (FactView, Constant)):
-                    self._link(value.target, "scan")
+                    return ("picture", value.kind, self._link(value.target, "scan"))
                 return ("picture", value.kind)
             case Value():
                 return value.origin or ("template",)
@@ -248,8 +248,9 @@ class Tracer:
             return ("contact", contact, "")
         if contact is not None:
             return ("template",)
+        slots = self._sheet.variables["say"].slots
         for owner, name in named:
-            if owner in kinds:
+            if owner in kinds and (owner != "say" or name in slots):
                 return ("words", name) if owner == "say" else (kinds[owner], name)
         if known := self._personal(text):
             return known

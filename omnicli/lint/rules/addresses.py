@@ -10,9 +10,10 @@ from omnicli.lint.coherence.grid import Reading
 from omnicli.lint.coherence.links import Target, normalised, targets
 from omnicli.lint.coherence.visible import Seen
 from omnicli.lint.coherence.where import place_of
-from omnicli.lint.ground import Ground
+from omnicli.lint.ground import Ground, Path_
 from omnicli.lint.rule import rule
-from omnicli.model.finding import Finding
+from omnicli.lint.rules.typed import astray, typed
+from omnicli.model.finding import Finding, Place
 from omnicli.texts import t
 
 
@@ -26,6 +27,7 @@ def link_differs(ground: Ground) -> Iterator[Finding]:
     causes = Causes(ground, "M005")
     for reading in ground.renderings():
         links = _links(reading)
+        _scanned(ground, causes, reading, links)
         for seen in reading.seen.values():
             found = list(targets(reading, seen))
             for target in found:
@@ -37,7 +39,30 @@ def link_differs(ground: Ground) -> Iterator[Finding]:
                          url=target.address, link=reading.facts[wanted][1])  # fmt: skip
                 help = t("print {link}", "imprimez {link}", link="{{ link(facts." + wanted + ") }}")
                 causes.add(place, text, reading.cells, path=path, fact=wanted, help=help)
+        for address, fact, (place, path) in _astray(ground, reading, links):
+            text = t("leads to {url}, not {link} (tracking ignored)", "mène à {url}, pas à {link} (hors mesure)",
+                     url=address, link=reading.facts[fact][1])  # fmt: skip
+            causes.add(place, text, reading.cells, path=path, fact=fact)
     yield from causes.findings()
+
+
+def _astray(ground: Ground, reading: Reading, links: dict[str, str]) -> Iterator[tuple[str, str, tuple[Place, Path_]]]:
+    """Addresses typed into plain text in the place of the message's own: (address, the fact it should be, place)."""
+    for one in typed(ground, reading):
+        if astray(reading, one) and links and normalised(str(one.mention.value)) not in links.values():
+            yield one.mention.text, next(iter(links)), place_of(ground, reading, one.piece, one.start, one.width)
+
+
+def _scanned(ground: Ground, causes: Causes, reading: Reading, links: dict[str, str]) -> None:
+    """Codes to scan that lead elsewhere than the address facts."""
+    for piece in (piece for pieces in reading.draft.parts.values() for piece in pieces):
+        match piece.origin:
+            case ("picture", _, int(number)) if links and normalised(reading.draft.links[number].address) not in links.values():
+                place, path = place_of(ground, reading, piece, 0, 0)
+                wanted = next(iter(links))
+                text = t("leads to {url}, not {link} (tracking ignored)", "mène à {url}, pas à {link} (hors mesure)",
+                         url=reading.draft.links[number].address, link=reading.facts[wanted][1])  # fmt: skip
+                causes.add(place, text, reading.cells, path=path, fact=wanted, help="{{ qr(facts." + wanted + ") }}")
 
 
 def _should_lead_to(reading: Reading, target: Target, others: list[Target], links: dict[str, str]) -> str | None:

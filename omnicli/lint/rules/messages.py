@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from omnicli.lint.coherence.causes import Causes
-from omnicli.lint.coherence.grid import Reading, said_where
+from omnicli.lint.coherence.grid import Reading
+from omnicli.lint.coherence.mentions import mentions
 from omnicli.lint.coherence.told import allowed, reached, said, shown
 from omnicli.lint.coherence.where import extent, key_of, place_of
 from omnicli.lint.ground import Chapter, Ground, Path_
@@ -112,7 +113,9 @@ def cuts(reading: Reading) -> Iterator[tuple[str, str, Piece]]:
     for name, pieces in reading.draft.parts.items():
         page = any(part.name == name and part.kind == "html" for part in reading.medium.parts)
         yield from _cut_values(reading, pieces, page=page)
-        yield from _cut_words(reading, pieces, page=page)
+        for fact, text, piece in altered_words(reading, pieces, page=page):
+            if not _still_said(reading, fact, text):
+                yield fact, text, piece
 
 
 def _cut_values(reading: Reading, pieces: tuple[Piece, ...], *, page: bool) -> Iterator[tuple[str, str, Piece]]:
@@ -136,8 +139,26 @@ def is_cut(text: str, forms: frozenset[str]) -> bool:
     )
 
 
-def _cut_words(reading: Reading, pieces: tuple[Piece, ...], *, page: bool) -> Iterator[tuple[str, str, Piece]]:
-    """Words that a filter shortened, so that a fact in them went missing."""
+def reformatted(reading: Reading) -> Iterator[tuple[str, str, Piece]]:
+    """Facts in words that a filter printed in another form, value and all."""
+    for name, pieces in reading.draft.parts.items():
+        page = any(part.name == name and part.kind == "html" for part in reading.medium.parts)
+        for fact, text, piece in altered_words(reading, pieces, page=page):
+            if _still_said(reading, fact, text):
+                yield fact, text, piece
+
+
+def _still_said(reading: Reading, fact: str, text: str) -> bool:
+    kind, value = reading.facts[fact]
+    project = reading.renderer.project
+    codes = (value,) if kind == "code" and value else ()
+    return any(
+        one.agrees(kind, value or "") for one in mentions(text, project.languages, countries=project.countries, codes=codes)
+    )
+
+
+def altered_words(reading: Reading, pieces: tuple[Piece, ...], *, page: bool) -> Iterator[tuple[str, str, Piece]]:
+    """Words that a filter changed, so that a fact in them does not stand there as it should."""
     spans: dict[object, list[Piece]] = {}
     for piece in pieces:
         if piece.span is not None and not piece.span.typed and piece.slot is None:
@@ -334,6 +355,3 @@ def _twin(reading: Reading, other: Reading) -> bool:
     return (reading.channel, reading.language) == (other.channel, other.language) and any(
         cell.persona == reading.persona and cell.contact == "typical" for cell in other.cells
     )
-
-
-__all__ = ["cuts", "is_cut", "said_where"]

@@ -16,14 +16,14 @@ from omnicli.lint.coherence.visible import Seen
 from omnicli.lint.coherence.where import in_template, place_of
 from omnicli.lint.ground import Ground
 from omnicli.lint.rule import rule
-from omnicli.lint.rules.messages import is_cut
+from omnicli.lint.rules.messages import is_cut, reformatted
 from omnicli.model.finding import Edit, Finding, Fix, Place
 from omnicli.render.trace import Piece
 from omnicli.texts import t
 
 _KINDS = {
     "percent": ("percent", "pourcentage"), "money": ("price", "prix"), "date": ("date", "date"), "code": ("code", "code"),
-    "url": ("address", "adresse"), "phone": ("number", "numéro"), "text": ("text", "texte"),
+    "url": ("address", "adresse"), "phone": ("number", "numéro"),
 }  # fmt: skip
 #: Origins whose text nobody typed here.
 _GIVEN = frozenset(
@@ -52,31 +52,17 @@ def typed(ground: Ground, reading: Reading) -> Iterator[Typed]:
     for part in reading.seen.values():
         for seen in (part, *part.asides):
             allowed_spans = tuple(_allowed_spans(seen.text, reading.message.allow)) if reading.message.allow else ()
-            found_here = mentions(seen.text, ground.project.languages, countries=ground.project.countries, codes=codes)
-            for one in (*found_here, *_texts(reading, seen, found_here)):
+            for one in mentions(seen.text, ground.project.languages, countries=ground.project.countries, codes=codes):
                 found = _typed(reading, seen, one)
                 if found is not None and not any(start <= one.start and one.end <= end for start, end in allowed_spans):
                     yield found
-
-
-def _texts(reading: Reading, seen: Seen, taken: Sequence[Mention]) -> Iterator[Mention]:
-    """Where the value of a text fact stands, letter for letter but for case, accents and kinds of space."""
-    for kind, value in reading.facts.values():
-        if kind != "text" or not value or not any(letter.isalnum() for letter in value):
-            continue
-        plain = plainly(seen.text)
-        words = r"\s+".join(map(re.escape, plainly(value).folded.split()))
-        for match in re.finditer(rf"(?<!\w){words}(?!\w)", plain.folded):
-            start, end = plain.span(match.start(), match.end())
-            if not any(start < one.end and one.start < end for one in taken):
-                yield Mention("text", start, end, seen.text[start:end], value, (value,))
 
 
 def _typed(reading: Reading, seen: Seen, one: Mention) -> Typed | None:
     numbers = seen.within(one.start, one.end)
     origins = [(seen.pieces[n].origin or ("template",))[0] for n in numbers]
     loose = [n for n, origin in zip(numbers, origins, strict=True) if origin not in _GIVEN]
-    if not loose or any(origin == "derived" for origin in origins):
+    if not loose or any(origin == "derived" for origin in origins) or all(_filtered(reading, seen.pieces[n], one) for n in loose):
         return None
     same = [fact for fact, (kind, value) in reading.facts.items() if value is not None and kind == one.kind]
     agrees = tuple(fact for fact in same if one.agrees(one.kind, reading.facts[fact][1] or ""))
@@ -96,6 +82,13 @@ def _typed(reading: Reading, seen: Seen, one: Mention) -> Typed | None:
 def astray(reading: Reading, one: Typed) -> bool:
     """True for an address in a text that prints no link of the message: it stands in that link's place, and is M005's to tell."""
     return one.mention.kind == "url" and all(target.fact is None for target in targets(reading, one.seen))
+
+
+def _filtered(reading: Reading, piece: Piece, one: Mention) -> bool:
+    """True for a figure that nobody typed: a filter over the words made it of a fact (M004 or M006 say so)."""
+    if piece.slot is not None or not piece.origin or piece.origin[0] != "words":
+        return False
+    return all(one.text not in texts.get(str(piece.origin[1]), "") for texts in reading.message.say.values())
 
 
 def _allowed_spans(text: str, allow: Sequence[str] | dict[str, str]) -> Iterator[tuple[int, int]]:
@@ -248,6 +241,15 @@ def wrong_locale_format(ground: Ground) -> Iterator[Finding]:
                 "'{v}' should read '{good}'", "« {v} » devrait se lire « {good} »", v=text.strip(), good=shown(reading, fact)
             )
             causes.add(place, message, reading.cells, path=path, fact=fact, fix=_as_fact(reading, fact, piece))
+        for fact, _, piece in reformatted(reading):
+            place, path = place_of(ground, reading, piece)
+            message = t(
+                "a filter changes '{good}', the form of '{k}' here",
+                "un filtre change « {good} », la forme de « {k} » ici",
+                good=shown(reading, fact),
+                k=fact,
+            )
+            causes.add(place, message, reading.cells, path=path, fact=fact)
     yield from causes.findings()
 
 
