@@ -142,7 +142,7 @@ class _Page:
 
     def _preheaders(self) -> Iterator[int]:
         for piece, start in zip(self.pieces, self.starts, strict=False):
-            if piece.slot == "preheader":
+            if piece.slot == "preheader" or piece.origin == ("words", "preheader"):
                 yield start
 
     def read(self) -> None:

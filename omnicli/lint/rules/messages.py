@@ -149,6 +149,8 @@ def reformatted(reading: Reading) -> Iterator[tuple[str, str, Piece]]:
 
 
 def _still_said(reading: Reading, fact: str, text: str) -> bool:
+    if "".join(shown(reading, fact).split()) in "".join(text.split()):
+        return False  # whole, but broken over lines
     kind, value = reading.facts[fact]
     project = reading.renderer.project
     codes = (value,) if kind == "code" and value else ()
