@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from omnicli.lint.coherence.scalars import span_of
 from omnicli.lint.ground import Chapter, Ground
 from omnicli.lint.rule import rule
 from omnicli.lint.steps import say_names
 from omnicli.model.campaign import Message
-from omnicli.model.finding import Finding
+from omnicli.model.finding import Edit, Finding, Fix, Place
 from omnicli.model.project import Persona
 from omnicli.model.written import unknown
 from omnicli.text import fold
@@ -105,38 +106,65 @@ def untranslated(ground: Ground) -> Iterator[Finding]:
                             break
 
 
+#: Ways to write a number or a day by hand in a template: each reads wrongly in another language.
 _FORMAT = re.compile(
-    r"strftime|%[dmYHM]/|round\(|\|\s*round|\.replace\(\s*['\"]\.['\"]\s*,\s*['\"],|\|\s*replace\(\s*['\"]\.['\"]\s*,|format\(['\"]%"
+    r"strftime|(?<!\{)%-?[dmYHMbBj](?=[/. :'\"-])|\bround\(|\|\s*(?:round|int|float)\b|\|\s*format\(|\.format\("
+    r"|\.replace\(\s*['\"][.,]['\"]\s*,|\|\s*replace\(\s*['\"][.,]['\"]\s*,"
 )
+_CODE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_PRINTED = re.compile(r"\{\{-?\s*(facts\.\w+)\b[^{}]*\}\}")
 
 
 @rule("I004")
 def hard_coded_format(ground: Ground) -> Iterator[Finding]:
-    from omnicli.model.finding import Place
-
+    """Asked of expressions, not of the text around them; a figure typed there is M002."""
     for file, text in ground.templates.items():
-        for number, line in enumerate(text.splitlines(), 1):
-            if found := _FORMAT.search(line):
-                place = Place.at(file, number, found.start() + 1, len(found[0]))
-                message = t(
+        for block in _CODE.finditer(text):
+            if found := _FORMAT.search(block[0]):
+                place = span_of(file, text, block.start() + found.start(), block.start() + found.end())
+                said = t(
                     "'{x}' in a template: print the fact's form", "« {x} » dans un modèle : imprimez la forme du fait", x=found[0]
                 )
-                yield ground.finding("I004", place, message)
+                yield ground.finding("I004", place, said, fix=_fact_alone(file, text, block))
+
+
+def _fact_alone(file: str, text: str, block: re.Match[str]) -> Fix | None:
+    """The fact without what was done to it, where the expression prints one."""
+    printed = _PRINTED.fullmatch(block[0])
+    if printed is None or "\n" in block[0]:
+        return None
+    edit = Edit(span_of(file, text, *block.span()), "{{ " + printed[1] + " }}")
+    return Fix(t("print {fact}", "imprimer {fact}", fact=printed[1]), (edit,), safe=False)
+
+
+#: Signs of two parts without a space before them; `:` only between words, never in 10:00 or https:.
+_TIGHT = re.compile(r"(?<=[\w»%€)])[;?!]+(?=[\s»]|$)|(?<=[^\W\d])(?<!https)(?<!http):(?= |$)")
+_NARROW = "\u202f"
 
 
 @rule("I006")
 def french_typography(ground: Ground) -> Iterator[Finding]:
     """Two signs need a space before them in French; a plain one can break the line. Never asked of `short` (SMS)."""
     for chapter in ground.chapters:
+        source = ground.loaded.sources[chapter.file]
         for name, message in chapter.campaign.messages.items():
             for key, texts in message.say.items():
-                if not key.startswith("fr"):
-                    continue
-                for slot, text in texts.items():
-                    if unknown(text):
-                        continue
-                    words = re.sub(r"\{[^}]*\}", "x", text)
-                    if slot not in ("short", "script") and (found := re.search(r"\w[;?!](?=\s|$)", words)):
-                        path = ("messages", name, "say", key, slot)
-                        said = t("no-break space before '{x}'", "espace insécable avant « {x} »", x=found[0][-1])
-                        yield ground.finding("I006", ground.place(chapter.file, path), said, path=path)
+                for slot, text in texts.items() if key.startswith("fr") else ():
+                    path = ("messages", name, "say", key, slot)
+                    found = None if unknown(text) or slot in ("short", "script") else _TIGHT.search(_without_placeholders(text))
+                    if found:
+                        place = source.within(path, found.start(), len(found[0]))
+                        said = t("no-break space before '{x}'", "espace insécable avant « {x} »", x=found[0])
+                        yield ground.finding("I006", place, said, path=path, fix=_spaced(place, found[0]))
+
+
+def _without_placeholders(text: str) -> str:
+    """The text with each placeholder as one word of the same length: nothing inside them is typography."""
+    return re.sub(r"\{[^{}]*\}", lambda match: "x" * len(match[0]), text)
+
+
+def _spaced(place: Place, sign: str) -> Fix | None:
+    if place.end_column - place.column != len(sign) or place.end_line != place.line:
+        return None
+    space = "\u00a0" if sign == ":" else _NARROW
+    return Fix(t("put a no-break space", "mettre une espace insécable"), (Edit(place, space + sign),), safe=False)

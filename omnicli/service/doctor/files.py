@@ -1,4 +1,4 @@
-"""Are the project's files in order: errors that lint finds, rules of countries that nobody checked for a year."""
+"""Are the project's files in order: errors that lint finds, rules of countries that nobody checked for a year, languages without registers."""
 
 from __future__ import annotations
 
@@ -24,6 +24,20 @@ def files(patient: Patient) -> Signs:
     said = t("project {name}: {counts}", "projet {name} : {counts}", name=project.project, counts=", ".join(counts))
     yield Sign("project", WRONG if errors else WELL, said, "omni lint" if errors else "")
     yield from _packs(patient)
+    yield from _registers(patient)
+
+
+def _registers(patient: Patient) -> Signs:
+    """Languages in which nobody can judge how people are addressed, where a persona says how it wants to be."""
+    from omnicli.lint.coherence.registers import without_list
+
+    project = patient.loaded.project
+    assert project is not None
+    unjudged = without_list(project.languages)
+    if unjudged and any(persona.tone.address for persona in project.personas.values()):
+        said = t("no list of registers for {languages}: nobody checks how they address people", "pas de liste de registres pour {languages} : personne n'y vérifie tu et vous",
+                 languages=", ".join(unjudged))  # fmt: skip
+        yield Sign("registers", NOTE, said, "omni explain P002")
 
 
 def _packs(patient: Patient) -> Signs:
