@@ -16,8 +16,8 @@ from omnicli.errors import Exit, OmniError
 from omnicli.texts import t
 
 if TYPE_CHECKING:
-    from omnicli.campaigns.simulate.simulate import Simulation, Task
     from omnicli.campaignfile import Loaded
+    from omnicli.campaigns.simulate.simulate import Simulation, Task
     from omnicli.cli.frame import Session
     from omnicli.store.connection import Store
 
@@ -116,17 +116,30 @@ def _base(s: Session, loaded: Loaded, contacts: str | None, as_of: str | None) -
             raise OmniError(t("--contacts: 1 to 5,000,000 people", "--contacts : de 1 à 5 000 000 de personnes"), code="usage")
         yield None, int(contacts), "invented"
         return
-    from omnicli.campaigns.simulate.base import imported
-
     file = Path(contacts)
     if not file.is_file():
         raise OmniError(t("'{x}' is neither a number of people nor a file", "« {x} » n'est ni un nombre de personnes ni un fichier", x=contacts),
                         hint="--contacts 10000", code="usage", exit=Exit.USAGE)  # fmt: skip
-    store = imported(loaded, file, now=s.now(as_of))
+    store = _imported(loaded, file, now=s.now(as_of))
     try:
         yield store, None, file.name
     finally:
         store.close()
+
+
+def _imported(loaded: Loaded, file: Path, *, now: datetime) -> Store:
+    """The people of a list, through the very import, into a store in memory. A map stands beside the list as `<name>.map.yaml`, else
+    the columns are guessed."""
+    from omnicli.people.imports import import_contacts
+    from omnicli.store.connection import Store
+    from omnicli.store.preparing import prepare
+
+    assert loaded.project is not None
+    store = Store.memory()
+    prepare(store, loaded.project)
+    beside = file.with_name(f"{file.stem}.map.yaml")
+    import_contacts(store, loaded, file, mapping=beside if beside.is_file() else None, now=now)
+    return store
 
 
 def _older(s: Session, loaded: Loaded, name: str, wanted: str) -> Loaded:

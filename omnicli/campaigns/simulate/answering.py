@@ -16,7 +16,6 @@ from omnicli import clock
 from omnicli.campaigns.simulate.chances import DAY, MINUTE, PLACE, WHOLE, Chance, Odds, delay, draw, draws
 from omnicli.campaigns.simulate.model import Awake
 
-
 #: What one grows tired of doing.
 WILLING = frozenset({"opened", "clicked", "replied", "scanned"})
 #: What becomes of a call or a piece of work: one of them.

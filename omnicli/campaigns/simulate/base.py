@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnicli import clock
@@ -133,7 +132,7 @@ class _People:
         self.pepper = consents.pepper(store, project.project)
         self.countries = _shares(
             {c: fraction(s) for c, s in model.people.countries.items()} or dict.fromkeys(project.countries or (None,), 1.0)
-        )  # type: ignore[arg-type]
+        )
         self.languages = _shares(
             {one: fraction(s) for one, s in model.people.languages.items()}
             or {one: (len(project.languages) if n == 0 else 1.0) for n, one in enumerate(project.languages)}
@@ -216,16 +215,3 @@ def _values(declared: Attribute, said: Any, project: Project) -> tuple[list[tupl
     has_copy = any(copy is not None for _, copy in stored)
     left = 1.0 - sum(stored.values()) if said else 0.0
     return _shares({**stored, **({(None, None): left} if left > 1e-9 else {})}), has_copy
-
-
-def imported(loaded: Loaded, file: Path, *, now: datetime) -> Store:
-    """The people of a list, through the very import, into a store in memory. A map stands beside the list as `<name>.map.yaml`, else
-    the columns are guessed."""
-    from omnicli.people.imports import import_contacts
-
-    assert loaded.project is not None
-    store = Store.memory()
-    prepare(store, loaded.project)
-    beside = file.with_name(f"{file.stem}.map.yaml")
-    import_contacts(store, loaded, file, mapping=beside if beside.is_file() else None, now=now)
-    return store

@@ -84,7 +84,9 @@ class Door(_Door):
         if term not in self._ready:
             compiler = Compiler(self.vocabulary, campaign=self.house.name)
             columns: list[Any] = [sa.literal_column(f"event.{name}", sa.BigInteger()) for name in ("id", "contact_id", "at")]
-            query = sa.select(*columns).where(*compiler.occurrences(term), *_NEW).select_from(sa.text("event NOT INDEXED"))  # by its number
+            query = (
+                sa.select(*columns).where(*compiler.occurrences(term), *_NEW).select_from(sa.text("event NOT INDEXED"))
+            )  # by its number
             self._ready[term] = Ready(query, {**compiler.parameters(self.now), **bound}), compiler
         return self._ready[term]
 

@@ -22,10 +22,11 @@ from omnicli.campaigns.simulate.answering import DAY, Calendar, People, Touch, W
 from omnicli.campaigns.simulate.asking import Asked, Counted, Decided, covers, dated
 from omnicli.campaigns.simulate.base import raw
 from omnicli.campaigns.simulate.chances import Odds, fraction
-from omnicli.campaigns.simulate.model import Model, minutes as minutes_of
 from omnicli.campaigns.simulate.counts import HELD_OUT, TREATED, Counts
 from omnicli.campaigns.simulate.entering import Door
 from omnicli.campaigns.simulate.hearing import Hearing
+from omnicli.campaigns.simulate.model import Model
+from omnicli.campaigns.simulate.model import minutes as minutes_of
 from omnicli.campaigns.simulate.pricing import Prices
 from omnicli.campaigns.simulate.recording import Record
 from omnicli.campaigns.turn import Houses
@@ -79,7 +80,8 @@ class Life:
         with self.store.write() as connection:
             versions.apply(connection, self.loaded.campaigns[self.name], self.project, start)
             row = campaigns.find(connection, self.name)
-            assert row is not None and row.version_id is not None
+            assert row is not None
+            assert row.version_id is not None
             life.open_doors(connection, row, start)
         self.version, self.campaign_id = row.version_id, row.id
         self._build(start)
@@ -282,7 +284,7 @@ class Life:
     def _carry(self, s: Standing, plan: TouchPlan) -> Settled:
         """What the provider does with it: the touch is settled in this very instant."""
         cost = self.prices.of(self.house, plan.message, plan.channel, s.language, s.persona)
-        self.counts.reserved += plan.cost
+        self.counts.reserved += max(plan.cost, cost or 0)
         if cost is None:
             self._touch(s, plan, "render_failed", "")
             return Settled("skipped", self.now, plan.channel, "render_failed")
@@ -334,9 +336,8 @@ class Life:
                 counts.branches[line.step, line.answer] += 1
                 if not s.held_out:
                     self.arms.setdefault(s.id, []).append((line.step, line.answer))
-            elif line.rule == "wait" or line.rule == "choose":
-                if "until" not in line.values:
-                    counts.branches[line.step, line.answer] += 1
+            elif (line.rule == "wait" or line.rule == "choose") and "until" not in line.values:
+                counts.branches[line.step, line.answer] += 1
         stand = decision.stand
         if decision.ended is not None:
             counts.ended[decision.ended] += 1

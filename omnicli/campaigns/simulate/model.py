@@ -144,7 +144,8 @@ def read_model(path: Path | None = None) -> Model:
     found, wrong = _parsed(path.name, raw)
     if wrong or found is None:
         raise refused(path.name, wrong)
-    return _laid(base, found)
+    laid: Model = _laid(base, found)
+    return laid
 
 
 def _parsed(name: str, raw: bytes) -> tuple[Model | None, list[Finding]]:

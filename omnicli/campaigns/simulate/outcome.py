@@ -48,7 +48,7 @@ def outcome(simulation: Simulation, *, source: str) -> dict[str, Any]:
         "cost": _cost(simulation, currency),
         "pressure": _pressure(counts),
         "held": _held(counts),
-        "skipped": _sorted(Counter({r: n for (r, n) in _by_reason(counts).items()})),
+        "skipped": _sorted(Counter(dict(_by_reason(counts).items()))),
         "ended": _sorted(counts.ended), "inside": _sorted(counts.inside),
         "branches": {f"{step}.{branch}": n for (step, branch), n in sorted(counts.branches.items())},
         "engine": {"decisions": counts.decisions},
@@ -99,7 +99,7 @@ def _step(simulation: Simulation, campaign: Campaign, id_: str, step: Any) -> di
     found: dict[str, Any] = {"step": id_, "verb": verb}
     if isinstance(step, Send):
         found |= {"message": step.send, "touches": _touches(counts, id_), "answers": _sorted(_answers(counts, id_)),
-                  "channels": {c: n for c, n in sorted(_left_by_channel(counts, id_).items())},
+                  "channels": dict(sorted(_left_by_channel(counts, id_).items())),
                   "cost": money(sum(v for (s, _, _), v in counts.cost.items() if s == id_), _currency(simulation))}  # fmt: skip
     if isinstance(step, WaitStep):
         found |= {"reached": counts.reached[id_]}
@@ -267,7 +267,7 @@ def _cost(simulation: Simulation, currency: str) -> dict[str, Any]:
         "budget_felt": simulation.felt, "of_budget": round(total / simulation.budget, 6) if simulation.budget else None,
         "a_goal": money(total // goals, currency) if goals else None,
         **{f"by_{name}": {key: money(v, currency) for key, v in (sorted(c.items()) if name == "month" else _sorted(c).items())} for name, c in by.items()},
-        "by_week": {channel: row for channel, row in sorted(weeks.items())},
+        "by_week": dict(sorted(weeks.items())),
         "sms_parts": [[*(part or "" for part in key), n] for key, n in sorted(simulation.sms_parts.items(), key=str) if key[1] == "sms"],
     }  # fmt: skip
 
@@ -304,8 +304,8 @@ def differences(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[dict[
     row("cost.a_goal", "cost", "a_goal", "amount")
     row("pressure.median", "pressure", "median")
     row("pressure.most_in_a_week", "pressure", "most_in_a_week")
-    for reason in sorted({*now["skipped"], *before["skipped"]}):
-        rows.append((f"skipped.{reason}", now["skipped"].get(reason, 0), before["skipped"].get(reason, 0)))
+    reasons = sorted({*now["skipped"], *before["skipped"]})
+    rows += [(f"skipped.{reason}", now["skipped"].get(reason, 0), before["skipped"].get(reason, 0)) for reason in reasons]
     return [{"figure": name, "now": a, "before": b} for name, a, b in rows if a is not None or b is not None]
 
 

@@ -109,8 +109,7 @@ def _funnel(result: Result, word: Callable[[str], str]) -> str:
     rows = [
         _line(t("entered", "entrés"), "", [("in", result["entered"]["all"])], whole, figure(result["entered"]["all"]), "", "")
     ]
-    for step in result["funnel"]:
-        rows.append(_step(step, whole, word))
+    rows += [_step(step, whole, word) for step in result["funnel"]]
     if result["goal"]:
         reached = result["goal"]["reached"]
         rows.append(
@@ -239,7 +238,10 @@ def _compare(result: Result, word: Callable[[str], str]) -> str:
 def _compared(one: Mapping[str, Any], word: Callable[[str], str]) -> str:
     now, before = (Decimal(str(v or 0)) for v in (one["now"], one["before"]))
     rate = one["figure"].endswith("rate")
-    shown = (lambda v: words.percent(float(v))) if rate else (lambda v: number(v, 2) if v % 1 else number(v, 0))
+
+    def shown(value: Decimal) -> str:
+        return words.percent(float(value)) if rate else number(value, 2 if value % 1 else 0)
+
     kind = "up" if now > before else "down"
     return (
         f"<tr><td>{escape(words.figure_name(one['figure'], word))}</td><td class=n>{escape(shown(before))}</td><td class=n>{escape(shown(now))}</td>"
@@ -343,7 +345,7 @@ def _goal(result: Result) -> str:
     goal = result["goal"]
     if not goal or not goal["days"]:
         return ""
-    days = Counter({d: n for d, n in goal["days"]})
+    days = Counter(dict(goal["days"]))
     columns = [[("d-goal", float(days[d]))] for d in range(max(days) + 1)]
     chart = charts.stacked(columns, names=[str(d) for d in range(len(columns))], top=t("most on one day: {n}", "maximum en un jour : {n}", n=figure(max(days.values()))),
                            label=t("Days from entry to the goal", "Jours de l'entrée au but"))  # fmt: skip

@@ -84,7 +84,8 @@ class Record:
 
     def _standing_on(self, s: Standing, decision: Decision, end: Settled) -> None:
         life, plan, stand = self.life, decision.planned, decision.stand
-        assert plan is not None and stand is not None
+        assert plan is not None
+        assert stand is not None
         key = touch_key(life.project.project, life.name, s.contact_uid, s.number, plan.step, plan.channel)
         self.touches.append(
             (key, s.contact_id, s.id, life.version, plan.step, plan.message, plan.channel, plan.purpose, plan.priority, _ms(plan.due_at),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,11 +106,15 @@ def _lived(task: Task, store: Store | None, source: sqlite3.Connection | None, p
         from concurrent.futures import ProcessPoolExecutor
         from multiprocessing import get_context
 
-        args = [(task.loaded.root, replace(task, loaded=None), path, image, part, felt) for part in wanted]  # type: ignore[arg-type]
-        with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
-            for counts, made in pool.map(_in_process, [(task, *rest[2:]) for rest in args]):
-                total.add(counts)
-                sms.update(made)
+        global _shared
+        _shared = _Shared(task, path, image, felt)  # forked, not pickled: models are frozen beyond what pickle can say
+        try:
+            with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
+                for counts, made in pool.map(_in_process, wanted):
+                    total.add(counts)
+                    sms.update(made)
+        finally:
+            _shared = None
         return total, sms
     for part in wanted:
         counts, made = _part(task, source, part, felt, progress)
@@ -119,15 +123,28 @@ def _lived(task: Task, store: Store | None, source: sqlite3.Connection | None, p
     return total, sms
 
 
-def _in_process(args: tuple[Task, Path | None, bytes | None, Part, bool]) -> tuple[Counts, Sms]:
-    task, path, image, part, felt = args
+@dataclass(frozen=True)
+class _Shared:
+    """What every process of one simulation knows. `image`: a store in memory, as bytes."""
+
+    task: Task
+    path: Path | None
+    image: bytes | None
+    felt: bool
+
+
+_shared: _Shared | None = None
+
+
+def _in_process(part: Part) -> tuple[Counts, Sms]:
+    assert _shared is not None
     source = None
-    if path is not None:
-        source = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    elif image is not None:
+    if _shared.path is not None:
+        source = sqlite3.connect(f"file:{_shared.path}?mode=ro", uri=True)
+    elif _shared.image is not None:
         source = sqlite3.connect(":memory:")
-        source.deserialize(image)
-    return _part(task, source, part, felt, None)
+        source.deserialize(_shared.image)
+    return _part(_shared.task, source, part, _shared.felt, None)
 
 
 def _part(
