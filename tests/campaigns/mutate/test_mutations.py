@@ -201,3 +201,11 @@ def test_ninety_nine_of_a_hundred_of_two_thousand_mutants_are_caught_and_no_kind
     for kind in KINDS:
         assert tally.counted(kind) > 0
         assert tally.share(kind) >= KIND_BAR, (kind, missed(tally))
+
+
+def test_the_public_list_is_the_list() -> None:
+    page = (ROOT / "docs" / "coherence.md").read_text("utf-8").split("### Mutations")[1]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| `")]
+    assert [(row[0].strip("`"), row[2], row[3]) for row in rows] == [
+        (kind, row.where, ", ".join(row.codes)) for kind, row in KINDS.items()
+    ]
