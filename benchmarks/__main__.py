@@ -14,7 +14,7 @@ import sqlite3
 import sys
 from typing import Any
 
-NAMES = ("startup", "import", "segment", "tick", "dispatch", "e2e", "deliver", "smtp", "webhook")
+NAMES = ("startup", "import", "segment", "tick", "dispatch", "e2e", "deliver", "smtp", "webhook", "simulate")
 MODULES = {"import": "importing"}
 
 

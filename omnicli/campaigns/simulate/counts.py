@@ -44,7 +44,6 @@ class Counts:
     value: Counter[str] = field(default_factory=Counter)  # minor units, by group
     arms: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # (split, arm, passes or converted)
     decisions: int = 0
-    steps: int = 0
     instants: int = 0
 
     def add(self, other: Counts) -> None:
