@@ -6,7 +6,7 @@ A language without a list is judged by nobody, and `omni doctor` says so; an emp
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
@@ -40,17 +40,24 @@ def foreign_to(language: str, register: str) -> re.Pattern[str] | None:
 
 def _pattern(lists: Mapping[str, Any]) -> re.Pattern[str]:
     kept = lists.get("not_after", {})
-    parts = [_word(word, kept.get(word, ())) for word in lists.get("words", ())]
+    parts = [_word(word, others) for word, others in kept.items()]
+    parts += _any([word for word in lists.get("words", ()) if word not in kept], before=r"(?<![\w'’])")
     parts += [rf"(?<![\w'’-])(?i:{letter})['’](?=\w)" for letter in lists.get("elided", ())]
-    parts += [rf"{_START}(?i:{re.escape(word)})(?![\w'’])" for word in lists.get("starts", ())]
+    parts += _any(lists.get("starts", ()), before=_START)
     parts += [rf"{_INSIDE}{word}(?!\w)" for word in lists.get("capital", ())]
     parts += [rf"(?<!\w)(?i:{phrase})(?!\w)" for phrase in lists.get("phrases", ())]
     spared = "|".join(lists.get("except", ()))
     parts += [rf"(?<![\w'’-])(?!(?i:{spared})(?!\w))(?i:\w{{2,}}{ending})(?![\w'’])" for ending in lists.get("endings", ())]
-    return re.compile("|".join(parts).replace("'", "['’]").replace("[['’]’]", "['’]").replace("['’]’", "'’"), re.MULTILINE)
+    return re.compile("|".join(parts), re.MULTILINE)
+
+
+def _any(words: Sequence[str], *, before: str) -> list[str]:
+    """One pattern for all the words, the longest first, with either apostrophe."""
+    spelled = [re.escape(word).replace("'", "['’]") for word in sorted(words, key=len, reverse=True)]
+    return [rf"{before}(?i:{'|'.join(spelled)})(?![\w'’])"] if spelled else []
 
 
 def _word(word: str, not_after: Iterable[str]) -> str:
-    """A whole word: no part of a compound, unless it follows a verb (`dis-toi`)."""
+    """A whole word, unless one of the others stands before it."""
     before = "".join(rf"(?<!\b{other} )" for other in (*not_after, *(one.capitalize() for one in not_after)))
     return rf"(?<![\w'’]){before}(?i:{re.escape(word)})(?![\w'’])"
