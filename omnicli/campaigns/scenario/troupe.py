@@ -33,6 +33,10 @@ _NEWS = sa.text(
 )
 
 
+_PAUSED = sa.text("SELECT 1 FROM campaign WHERE state = 'paused' LIMIT 1")
+_GOES_ON = sa.text("UPDATE campaign SET state = 'running', paused_at = NULL, pause_people = NULL WHERE state = 'paused'")
+
+
 @dataclass
 class Member:
     """One life of a troupe while it is lived."""
@@ -140,6 +144,7 @@ class _Troupe:
         while (at := self.next()) is not None and at <= until:
             self.act(at)
             self.world.live(at)
+            self.go_on()
             self.react(until)
         self.world.now = max(self.world.now, until)
 
@@ -159,6 +164,14 @@ class _Troupe:
         if deeds:
             self.world.now = max(self.world.now, at)
             _happen(self.world, deeds)
+
+    def go_on(self) -> None:
+        """A campaign that was paused because too many complained, or too much bounced, goes on: nobody does that alone."""
+        with self.world.store.read() as connection:
+            paused = connection.execute(_PAUSED).first() is not None
+        if paused:
+            with self.world.store.write() as connection:
+                connection.execute(_GOES_ON)
 
     def react(self, until: datetime) -> None:
         """Whoever stands somewhere new plans what they do there."""
