@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from omnicli.campaignfile import Loaded
@@ -12,6 +12,7 @@ from omnicli.campaigns.preview.page import Preview
 from omnicli.campaigns.preview.readings import Wish, readings
 from omnicli.channels import MEDIA
 from omnicli.errors import OmniError
+from omnicli.lint.ground import Ground
 from omnicli.lint.run import lint
 from omnicli.model.campaign import Campaign
 from omnicli.model.project import Project
@@ -40,10 +41,19 @@ def make(loaded: Loaded, asked: Asked, *, now: datetime, live: bool = False, per
     def readers(campaign: Campaign) -> Sequence[Sample]:
         return [person(campaign)] if person else [sample(project, name, now=now) for name in names]
 
-    found = lint(loaded, now=now, profile="team", select=FAMILIES).findings
+    found = lint(loaded, now=now, profile="team", select=FAMILIES, ground=_ground(loaded, asked.wish, now)).findings
     shown = [judged(one, found, loaded) for one in readings(loaded, project, asked.wish, readers, now=now, live=live)]
     trouble = [f for f in loaded.findings if f.severity == "error"]
     return Preview(House.of(project), shown, names, now, trouble, project.project)
+
+
+def _ground(loaded: Loaded, wish: Wish, now: datetime) -> Ground:
+    """What lint looks at: the campaign and the message that are asked for."""
+    wanted = {name: one for name, one in loaded.campaigns.items() if wish.campaign in (None, name)}
+    ground = Ground(replace(loaded, campaigns=wanted), now=now)
+    if wish.campaign and wish.message:
+        ground.only = (wish.campaign, wish.message)
+    return ground
 
 
 def check(loaded: Loaded, project: Project, wish: Wish) -> None:
