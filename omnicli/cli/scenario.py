@@ -29,7 +29,7 @@ FORMATS = ("term", "github")
 Paths = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[PATH…]",
+        metavar="PATH…",
         help=t("test files, or names of campaigns", "fichiers de tests, ou noms de campagnes"),
         show_default=False,
     ),

@@ -60,20 +60,29 @@ class Due:
 _DUE = sa.text("due_at IS NOT NULL AND state = 'open'")
 
 
+_DUE_FIRST = (
+    sa.select(enrollment.c.id, enrollment.c.version_id, enrollment.c.step, enrollment.c.due_at, enrollment.c.key)
+    .where(_DUE, enrollment.c.due_at <= sa.bindparam("now", type_=sa.BigInteger()))
+    .where(enrollment.c.version_id.in_(sa.bindparam("versions", expanding=True)))
+    .order_by(enrollment.c.due_at, enrollment.c.key)
+    .limit(sa.bindparam("most", type_=sa.Integer()))
+)
+_DUE_NEXT = _DUE_FIRST.where(enrollment.c.due_at >= sa.bindparam("after_at", type_=sa.BigInteger())).where(
+    sa.or_(
+        enrollment.c.due_at > sa.bindparam("after_at", type_=sa.BigInteger()),
+        enrollment.c.key > sa.bindparam("after_key", type_=sa.LargeBinary()),
+    )
+)
+
+
 def due(
     connection: sa.Connection, versions: Sequence[int], *, now: datetime, limit: int, after: tuple[int, bytes] | None
 ) -> list[Due]:
     """The next `limit` due enrollments of these versions by (due instant, key), after that position; index only."""
-    e = enrollment.c
-    query = (
-        sa.select(e.id, e.version_id, e.step, e.due_at, e.key)
-        .where(_DUE, e.due_at <= clock.to_ms(now), e.version_id.in_(versions))
-        .order_by(e.due_at, e.key)
-        .limit(limit)
-    )
+    asked: dict[str, object] = {"now": clock.to_ms(now), "versions": list(versions), "most": limit}
     if after is not None:
-        query = query.where(e.due_at >= after[0], sa.or_(e.due_at > after[0], e.key > after[1]))
-    return [Due(*row) for row in connection.execute(query).all()]
+        asked |= {"after_at": after[0], "after_key": after[1]}
+    return [Due(*row) for row in connection.execute(_DUE_NEXT if after is not None else _DUE_FIRST, asked).all()]
 
 
 # --- gather ---------------------------------------------------------------------------------------------------------
@@ -97,7 +106,9 @@ class Gather:
             extras.append(sa.select(entering.c.payload).where(entering.c.id == enrollment.c.entered_event).scalar_subquery())
         asked = [*columns, *truths, *firsts, *extras]
         self.everybody = sa.select(*(column.label(f"c{n}") for n, column in enumerate(asked))).select_from(
-            enrollment.join(contact, contact.c.id == enrollment.c.contact_id).outerjoin(touch, touch.c.id == enrollment.c.touch_id)
+            enrollment.join(contact, contact.c.id == enrollment.c.contact_id).outerjoin(
+                touch, touch.c.id == enrollment.c.touch_id
+            )
         )
         self.query = self.everybody.where(enrollment.c.id.in_(sa.bindparam("ids", expanding=True)))
         self._reckon = compiler.parameters

@@ -98,7 +98,8 @@ def _always(console: Console, file: FilePlayed) -> None:
         if one.failure is None and one.timeline:
             _timeline(console, one)
     if not file.broken and file.lives:
-        said = t("always ({n} properties, {m} lives)", "always ({n} propriétés, {m} vies)", n=file.properties, m=file.lives)
+        properties = several(file.properties, ("{n} property", "{n} properties"), ("{n} propriété", "{n} propriétés"))
+        said = f"always ({properties}, {several(file.lives, ('{n} life', '{n} lives'), ('{n} vie', '{n} vies'))})"
         console.print(Text(" ").append("✔", style="green").append(f" {said}"))
 
 
