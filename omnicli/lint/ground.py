@@ -55,6 +55,7 @@ class Ground:
         self.only: tuple[str, str] | None = None
         self.reader: OneReader | None = None
         self.online = False
+        self._compared = 0
 
     @cached_property
     def chapters(self) -> tuple[Chapter, ...]:
@@ -88,8 +89,12 @@ class Ground:
 
     @property
     def compared(self) -> int:
-        """How many renderings were looked at so far."""
-        return self.grid.count if "grid" in self.__dict__ else 0
+        """How many renderings were looked at so far, or when what is known of them was found."""
+        return self.grid.count if "grid" in self.__dict__ else self._compared
+
+    @compared.setter
+    def compared(self, count: int) -> None:
+        self._compared = count
 
     def renderings(self, campaign: str | None = None, message: str | None = None) -> Iterator[Reading]:
         """What people read of each message that the campaigns send, of one campaign or message when it is named."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from omnicli.lint.ground import Ground
 
 FAMILIES = (
-    "references", "flow", "conditions", "templates", "languages", "times", "experiments", "goals", "keys", "personas", "media", "mails", "messages", "typed", "offers", "addresses", "pages",
+    "references", "flow", "conditions", "templates", "languages", "times", "experiments", "goals", "keys", "personas", "media", "mails", "messages", "typed", "offers", "addresses",
 )  # fmt: skip
 RANK = {"error": 0, "warning": 1, "info": 2}
 DRAFT = frozenset("YSRJ")
@@ -81,16 +81,8 @@ def lint(
         ground = ground or Ground(loaded, now=now, census=census)
         looked += list(ground.templates)
         lines.update({file: text.splitlines() for file, text in ground.templates.items()})
-        for family in FAMILIES if census is None else (*FAMILIES, "counts", "versions"):
-            importlib.import_module(f"omnicli.lint.rules.{family}")
-        for code, check in CHECKS.items():
-            if not _asked(code, chosen, set(select)):
-                continue
-            try:
-                findings += check(ground)
-            except Exception as error:
-                if not _silenced(error):
-                    bugs.append(f"{code}: {type(error).__name__}: {error}")
+        broken = _all_rules(ground, findings, chosen, set(select))
+        bugs += broken
         findings, silenced = silence(findings, ground, today=now.date())
     findings = [replace(f, severity=heavier) if (heavier := HEAVIER.get(chosen, {}).get(f.code)) else f for f in findings]
     wanted = set(files)
@@ -104,6 +96,44 @@ def lint(
         tuple(kept), tuple(file for file in looked if not wanted or file in wanted), chosen, tuple(silenced), tuple(bugs),
         time.perf_counter() - began, lines, loaded.project is None, ground.compared if loaded.project is not None and ground else 0,
     )  # fmt: skip
+
+
+def _all_rules(ground: Ground, findings: list[Finding], profile: str, select: set[str]) -> list[str]:
+    """Ask every rule; what those about renderings said is kept for the next time. Gives the rules that broke."""
+    from omnicli.lint import kept
+
+    whole = not select and profile != "draft"
+    key = kept.key_of(ground) if whole else None
+    known = kept.read(ground.root, key) if key is not None else None
+    families = FAMILIES if ground.census is None else (*FAMILIES, "counts", "versions")
+    families = (*families, "pages") if ground.online else families
+    rendered = {f"omnicli.lint.rules.{family}" for family in kept.FAMILIES}
+    for family in families:
+        if known is None or family not in kept.FAMILIES:
+            importlib.import_module(f"omnicli.lint.rules.{family}")
+    broken, said = _ask(ground, profile, select, without=rendered if known is not None else set())
+    if known is not None:
+        ground.compared = known[1]
+        findings += known[0]
+    elif key is not None and not broken:
+        kept.write(ground.root, key, [one for module, one in said if module in rendered], ground.compared)
+    findings += [one for _, one in said]
+    return broken
+
+
+def _ask(ground: Ground, profile: str, select: set[str], *, without: set[str]) -> tuple[list[str], list[tuple[str, Finding]]]:
+    """What each rule says, by its module, and the rules that broke."""
+    broken: list[str] = []
+    said: list[tuple[str, Finding]] = []
+    for code, check in CHECKS.items():
+        if not _asked(code, profile, select) or check.__module__ in without:
+            continue
+        try:
+            said += [(check.__module__, one) for one in check(ground)]
+        except Exception as error:
+            if not _silenced(error):
+                broken.append(f"{code}: {type(error).__name__}: {error}")
+    return broken, said
 
 
 def _asked(code: str, profile: str, select: set[str]) -> bool:
