@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from omnicli.campaigns.diff.compare import Change, Diff, MessageChange, StepChange
-from omnicli.campaigns.diff.effect import Edit
-from omnicli.campaigns.diff.people import counted, titled
 from omnicli.cli import rows
 from omnicli.cli.rows import Cell, number
 from omnicli.texts import t
@@ -16,6 +13,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from omnicli.campaigns.diff.compare import Change, Diff, MessageChange, StepChange
+    from omnicli.campaigns.diff.effect import Edit
     from omnicli.campaigns.diff.sides import Sides
 
 SIGN = {"added": ("+", "green"), "removed": ("−", "red"), "changed": ("~", "yellow"), "moved": ("↕", "cyan")}
@@ -120,8 +119,7 @@ def _step(c: StepChange) -> tuple[str, Text]:
 def _plain(c: Change) -> tuple[str, Text]:
     from rich.text import Text
 
-    arrow = _arrow(Change("", c.before, c.after))
-    return c.name, Text(f"{SIGN[c.kind][0]} ", f"bold {SIGN[c.kind][1]}").append_text(arrow[1:])
+    return c.name, Text(f"{SIGN[c.kind][0]} ", f"bold {SIGN[c.kind][1]}").append_text(_arrow(c)[len(c.name) + 1 :])
 
 
 def _line(console: Console, title: str, line: tuple[str, Text]) -> None:
@@ -144,12 +142,16 @@ def _line(console: Console, title: str, line: tuple[str, Text]) -> None:
 # --- people ---------------------------------------------------------------------------------------------------------
 def show_effect(console: Console, edits: Sequence[Edit]) -> None:
     """The table `before it · waiting in it · past it`."""
+    from omnicli.campaigns.diff.people import titled
+
     head: list[Cell] = [(t("If you migrate", "Si vous migrez"), "bold"), (t("before it", "avant"), "dim"), (t("waiting in it", "en attente"), "dim"), (t("past it", "après"), "dim")]  # fmt: skip
     body: list[list[Cell]] = [[f" {titled(e)}", *_cells(e)] for e in edits]
     rows.lay(console, [head, *body], shrink=0 if console.is_terminal else None, indent=1)
 
 
 def _cells(e: Edit) -> list[Cell]:
+    from omnicli.campaigns.diff.people import counted
+
     style = "red" if e.code in ("V002", "V004") else "yellow" if e.code else ""
     before, waiting, past = counted(e)
     return [before, (waiting, style), (past, "dim")]
