@@ -20,7 +20,7 @@ SHAPES: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 _SHAPE = re.compile("|".join(f"({pattern})" for _, pattern in SHAPES))
 _SECRET_KEY = re.compile(
-    r"(?:^|[_-])(?:secret|password|passwd|pass|token|api_?key|apikey|private_?key|auth|credentials?)(?:$|[_-])", re.IGNORECASE
+    r"(?:^|[_-])(?:secret(?:[_-]key)?|password|passwd|pass|token|api[_-]?key|private[_-]?key|auth|credentials?)$", re.IGNORECASE
 )
 _REFERENCE = re.compile(r"\$\{[A-Za-z_]\w*\}")
 _IN_ADDRESS = re.compile(r"://[^/\s:@]*:(?!\$\{)([^/\s@{}]+)@")
@@ -126,7 +126,7 @@ def _dialled(digits: str) -> bool:
 
 
 _PLAIN = re.compile(
-    r"http://(?!(?:localhost|127\.\d|\[::1\])(?:[:/.\d]|$))(?!www\.w3\.org|schemas\.microsoft\.com|schemas\.openxmlformats)",
+    r"http://(?!(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?![\w.-]))(?!www\.w3\.org|schemas\.microsoft\.com|schemas\.openxmlformats)",
     re.IGNORECASE,
 )
 
