@@ -47,10 +47,10 @@ def day(text: str) -> str:
 
 # --- the top --------------------------------------------------------------------------------------------------------
 def _head(result: Result) -> str:
-    base = {"store": t("the people of the store", "les gens de la base"), "invented": t("invented people", "personnes inventées")}
-    whose = base.get(result["base"]["source"], result["base"]["source"])
-    line = t("{n} – {whose} – live {days} virtual days, {a} to {b}, through the campaign as it would run. Seed {seed}.",
-             "{n} – {whose} – vivent {days} jours virtuels, du {a} au {b}, dans la campagne telle qu'elle tournerait. Graine {seed}.",
+    known = {"store": t("people of the store", "personnes de la base"), "invented": t("invented people", "personnes inventées")}
+    whose = known.get(result["base"]["source"], t("people of {file}", "personnes de {file}", file=result["base"]["source"]))
+    line = t("{n} {whose} live {days} virtual days, {a} to {b}, through the campaign as it would run. Seed {seed}.",
+             "{n} {whose} vivent {days} jours virtuels, du {a} au {b}, dans la campagne telle qu'elle tournerait. Graine {seed}.",
              n=figure(result["base"]["people"]), whose=whose, days=result["days"], a=day(result["from"]), b=day(result["until"]), seed=result["seed"])  # fmt: skip
     return (
         f'<header class="top"><h1>{escape(result["title"])}</h1><p>{escape(line)}</p></header>'
@@ -146,7 +146,7 @@ def _line(
 
 
 def _step(step: Mapping[str, Any], whole: int, word: Callable[[str], str]) -> str:
-    branches = " · ".join(f"{escape(branch)} {figure(n)}" for branch, n in step.get("branches", {}).items())
+    branches = " · ".join(f"{escape(words.branch(branch))} {figure(n)}" for branch, n in step.get("branches", {}).items())
     if step["verb"] != "send":
         reached = step.get("reached")
         return _line(step["step"], _verb(step["verb"]), [], whole, figure(reached) if reached else "", "", branches, quiet=True)

@@ -47,7 +47,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Simulation:
-    """What came of it. `parts` of how many messages, by (message, channel, language, persona): the SMS parts that were rendered."""
+    """What came of it. `felt`: the budget held touches back. `sms_parts` of a typical rendering by (message, channel, language, persona)."""
 
     task: Task
     counts: Counts
@@ -74,7 +74,8 @@ def simulate(task: Task, store: Store | None, *, processes: int = 1, progress: C
     if budget is not None and not felt and counts.reserved > budget.micro:
         felt = True
         counts, sms = _lived(task, store, source, 1, 1, felt=True, progress=progress)
-    return Simulation(task, counts, budget.micro if budget is not None else None, felt, sms)
+    held = any(guard == "budget" for _, guard in counts.holds)
+    return Simulation(task, counts, budget.micro if budget is not None else None, felt and held, sms)
 
 
 def hours(task: Task, *, parts: int) -> int:

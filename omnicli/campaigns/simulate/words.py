@@ -23,6 +23,12 @@ def answer(name: str) -> str:
     return t(*_ANSWERS[name]) if name in _ANSWERS else name
 
 
+def branch(name: str) -> str:
+    """A branch as people call it: an answer, `nothing` or `else`; arms and conditions as they are written."""
+    known = {"nothing": t("nothing", "rien"), "else": t("else", "sinon"), "none": t("none of them", "aucune")}
+    return known.get(name) or answer(name)
+
+
 def percent(share: float | None, places: int = 1) -> str:
     return "–" if share is None else f"{number(Decimal(str(round(share * 100, places))), places)} %"
 
