@@ -232,6 +232,14 @@ def test_a_plan_of_another_project_environment_store_or_campaign_is_refused(stag
         assert caught.value.exit == Exit.REFUSED
 
 
+def test_a_paused_campaign_is_named(stage: Living) -> None:
+    record = keep(stage)
+    stage.pause("2027-01-05 10:01")
+    with pytest.raises(OmniError, match="'bienvenue' is paused"):
+        carried(stage, record)
+    assert not stage.provider.handed
+
+
 def test_the_same_plan_is_the_same_file(stage: Living) -> None:
     a, b = stage.folder / "a.plan", stage.folder / "b.plan"
     keep(stage, a)

@@ -14,6 +14,7 @@ from omnicli.campaigns.record.check import check as look
 from omnicli.campaigns.record.written import Record
 from omnicli.errors import Exit, OmniError
 from omnicli.model.touch import Provider
+from omnicli.store import campaigns
 from omnicli.texts import several, t
 
 if TYPE_CHECKING:
@@ -55,8 +56,17 @@ def fits(store: Store, loaded: Loaded, record: Record, names: tuple[str, ...], *
         raise _foreign(t("it is of {x}", "il est de {x}", x=planned))
     if now < record.made:
         raise _foreign(t("it was made later than now", "il a été fait plus tard que maintenant"))
+    if (paused := _paused(store, record)) is not None:
+        raise _foreign(t("'{x}' is paused", "« {x} » est suspendue", x=paused))
     if record.until is not None and now > record.until:
         raise _foreign(t("its time is over", "son temps est passé"))
+
+
+def _paused(store: Store, record: Record) -> str | None:
+    """The first of its campaigns whose people hold still."""
+    with store.read() as connection:
+        rows = [campaigns.find(connection, name) for name in record.names]
+    return next((row.name for row in rows if row is not None and row.state == "paused" and row.pause_people != "finish"), None)
 
 
 def _foreign(why: str) -> OmniError:
