@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,16 @@ from omnicli.campaigns.mutate import kinds
 from omnicli.cli.main import run as omni
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = ["-C", str(ROOT), "message", "check", "--mutate", "--as-of", "2027-03-08 10:00", "-j", "1"]
+COMMAND = ["message", "check", "--mutate", "--as-of", "2027-03-08 10:00", "-j", "1"]
+
+
+@pytest.fixture(autouse=True)
+def _one_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for file in (ROOT / "omni.yaml", ROOT / "campaigns" / "reconquete.yaml", *(ROOT / "templates").iterdir()):
+        there = tmp_path / file.relative_to(ROOT)
+        there.parent.mkdir(exist_ok=True)
+        shutil.copy(file, there)
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

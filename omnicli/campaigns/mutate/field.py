@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 from functools import cached_property, lru_cache
 
 from omnicli.campaignfile import KeyPath, Loaded
+from omnicli.campaigns.mutate.alike import ANOTHER, changed, said
 from omnicli.campaigns.mutate.seed import Reading
 from omnicli.channels import MEDIA, Medium
 from omnicli.lint.ground import Ground
@@ -18,13 +18,9 @@ from omnicli.model.campaign import Campaign, Message
 from omnicli.model.finding import Finding
 from omnicli.model.project import Persona
 from omnicli.render import forms
-from omnicli.render.facts import ResolvedFacts
 from omnicli.render.renderer import Renderer, RenderJob, chain
 from omnicli.render.samples import channels, job_for, languages, personas, sample
-from omnicli.render.views import CannotRender
 
-#: The typical person, told other facts.
-ANOTHER = "another"
 _SENTINEL = re.compile("\u2042(.+?)\u2042")
 
 
@@ -222,38 +218,3 @@ class Field:
         kind, value = self.resolved(reading, fact)
         texts = {self.format(reading, kind, value, form) for form in forms.FORMS.get(kind, ())} if kind else set()
         return frozenset(part for part, text in self.bare(reading).items() if any(one in text for one in texts))
-
-
-def said(renderer: Renderer, job: RenderJob) -> object:
-    """The texts before style sheets are in-lined, white space squeezed as mail programs do, and where the addresses lead; None for
-    a message that cannot be made for this person."""
-    try:
-        draft = renderer.draft(job)
-    except CannotRender:
-        return None
-    return tuple((part, " ".join(draft.text(part).split())) for part in draft.parts), tuple(
-        (one.address, one.purpose) for one in draft.links
-    )
-
-
-def changed(facts: ResolvedFacts) -> ResolvedFacts:
-    """Every fact with another value of its type: what is typed shows itself when the message changes."""
-    return ResolvedFacts.of(
-        {name: (kind, _another(kind, value) if value else None) for name, (kind, value) in facts.facts.items()}
-    )
-
-
-def _another(kind: str, value: str) -> str:
-    head, space, tail = value.partition(" ")
-    match kind:
-        case "percent" | "number":
-            return str(Decimal(value) + 7)
-        case "money":
-            return f"{Decimal(head) + Decimal('11.13')}{space}{tail}"
-        case "date":
-            return (date.fromisoformat(value) + timedelta(days=40)).isoformat()
-        case "url":
-            return value + "/z"
-        case "place" | "phone":
-            return value
-    return value + "Z"

@@ -11,7 +11,8 @@ import importlib
 from collections.abc import Iterable, Iterator, Mapping
 
 from omnicli.campaignfile import Loaded, read_again
-from omnicli.campaigns.mutate.field import ANOTHER, Field, said
+from omnicli.campaigns.mutate.alike import ANOTHER, said
+from omnicli.campaigns.mutate.field import Field
 from omnicli.campaigns.mutate.seed import At, Outcome, Seed
 from omnicli.errors import OmniError
 from omnicli.lint.ground import Ground

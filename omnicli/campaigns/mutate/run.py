@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
+from omnicli import texts
 from omnicli.campaignfile import load_project
 from omnicli.campaigns.mutate.draw import candidates, order
 from omnicli.campaigns.mutate.field import Field
@@ -84,7 +85,7 @@ def _judged(field: Field, drawn: Sequence[tuple[str, Candidate]], wanted: Wanted
         yield from (_one(field, kind, candidate, wanted.off) for kind, candidate in drawn)
         return
     names = [(kind, candidate.name) for kind, candidate in drawn]
-    setup = (str(field.loaded.root), field.now, wanted.off)
+    setup = (str(field.loaded.root), field.now, wanted.off, texts.language())
     with ProcessPoolExecutor(jobs, initializer=_begin, initargs=setup) as pool:
         chunks = iter([names[n : n + _CHUNK] for n in range(0, len(names), _CHUNK)])
         running = [pool.submit(_several, chunk) for chunk in islice(chunks, jobs + 1)]
@@ -109,7 +110,8 @@ class _Worker:
     off: frozenset[str]
 
 
-def _begin(root: str, now: datetime, off: frozenset[str]) -> None:
+def _begin(root: str, now: datetime, off: frozenset[str], language: str) -> None:
+    texts.use(language)
     _Worker.field = Field(load_project(Path(root)), now=now)
     _Worker.known = {(kind, one.name): one for kind, all_ in candidates(_Worker.field).items() for one in all_}
     _Worker.off = off

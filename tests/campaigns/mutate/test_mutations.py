@@ -24,7 +24,7 @@ from omnicli.lint.run import lint
 
 ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2027, 3, 8, 9, tzinfo=UTC)
-FEW = 60
+FEW = 50
 
 
 @pytest.fixture(scope="module")
