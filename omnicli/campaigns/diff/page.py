@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from omnicli import look
 from omnicli.campaigns.diff.compare import Change, Diff
 from omnicli.campaigns.diff.effect import Edit
 from omnicli.campaigns.diff.people import counted, dearest, titled
 from omnicli.campaigns.diff.words import spans
+from omnicli.campaigns.graph.sketch import sketch
+from omnicli.campaigns.graph.svg import svg
+from omnicli.model.campaign import Campaign
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -114,12 +116,8 @@ def _flow(sides: Sides, found: Diff) -> Iterator[str]:
             yield f"<details><summary>{title}</summary><div class=figure>{drawn}</div></details>"
 
 
-def _drawn(campaign: object) -> str:
-    try:
-        graph: Any = import_module("omnicli.campaigns.graph")
-        return str(graph.svg(graph.sketch(campaign)))
-    except (ImportError, AttributeError):
-        return ""
+def _drawn(campaign: Campaign) -> str:
+    return svg(sketch(campaign))
 
 
 def _people(edits: Sequence[Edit]) -> Iterator[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from omnicli.campaigns.diff.compare import Change, Diff
 from omnicli.campaigns.diff.effect import Edit
 from omnicli.campaigns.diff.people import counted, titled
 from omnicli.campaigns.diff.words import spans
+from omnicli.campaigns.graph.sketch import sketch
+from omnicli.campaigns.graph.words import mermaid
+from omnicli.model.campaign import Campaign
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -97,13 +99,9 @@ def _flow(sides: Sides, found: Diff) -> Iterator[str]:
             yield ""
 
 
-def _drawn(campaign: object) -> str:
+def _drawn(campaign: Campaign) -> str:
     """The flow as Mermaid."""
-    try:
-        graph: Any = import_module("omnicli.campaigns.graph")
-        return str(graph.mermaid(graph.sketch(campaign)))
-    except (ImportError, AttributeError):
-        return ""
+    return mermaid(sketch(campaign))
 
 
 def _plain(title: str, changes: Sequence[Change]) -> Iterator[str]:
