@@ -40,13 +40,13 @@ def pasted(found: Found, name: str, beside: tuple[str, ...] = ()) -> bool:
     return suite(sample(), stories.files)[0].wrong
 
 
-def test_lives_of_every_sample_campaign_keep_every_promise() -> None:
-    for name in SAMPLES:
-        report = lived(name, 25)
-        assert not report.found, [(one.breach, "\n".join(one.scenario)) for one in report.found]
-        assert sum(len(life.touches) for life in report.lived) > 15
+def test_lives_of_a_sample_campaign_keep_every_promise() -> None:
+    report = lived("bienvenue", 16)
+    assert not report.found, [(one.breach, "\n".join(one.scenario)) for one in report.found]
+    assert sum(len(life.touches) for life in report.lived) > 8
 
 
+@pytest.mark.slow
 def test_a_guard_that_is_off_is_found_made_small_and_fails_when_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
     fault = next(one for one in FAULTS if one.name == "suppression")
     fault.put(monkeypatch)
@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_lives_whatever_hash_seed_and_time_zone() -
 
 
 def test_a_life_is_the_same_in_any_company() -> None:
-    few, many = lived("bienvenue", 6), lived("bienvenue", 12)
+    few, many = lived("bienvenue", 4), lived("bienvenue", 8)
     by_name = {life.who: life for life in many.lived}
     for life in few.lived:
         ours, theirs = ([(t.step, t.channel, t.state, t.at) for t in one.touches] for one in (life, by_name[life.who]))
