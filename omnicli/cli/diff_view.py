@@ -69,14 +69,14 @@ def _message(m: MessageChange) -> Iterator[tuple[str, Text]]:
     if m.facts:
         yield m.name, Text("   ").join(_arrow(c) for c in m.facts)
     for n, c in enumerate((*m.words, *m.rest)):
-        yield (m.name if n == 0 and not m.facts else ""), Text(f"{c.name}  ", "dim").append_text(_worded(c))
+        yield (m.name if n == 0 and not m.facts else ""), Text().append(f"{c.name}  ", "dim").append_text(_worded(c))
 
 
 def _arrow(c: Change) -> Text:
     """`offer 20 % → 25 %`."""
     from rich.text import Text
 
-    said = Text(f"{c.name} ", "dim")
+    said = Text().append(f"{c.name} ", "dim")
     if c.before is not None:
         said.append(c.before, "red")
     if c.before is not None and c.after is not None:
@@ -106,7 +106,7 @@ def _step(c: StepChange) -> tuple[str, Text]:
     from rich.text import Text
 
     sign, style = SIGN[c.kind]
-    said = Text(f"{sign} ", f"bold {style}")
+    said = Text().append(f"{sign} ", f"bold {style}")
     if c.kind == "changed":
         said.append_text(Text("   ").join(_arrow(one) for one in c.changes))
     elif c.kind == "moved":
@@ -119,7 +119,7 @@ def _step(c: StepChange) -> tuple[str, Text]:
 def _plain(c: Change) -> tuple[str, Text]:
     from rich.text import Text
 
-    return c.name, Text(f"{SIGN[c.kind][0]} ", f"bold {SIGN[c.kind][1]}").append_text(_arrow(c)[len(c.name) + 1 :])
+    return c.name, Text().append(f"{SIGN[c.kind][0]} ", f"bold {SIGN[c.kind][1]}").append_text(_arrow(c)[len(c.name) + 1 :])
 
 
 def _line(console: Console, title: str, line: tuple[str, Text]) -> None:
@@ -127,7 +127,7 @@ def _line(console: Console, title: str, line: tuple[str, Text]) -> None:
     from rich.text import Text
 
     name, said = line
-    lead = Text(f" {title:<{HEAD - 1}}", "bold").append(f"{name:<{NAME}}  " if len(name) <= NAME else f"{name}  ", "")
+    lead = Text().append(f" {title:<{HEAD - 1}}", "bold").append(f"{name:<{NAME}}  " if len(name) <= NAME else f"{name}  ", "")
     most = console.width if console.is_terminal else 100_000
     room = max(most - HEAD - NAME - 2, 24)
     wrapped = said.wrap(console, room) if console.is_terminal else [said]
