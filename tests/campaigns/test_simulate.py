@@ -104,7 +104,7 @@ def project(tmp_path: Path):
     return made
 
 
-def lived(loaded, people: int = 300, *, days: int = 60, model: Model | None = None, **more):
+def lived(loaded, people: int = 180, *, days: int = 50, model: Model | None = None, **more):
     return simulate(Task(loaded, "essai", model or read_model(), "7", START, days, people), None, **more)
 
 
