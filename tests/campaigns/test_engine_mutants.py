@@ -4,12 +4,14 @@ kill every mutant (docs/scenarios, bars)."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from omnicli import clock
 from omnicli.campaignfile import load_project
 from omnicli.campaignfile.stories import load_stories
 from omnicli.campaigns import respond
@@ -22,9 +24,17 @@ Patch = pytest.MonkeyPatch
 
 
 def later_fold(patch: Patch) -> None:
-    """Responses of this very second are folded after its steps."""
+    """Responses of this very second are left for the next instant."""
     whole = respond.fold
-    patch.setattr(respond, "fold", lambda store, loaded, *, now: whole(store, loaded, now=now - timedelta(seconds=1)))
+
+    def fold(store: Any, loaded: Any, *, now: datetime) -> Any:
+        with store.read() as connection:
+            new = connection.exec_driver_sql(
+                "SELECT 1 FROM inbox WHERE folded_at IS NULL AND received_at >= ?", (clock.to_ms(now),)
+            ).first()
+        return respond.Folded() if new is not None else whole(store, loaded, now=now)
+
+    patch.setattr(respond, "fold", fold)
 
 
 def goal_not_asked(patch: Patch) -> None:
@@ -80,18 +90,16 @@ def quiet_in_utc(patch: Patch) -> None:
     patch.setattr(calendar.Calendar, "zones", lambda *_: (ZoneInfo("UTC"),))
 
 
-def cap_counts(change: Callable[[int], int]) -> Callable[[Patch], None]:
-    """A cap of n holds like one of `change(n)`."""
+def cap_counts(shift: int) -> Callable[[Patch], None]:
+    """A cap of n holds like one of n + `shift`."""
 
     def put(patch: Patch) -> None:
-        whole = guard._free_from
-        patch.setattr(guard, "_free_from", lambda taken, count, days, day: whole(taken, max(1, change(count)), days, day))
+        whole = guard.strictest
+        patch.setattr(
+            guard, "strictest", lambda rates: tuple(replace(one, count=max(1, one.count + shift)) for one in whole(rates))
+        )
 
     return put
-
-
-def gap_forgotten(patch: Patch) -> None:
-    patch.setattr(guard, "gap_opens", lambda *_: None)
 
 
 def next_time_today(patch: Patch) -> None:
@@ -110,9 +118,8 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
     "no window is quiet": quiet_never,
     "windows are those of UTC": quiet_in_utc,
     "next 10:00 is tomorrow": next_time_today,
-    "min_gap is forgotten": gap_forgotten,
-    "a cap holds one too few": cap_counts(lambda n: n - 1),
-    "a cap holds one too many": cap_counts(lambda n: n + 1),
+    "a cap holds one too few": cap_counts(-1),
+    "a cap holds one too many": cap_counts(+1),
 }
 
 
