@@ -81,7 +81,7 @@ SETTINGS = [
     for page in PAGES
     if "decisions" not in page.parts
     for block in blocks(page, "yaml")
-    if not re.search(r"^campaign:", block, re.M)
+    if not re.search(r"^(campaign|scenarios|arrivals):", block, re.M)
 ]
 
 
@@ -94,6 +94,28 @@ def test_every_setting_that_a_page_shows_is_read_and_lints_clean(tmp_path: Path,
     report = lint(load_project(tmp_path), now=clock.read_instant("2026-12-01", "UTC"))
     worth = [f for f in report.findings if f.severity != "info" and f.code != "R006"]  # no campaign stands here to use them
     assert not worth, [f"{f.place.line} {f.code} {f.message}" for f in worth]
+
+
+def test_the_scenarios_of_their_page_are_read_and_live(tmp_path: Path) -> None:
+    from omnicli.campaignfile.stories import load_stories
+    from omnicli.campaigns.scenario.suite import suite
+
+    for name in ("omni.yaml", "campaigns/bienvenue.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "templates", tmp_path / "templates")
+    (tmp_path / "campaigns" / "bienvenue.test.yaml").write_text(blocks(ROOT / "docs" / "scenarios.md", "yaml")[0], "utf-8")
+    loaded = load_project(tmp_path)
+    stories = load_stories(loaded)
+    assert not stories.findings, [f.message for f in stories.findings]
+    assert not [one for file in suite(loaded, stories.files) for one in file.scenarios if one.status == "failed"]
+
+
+def test_the_model_of_the_simulation_page_is_read(tmp_path: Path) -> None:
+    from omnicli.campaigns.simulate.model import read_model
+
+    (tmp_path / "model.yaml").write_text(blocks(ROOT / "docs" / "simulate.md", "yaml")[0], "utf-8")
+    assert read_model(tmp_path / "model.yaml").steps
 
 
 def test_every_page_about_providers_shows_settings() -> None:
