@@ -157,6 +157,7 @@ def _call(noun: Noun, words: list[str]) -> int:
     import typer.main
 
     from omnicli.cli.helping import dress
+    from omnicli.cli.typed import read_plainly
 
     app = importlib.import_module(f"omnicli.cli.{noun.module}").app
     for module in noun.more:
@@ -165,6 +166,7 @@ def _call(noun: Noun, words: list[str]) -> int:
     frame.current().command = " ".join(words[:2] if hasattr(command, "commands") and len(words) > 1 else words[:1])
     command.params = [p for p in command.params if p.name not in ("install_completion", "show_completion")]
     dress(command)
+    read_plainly(command)
     code = command.main(args=words[1:], prog_name=f"omni {words[0]}", standalone_mode=False)
     return code if isinstance(code, int) else Exit.FINE
 
