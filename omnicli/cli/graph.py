@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 from omnicli.cli.campaign import Name, Old, app
 from omnicli.cli.frame import session
 from omnicli.cli.options import AsOf, opt, page
-from omnicli.cli.writing import write
 from omnicli.errors import OmniError
 from omnicli.texts import t
+from omnicli.writing import write
 
 if TYPE_CHECKING:
     from datetime import datetime

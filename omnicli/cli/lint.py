@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from omnicli import clock
+from omnicli import clock, writing
 from omnicli.cli.frame import Session, session
 from omnicli.errors import Exit, OmniError
 from omnicli.text import did_you_mean
@@ -189,7 +189,7 @@ def _show(s: Session, report: Report, formats: list[str], outputs: list[Path]) -
             continue
         text = reports.TEXT["concise" if name == "full" else name](report)
         if index < len(outputs):
-            outputs[index].write_text(text + "\n", "utf-8")
+            writing.write(outputs[index], text + "\n")
         elif text:
             print(text)
     if os.environ.get("GITHUB_STEP_SUMMARY") and "github" in formats:
@@ -220,7 +220,7 @@ def _without(report: Report, baseline: Path | None, write: Path | None) -> Repor
     from dataclasses import replace
 
     if write is not None:
-        write.write_text(json.dumps(sorted({f.fingerprint for f in report.findings}), indent=1) + "\n", "utf-8")
+        writing.write(write, json.dumps(sorted({f.fingerprint for f in report.findings}), indent=1) + "\n")
     if baseline is None:
         return report
     try:

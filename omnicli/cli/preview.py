@@ -12,6 +12,7 @@ from omnicli.cli.frame import session
 from omnicli.cli.options import AsOf, opt, page
 from omnicli.errors import OmniError
 from omnicli.texts import t
+from omnicli.writing import write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +70,7 @@ def preview(
     _refuse_errors(loaded, name)
     made = _made(s, loaded, asked, s.now(as_of))
     file = output.resolve() if output else _in_outbox(s.root())
-    _write(file, drawn(made))
+    write(file, drawn(made))
     if open:
         _show_in_browser(file.as_uri())
     result = _result(made, file)
@@ -143,16 +144,6 @@ def _in_outbox(root: Path) -> Path:
 
     make(root / "outbox")
     return root / "outbox" / "preview.html"
-
-
-def _write(file: Path, html: str) -> None:
-    from omnicli.providers.file import write_whole
-    from omnicli.text import system_said
-
-    try:
-        write_whole(file, html)
-    except OSError as error:
-        raise OmniError(t("cannot write {file}: {why}", "impossible d'écrire {file} : {why}", file=file, why=system_said(error)), hint="-o", code="write") from None  # fmt: skip
 
 
 def _show_in_browser(address: str) -> None:

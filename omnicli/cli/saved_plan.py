@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from omnicli.errors import OmniError
 from omnicli.texts import several, t
+from omnicli.writing import unwritable, write
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
@@ -26,7 +27,7 @@ def keep(store: Store, loaded: Loaded, plan: Plan, file: Path, *, until: datetim
     from omnicli.campaigns.run import build_renderer
 
     record = make.record(store, loaded, plan, build_renderer(loaded, store, live=store.live), until=until)
-    written.save(record, file)
+    write(file, written.text_of(record), sync=True)
     return record
 
 
@@ -36,7 +37,7 @@ def fit_to_keep(file: Path, *, contact: str | None) -> None:
         raise OmniError(t("a saved plan is of everybody: --out goes without --contact", "un plan enregistré vaut pour tous : --out va sans --contact"),
                         code="usage")  # fmt: skip
     if file.is_dir() or not file.absolute().parent.is_dir():
-        raise OmniError(t("cannot write {file}", "impossible d'écrire {file}", file=file), code="plan-unwritable")
+        raise unwritable(file, t("there is no such folder", "il n'y a pas de tel dossier"))
 
 
 def kept_json(record: Record, file: Path) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from omnicli.cli.frame import session
 from omnicli.cli.fuzzing import Covering, Fuzz, Least, Seed, Update, Yes
 from omnicli.cli.options import opt, page
 from omnicli.errors import Exit, OmniError
-from omnicli.text import did_you_mean, system_said
+from omnicli.text import did_you_mean
 from omnicli.texts import t
+from omnicli.writing import write
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,7 +102,7 @@ def live_through(
         played = suite(loaded, files, name=k, jobs=j, progress=step)
     seconds = time.perf_counter() - began
     if junit is not None:
-        _write(junit, show.junit(played))
+        write(junit, show.junit(played))
     reports = fuzzing.generated(s, loaded, files, fuzz, seed)
     covered = fuzzing.covered(loaded, played)
     short = min is not None and any(one.percent < min for one in covered)
@@ -174,15 +175,6 @@ def _no_scenario(files: Sequence[StoryFile], name: str) -> None:
     names = [scenario.name for file in files for scenario in file.scenarios]
     raise OmniError(t("no scenario is called like '{n}'.", "aucun scénario ne s'appelle comme « {n} ».", n=name) + did_you_mean(name, names),
                     hint=" · ".join(names[:5]), code="no-scenarios")  # fmt: skip
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise OmniError(
-            t("cannot write {path}: {why}", "impossible d'écrire {path} : {why}", path=path, why=system_said(error)), code="usage"
-        ) from None
 
 
 def _trace(s: Session, loaded: Loaded, files: Sequence[StoryFile], name: str) -> None:

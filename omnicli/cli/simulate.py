@@ -14,6 +14,7 @@ from omnicli.cli.frame import session
 from omnicli.cli.options import AsOf, opt, page
 from omnicli.errors import Exit, OmniError
 from omnicli.texts import t
+from omnicli.writing import write
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
@@ -192,7 +193,6 @@ def _write(output: Path, result: dict[str, Any], task: Task) -> None:
 
     from omnicli.campaigns.simulate.page import page as made
     from omnicli.cli.run_view import reason_word
-    from omnicli.text import system_said
 
     assert task.loaded.project is not None
     text = (
@@ -200,10 +200,4 @@ def _write(output: Path, result: dict[str, Any], task: Task) -> None:
         if output.suffix == ".html"
         else json.dumps(result, ensure_ascii=False, indent=1) + "\n"
     )
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OmniError(
-            t("cannot write {file}: {why}", "impossible d'écrire {file} : {why}", file=output, why=system_said(error)),
-            code="output",
-        ) from None
+    write(output, text)

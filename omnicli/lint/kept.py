@@ -1,8 +1,8 @@
 """Keeps what the rules about renderings found, so that nothing is rendered again while nothing has changed.
 
-One file, `.omni/cache/lint.json`, under a hash of everything those rules look at: the project's files, omni's own code, the
-libraries that print, the language, and the days that `now` is in the zones that are rendered. A torn or foreign file is no
-file; a project without `.omni` keeps nothing.
+One file, `.omni/cache/lint.json`, under a hash of everything those rules look at: the project's files, the environment that they
+name, omni's own code, what is installed beside it, the language, and the days that `now` is in the zones that are rendered. A torn
+or foreign file is no file; a project without `.omni` keeps nothing.
 """
 
 from __future__ import annotations
@@ -10,24 +10,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from zoneinfo import TZPATH, ZoneInfo
 
 from omnicli.model.finding import Edit, Finding, Fix, Place
 from omnicli.texts import language
+from omnicli.writing import write_whole
 
 if TYPE_CHECKING:
     from omnicli.lint.ground import Ground
 
 #: The families whose rules look at nothing but renderings, the files and the day.
 FAMILIES = ("messages", "typed", "offers", "addresses", "personas", "media", "mails")
-_LIBRARIES = ("jinja2", "babel", "markupsafe", "css_inline", "phonenumbers", "yaml")
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 Kept = tuple[list[Finding], int]
 
 
@@ -41,41 +43,72 @@ def key_of(ground: Ground) -> str | None:
         or not (ground.root / ".omni").is_dir()
     ):
         return None
-    try:
-        days = [
-            ground.now.astimezone(ZoneInfo(zone)).date().isoformat()
-            for zone in ("UTC", ground.project.time_zone, "Pacific/Auckland")
-        ]
-    except (ValueError, OSError, LookupError):
+    days = days_of(ground.now, ground.project.time_zone)
+    if days is None:
         return None
+    texts = tuple(_texts(ground))
+    return hashed((*_machine(), language(), *days, *environment(texts), *texts))
+
+
+def hashed(parts: Iterable[str]) -> str:
+    """One hash of these texts, in this order and none joined to the next."""
     found = hashlib.sha256()
-    for part in (*_machine(), language(), *days, *_texts(ground)):
+    for part in parts:
         found.update(part.encode("utf-8", "surrogatepass") + b"\x00")
     return found.hexdigest()
+
+
+def days_of(now: datetime, zone: str) -> tuple[str, ...] | None:
+    """The days that `now` is: for dates in files, for readers here and for the reader farthest ahead; None in an unknown zone."""
+    try:
+        return tuple(now.astimezone(ZoneInfo(name)).date().isoformat() for name in ("UTC", zone, "Pacific/Auckland"))
+    except (ValueError, OSError, LookupError):
+        return None
+
+
+def environment(texts: Iterable[str]) -> tuple[str, ...]:
+    """What each `${NAME}` of these texts is set to."""
+    names = sorted({name for text in texts if "${" in text for name in _REFERENCE.findall(text)})
+    return tuple(f"{name} {os.environ[name]}" if name in os.environ else name for name in names)
 
 
 def _texts(ground: Ground) -> Iterator[str]:
     for file, source in sorted(ground.loaded.sources.items()):
         yield file
         yield source.text
-    for path in sorted((ground.root / "templates").rglob("*.j2")):
-        yield path.relative_to(ground.root).as_posix()
-        yield path.read_text("utf-8", errors="surrogateescape")
+    yield from template_texts(ground.root)
+
+
+def template_texts(root: Path) -> Iterator[str]:
+    """Name and text of every template below `templates`, sorted."""
+    for path in sorted((root / "templates").rglob("*.j2")):
+        yield path.relative_to(root).as_posix()
+        if path.is_file():
+            yield path.read_text("utf-8", errors="surrogateescape")
 
 
 @cache
 def _machine() -> tuple[str, ...]:
-    """Omni's code and the libraries', by size and time of change."""
-    files = sorted(path for path in _walk(Path(__file__).resolve().parents[1]))
-    origins = [spec.origin for name in _LIBRARIES if (spec := find_spec(name)) is not None and spec.origin]
-    return (sys.version, *files, *(_stamp(origin) for origin in origins))
+    """Omni's code by size and time of change, what is installed beside it, and the zones of the world."""
+    files = sorted(_walk(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    return (sys.version, *files, *sorted(_installed()), *(_stamp(folder) for folder in TZPATH if os.path.isdir(folder)))
 
 
-def _walk(folder: Path) -> Iterator[str]:
+def _installed() -> Iterator[str]:
+    """Every distribution on the path: its name holds its version, and installing it anew dates its folder."""
+    for folder in sys.path:
+        try:
+            entries = list(os.scandir(folder or "."))
+        except OSError:
+            continue
+        yield from (_stamp(entry.path) for entry in entries if entry.name.endswith((".dist-info", ".egg-info", ".egg-link")))
+
+
+def _walk(folder: str) -> Iterator[str]:
     for entry in os.scandir(folder):
         if entry.is_dir():
             if entry.name != "__pycache__":
-                yield from _walk(Path(entry.path))
+                yield from _walk(entry.path)
         elif not entry.name.endswith((".pyc", ".pyo")):
             state = entry.stat()
             yield f"{entry.path} {state.st_size} {state.st_mtime_ns}"
@@ -89,24 +122,34 @@ def _stamp(file: str) -> str:
 def read(root: Path, key: str) -> Kept | None:
     """The findings kept under this key, and how many renderings were compared."""
     try:
-        head, _, body = (root / ".omni" / "cache" / "lint.json").read_text("utf-8").partition("\n")
-        if head != f"{key} {_sum(body)}":
-            return None
-        kept = json.loads(body)
-        return [_finding(one) for one in kept["findings"]], int(kept["compared"])
+        kept = read_record(root, "lint", key)
+        return [finding_of(one) for one in kept["findings"]], int(kept["compared"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def write(root: Path, key: str, findings: Sequence[Finding], compared: int) -> None:
     """Keep them in place of what was kept; nothing happens where that cannot be written."""
-    body = json.dumps({"compared": compared, "findings": [asdict(one) for one in findings]}, ensure_ascii=True)
+    write_record(root, "lint", key, {"compared": compared, "findings": [asdict(one) for one in findings]})
+
+
+def read_record(root: Path, name: str, key: str) -> Any:
+    """What is kept in `.omni/cache/NAME.json` under this key; OSError or ValueError when that is nothing."""
+    head, _, body = (root / ".omni" / "cache" / f"{name}.json").read_text("utf-8").partition("\n")
+    if head != f"{key} {_sum(body)}":
+        raise ValueError(f"{name}: torn, or of another time")
+    return json.loads(body)
+
+
+def write_record(root: Path, name: str, key: str, value: Any) -> None:
+    """Keep the value in place of what was kept; nothing happens where that cannot be written, or there is no `.omni`."""
+    body = json.dumps(value, ensure_ascii=True)
     folder = root / ".omni" / "cache"
     try:
         folder.mkdir(exist_ok=True)
-        made = folder / f"lint.json.{os.getpid()}"
+        made = folder / f"{name}.json.{os.getpid()}"
         made.write_text(f"{key} {_sum(body)}\n{body}", "utf-8")
-        os.replace(made, folder / "lint.json")
+        os.replace(made, folder / f"{name}.json")
     except OSError:
         return
 
@@ -115,7 +158,8 @@ def _sum(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()
 
 
-def _finding(kept: dict[str, Any]) -> Finding:
+def finding_of(kept: dict[str, Any]) -> Finding:
+    """The finding that `asdict` and JSON made this of; KeyError or TypeError for anything else."""
     fix = kept["fix"]
     made = None
     if fix is not None:

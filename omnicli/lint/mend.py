@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import os
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from omnicli.model.finding import Edit, Finding
+from omnicli.writing import write_whole
 
 ROUNDS = 10
 
@@ -68,7 +67,7 @@ def mend(
             before.setdefault(file, old)
             after[file] = new
             if write:
-                replace(path, new)
+                write_whole(path, new, sync=True)
         for file, text in created.items():
             path = root / file
             if _inside(root, path) and not path.exists():
@@ -77,7 +76,7 @@ def mend(
                 made += 1
                 if write:
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    replace(path, text)
+                    write_whole(path, text, sync=True)
         total += made
         if not made:
             break
@@ -86,18 +85,6 @@ def mend(
 
 def _inside(root: Path, path: Path) -> bool:
     return path.resolve().is_relative_to(root.resolve())
-
-
-def replace(path: Path, text: str) -> None:
-    """Replace the file in one step: written beside it, synced, renamed."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    if path.exists():
-        os.chmod(name, path.stat().st_mode & 0o7777)
-    os.replace(name, path)
 
 
 def diff(changes: dict[str, tuple[str, str]]) -> str:

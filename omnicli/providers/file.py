@@ -5,7 +5,6 @@ The effect can be looked up and a repeat writes the same file again, so a touch 
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,21 +14,9 @@ from typing import Any
 
 from omnicli.model.touch import Handed, Outcome
 from omnicli.text import system_said
+from omnicli.writing import write_whole
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """The file stands whole or not at all."""
-    scratch = f"{path.parent}/.{path.name}.{os.getpid()}"
-    file = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    try:
-        data = memoryview(text.encode("utf-8", "surrogatepass"))
-        while data:
-            data = data[os.write(file, data) :]
-    finally:
-        os.close(file)
-    os.replace(scratch, path)
 
 
 def make(folder: Path) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 from omnicli import clock
 from omnicli.model.touch import Handed, Outcome
 from omnicli.providers import pages
-from omnicli.providers.file import make, name_of, write_whole
+from omnicli.providers.file import make, name_of
+from omnicli.writing import write_whole
 
 #: Messages of a run that become files (docs/language 3).
 MOST = 1000

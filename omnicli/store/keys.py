@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from omnicli.errors import Exit, OmniError
 from omnicli.store import setting
 from omnicli.texts import t
+from omnicli.writing import write_whole
 
 if TYPE_CHECKING:
     from omnicli.store.connection import Store
@@ -144,10 +145,5 @@ def _kept(path: Path) -> dict[str, Any]:
     if missing.keys() <= found.keys():
         return found
     found = {**missing, **found}
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(found, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
+    write_whole(path, json.dumps(found), mode=0o600, sync=True)
     return found

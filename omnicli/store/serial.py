@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from omnicli import guards
 from omnicli.store import setting, tables
+from omnicli.writing import write_whole
 
 if TYPE_CHECKING:
     from omnicli.store.connection import Store
@@ -140,12 +141,7 @@ def _line(mark: Mark) -> bytes:
 
 
 def _first(path: Path, line: bytes) -> None:
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(line)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
+    write_whole(path, line, mode=0o600, sync=True)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -16,6 +16,7 @@ from omnicli.campaigns.record.written import Record
 from omnicli.campaigns.run import Nowhere, RunReport
 from omnicli.errors import Exit, OmniError
 from omnicli.render.renderer import Renderer
+from omnicli.writing import write_whole
 
 GOAL = "goal: {when: purchase}"
 
@@ -39,7 +40,7 @@ def keep(stage: Living, file: Path | None = None, *, at: str = "2027-01-05 10:00
     planned = stage.plan(at, until=until, binding=True)
     record = make.record(stage.store, stage.loaded, planned, renderer(stage), until=paris(until) if until else None)
     file = file or stage.folder / "x.plan"
-    written.save(record, file)
+    write_whole(file, written.text_of(record))
     return written.read(file)
 
 

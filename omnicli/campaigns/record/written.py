@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -123,24 +122,14 @@ def _hash(body: str) -> str:
     return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def save(record: Record, file: Path) -> None:
-    """Write it whole or not at all; OmniError when the place cannot be written."""
-    try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, prefix=f".{file.name}.", delete=False) as out:
-            out.write(text_of(record))
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(out.name, file)
-    except OSError as error:
-        said = t("cannot write {file}: {why}", "impossible d'écrire {file} : {why}", file=file, why=error.strerror or error)
-        raise OmniError(said, code="plan-unwritable") from None
-
-
 # --- reading --------------------------------------------------------------------------------------------------------
 def read(file: Path) -> Record:
     """The saved plan; OmniError (exit 2) when there is none, (exit 4) when it is torn, edited or of another format."""
     try:
-        if file.stat().st_size > LARGEST:
+        state = file.stat()
+        if stat.S_ISFIFO(state.st_mode) or stat.S_ISCHR(state.st_mode):  # it would be read for ever
+            raise _refused(file, t("it is no file", "ce n'est pas un fichier"))
+        if state.st_size > LARGEST:
             raise _refused(file, t("it is larger than any plan", "il est plus grand que tout plan"))
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -157,7 +146,10 @@ def read(file: Path) -> Record:
         raise _refused(
             file, t("it was cut off or edited since it was written", "il a été tronqué ou modifié depuis qu'il a été écrit")
         )
-    return _record(json.loads(text))
+    try:
+        return _record(json.loads(text))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError, OmniError):
+        raise _refused(file, t("it says what no plan says", "il dit ce qu'aucun plan ne dit")) from None
 
 
 def _refused(file: Path, why: str) -> OmniError:
@@ -170,15 +162,43 @@ def _refused(file: Path, why: str) -> OmniError:
 
 
 def _record(data: Mapping[str, Any]) -> Record:
-    campaigns = tuple(Held(name, c["version"], c["hash"], c["parts"]) for name, c in data["campaigns"].items())
-    touches = tuple(
-        Kept(k["touch"], k["pass"], k["person"], k["campaign"], k["version"], k["step"], k["message"], k["channel"],
-             clock.read_instant(k["at"], "UTC"), k["cost"], k["sent"], k["words"], k["address"], k["consent"], k["facts"])
-        for k in data["touches"]
-    )  # fmt: skip
+    """The values; whatever an exception says, it was not we who wrote this."""
+    campaigns = tuple(
+        Held(_text(name), _whole(c["version"]), _text(c["hash"]), _texts(c["parts"])) for name, c in data["campaigns"].items()
+    )
     until = clock.read_instant(data["until"], "UTC") if data["until"] else None
     return Record(
-        data["project"], data["environment"], data["store"], data["by"], clock.read_instant(data["made"], "UTC"), until,
-        data["currency"], campaigns, data["templates"], data["settings"], touches, data["forecasts"]["touches"],
-        data["forecasts"]["cost"], data["held"],
+        _text(data["project"]), _text(data["environment"]), _text(data["store"]), _text(data["by"]),
+        clock.read_instant(data["made"], "UTC"), until, _text(data["currency"]), campaigns, _texts(data["templates"]),
+        _texts(data["settings"]), tuple(_kept(k) for k in data["touches"]), _whole(data["forecasts"]["touches"]),
+        _whole(data["forecasts"]["cost"]), {_text(name): _whole(n) for name, n in data["held"].items()},
     )  # fmt: skip
+
+
+def _kept(k: Mapping[str, Any]) -> Kept:
+    return Kept(
+        _hex(k["touch"]), _hex(k["pass"]), _hex(k["person"]), _text(k["campaign"]), _text(k["version"]), _text(k["step"]),
+        _text(k["message"]), _text(k["channel"]), clock.read_instant(k["at"], "UTC"), _whole(k["cost"]), _hex(k["sent"]),
+        _hex(k["words"]), _hex(k["address"]), _hex(k["consent"]), _texts(k["facts"]),
+    )  # fmt: skip
+
+
+def _text(value: Any) -> str:
+    """One line that can be shown: `by` and the names stand in what is asked before sending."""
+    if not isinstance(value, str) or not value.isprintable():
+        raise TypeError
+    return value
+
+
+def _texts(value: Mapping[str, Any]) -> dict[str, str]:
+    return {_text(key): _text(one) for key, one in value.items()}
+
+
+def _hex(value: Any) -> str:
+    return bytes.fromhex(_text(value)).hex()
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 63:
+        raise TypeError
+    return value
