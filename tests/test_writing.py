@@ -44,7 +44,7 @@ def test_a_device_is_written_to_and_not_replaced() -> None:
 
 
 def test_a_person_is_told_why_it_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(OmniError, match="cannot write .*no such|No such") as told:
+    with pytest.raises(OmniError, match="cannot write") as told:
         write(tmp_path / "nowhere" / "a.json", "{}")
     assert (told.value.code, told.value.exit) == ("unwritable", Exit.USAGE)
     assert told.value.hint

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -63,9 +62,6 @@ VERBS = ("send", "wait", "choose", "split", "set", "call", "go", "exit")
 TASK_KINDS = ("call", "visit", "counter", "other")
 
 Purpose = Literal["marketing", "transactional", "service"]
-
-# What a fact's value may be once typed. Dates relative to the pass are Moments (`26 days after enter`).
-FactValue = lit.Percent | lit.Money | lit.Moment | Decimal | str | date
 
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\S+)?|\d+ ?[a-z]+ (before|after) [a-z][\w.-]*( at \S+)?")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
 
 from omnicli import clock
@@ -883,11 +883,6 @@ class Moment:
             text,
         )
 
-    @property
-    def has_time_of_day(self) -> bool:
-        """True when a held touch waits for the same time of day (7.2); `best hour` counts."""
-        return self.time is not None or self.kind == "best hour"
-
     def __str__(self) -> str:
         at = f" at {self.time}" if self.time else ""
         match self.kind:
@@ -1128,6 +1123,3 @@ class Decide:
 def _plain(value: Decimal) -> str:
     text = format(value.normalize(), "f")
     return text
-
-
-UTC_ZONE: tzinfo = UTC

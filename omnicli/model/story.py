@@ -142,7 +142,6 @@ class ExpectState(Line):
     of: str = ""
 
 
-Expect = ExpectTouch | ExpectNothing | ExpectHeld | ExpectSkipped | ExpectState
 StoryLine = (
     Happens | After | At | Changes | Consents | Note | ExpectTouch | ExpectNothing | ExpectHeld | ExpectSkipped | ExpectState
 )

@@ -17,7 +17,6 @@ from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     PlainSerializer,
     PlainValidator,
@@ -655,14 +654,6 @@ def _mapping(value: Any, handler: Callable[[Any], Any]) -> Any:
 Listing = Annotated[tuple[T, ...], WrapValidator(_listing)]
 #: A mapping in the order of the file; a key with nothing behind it is an empty one.
 Named = Annotated[dict[K, V], WrapValidator(_mapping)]
-
-
-def _listed(value: Any) -> Any:
-    """A single scalar where a list is wanted is a list of one."""
-    return [value] if isinstance(value, str) else value
-
-
-OneOrMore = BeforeValidator(_listed)
 
 
 def frozen(mapping: dict[str, V]) -> MappingProxyType[str, V]:

@@ -131,11 +131,6 @@ def by_address(connection: sa.Connection, channel: str, norms: Sequence[str]) ->
     return found
 
 
-def source_ids(connection: sa.Connection, contact_ids: Sequence[int]) -> dict[int, str]:
-    query = sa.select(contact.c.id, contact.c.source_id).where(_among(connection, contact.c.id, list(contact_ids)))
-    return {row[0]: row[1] for row in connection.execute(query)}
-
-
 def any_bar(connection: sa.Connection) -> bool:
     return connection.execute(sa.select(suppression.c.channel).limit(1)).first() is not None
 

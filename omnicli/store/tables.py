@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from omnicli import guards
-from omnicli.model.touch import SEND_STATES, TOUCH_MOVES
+from omnicli.model.touch import SEND_STATES
 
 metadata = sa.MetaData(
     naming_convention={
@@ -316,5 +316,3 @@ case = _table(
     C("claimed_by", TEXT), C("closed_at", INT), C("outcome", TEXT), C("channel", TEXT), C("text", TEXT),
     sa.Index("ix_inbox_case_contact_id", "contact_id"),
 )  # fmt: skip
-
-MOVES = TOUCH_MOVES

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from omnicli.campaignfile import resolve
 from omnicli.campaigns import life, versions
-from omnicli.engine import moving
 from omnicli.errors import Exit, OmniError
 from omnicli.lint import passages
 from omnicli.lint.passages import Promise
@@ -135,14 +134,6 @@ def broken(promises: tuple[Promise, ...]) -> str:
         for p in promises
     )  # fmt: skip
     return f"V004 {listed}"
-
-
-def destinations(intent: Intent) -> dict[tuple[str, str | None], moving.Landing]:
-    """(version, step) → where its people land."""
-    new = Flow.of(intent.campaign)
-    old = {version: Flow.of(tree) for version, tree in intent.trees.items()}
-    keys = {(g.version, g.step) for g in intent.groups}
-    return {(v, s): moving.landing(old[v], new, intent.migrate.people, s) for v, s in keys}
 
 
 def still_here(connection: sa.Connection, intent: Intent) -> bool:

@@ -6,7 +6,6 @@ Acceptance takes no time unless a provider is `slow`: its answer is lost and com
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -78,15 +77,6 @@ class Carriers(Mapping[str, Provider]):
 
     def __len__(self) -> int:
         return len(self.channels)
-
-    @contextmanager
-    def as_they(self, manners: Mapping[str, Manner]) -> Iterator[None]:
-        """For a while they answer otherwise."""
-        before, self.manners = self.manners, {**self.manners, **manners}
-        try:
-            yield
-        finally:
-            self.manners = before
 
     @property
     def late(self) -> dict[str, datetime]:

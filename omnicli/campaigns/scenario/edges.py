@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
     from omnicli.model.campaign import Campaign
 
-#: Fields that responses carry from their channel; a story says `channel` itself.
-TEXTUAL = frozenset({"text", "keyword", "digits", "reason", "place", "via", "about"})
 
 
 @dataclass

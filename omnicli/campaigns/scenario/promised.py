@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from omnicli.model.campaign import Campaign
     from omnicli.model.project import Guardrails, Project
 
-MIDNIGHT, DAY_ENDS = TimeOfDay(0), TimeOfDay(1440)
+MIDNIGHT = TimeOfDay(0)
 
 
 def promised(campaign: Campaign, project: Project) -> tuple[p.Promise, ...]:

@@ -16,8 +16,6 @@ from omnicli.model.spoken import number
 from omnicli.texts import t
 
 Result = Mapping[str, Any]
-#: What became of touches, as the funnel's colours have it.
-FATES = ("delivered", "failed", "rejected", "held", "skipped")
 
 
 def page(result: Result, brand: Any, *, word: Callable[[str], str] = str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -133,10 +133,18 @@ class Grid:
         return Renderer(self.ground.root, self.ground.project, sources=sources)
 
     @cached_property
+    def now(self) -> datetime:
+        """Noon of today where the project is: what lint says changes with the day, never with the hour. One reader's now is now."""
+        if self.ground.reader is not None:
+            return self.ground.now
+        here = self.ground.now.astimezone(ZoneInfo(self.ground.project.time_zone))
+        return here.replace(hour=12, minute=0, second=0, microsecond=0).astimezone(UTC)
+
+    @cached_property
     def people(self) -> Mapping[str, samples.Sample]:
         if self.ground.reader is not None:
             return {self.ground.reader.sample.name: self.ground.reader.sample}
-        return {name: samples.sample(self.ground.project, name, now=self.ground.now) for name in samples.SAMPLES}
+        return {name: samples.sample(self.ground.project, name, now=self.now) for name in samples.SAMPLES}
 
     @property
     def skeletons(self) -> int:
@@ -235,7 +243,7 @@ class Grid:
                     for person, who in self.people.items():
                         cell = Cell(name, channel, persona, language, person)
                         job = samples.job_for(project, campaign, name, channel=channel, language=language, persona=persona, person=who,
-                                              now=self.ground.now, step=step)  # fmt: skip
+                                              now=self.now, step=step)  # fmt: skip
                         yield cell, job, value
 
 
@@ -290,8 +298,3 @@ def compressed(cells: Sequence[Cell]) -> dict[str, Any]:
         if values and not (column == "contact" and len(values) == len(samples.SAMPLES)):
             found[column] = ", ".join(values)
     return found
-
-
-def said_where(cells: Sequence[Cell]) -> str:
-    """`offre × sms, email × camille × fr`."""
-    return " × ".join(compressed(cells).values())

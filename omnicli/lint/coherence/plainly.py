@@ -6,7 +6,7 @@ NFKC makes `４９，９０` and U+202F into what a pattern can read; superscrip
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -91,4 +91,3 @@ def bare(word: str) -> str:
 
 
 Found = tuple[int, int, tuple[object, ...]]  # start and end in the plain text, readings, the likeliest first
-Finder = Callable[[Plainly], Iterator[Found]]
