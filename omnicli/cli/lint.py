@@ -19,7 +19,7 @@ from omnicli.text import did_you_mean
 from omnicli.texts import t
 
 if TYPE_CHECKING:
-    from omnicli.lint.run import Report
+    from omnicli.lint.run import Found, Report
 
 app = typer.Typer(add_completion=False)
 
@@ -79,19 +79,36 @@ def lint(
 
 
 def _lint(root: Path, now: datetime, files: list[str], chosen: dict[str, Any]) -> Report:
+    """The report of the project, told again where nothing has changed since it was kept."""
+    from omnicli.lint import unchanged
+
+    began = time.perf_counter()
+    what = {"profile": chosen["profile"], "select": chosen["select"]}
+    key = unchanged.key_of(root, **what)
+    if key is not None and (known := unchanged.again(root, key, now=now, files=files, ignore=chosen["ignore"], began=began)):
+        return known
+    found, zone = _find(root, now, what)
+    if key is not None and key == unchanged.key_of(root, **what):
+        unchanged.keep(root, key, found, now=now, zone=zone)
+    return found.report(files=files, select=chosen["select"], ignore=chosen["ignore"], began=began)
+
+
+def _find(root: Path, now: datetime, what: dict[str, Any]) -> tuple[Found, str]:
+    """All that the rules say of the project, and its time zone."""
     from omnicli.campaignfile import load_project
     from omnicli.campaignfile.stories import load_stories
-    from omnicli.lint.run import lint as run
+    from omnicli.lint.run import find
 
     loaded = load_project(root)
-    chosen = {**chosen, "stories": load_stories(loaded)}
+    what = {**what, "now": now, "stories": load_stories(loaded)}
+    zone = str(loaded.project.time_zone) if loaded.project is not None else ""
     store = root / ".omni" / "sandbox.db"
     if loaded.project is None or not store.is_file():
-        return run(loaded, now=now, files=files, **chosen)
+        return find(loaded, **what), zone
     from omnicli.lint.census import census
 
     with census(store, now=now) as base:
-        return run(loaded, now=now, files=files, census=base, **chosen)
+        return find(loaded, census=base, **what), zone
 
 
 def _now(as_of: str | None) -> datetime:

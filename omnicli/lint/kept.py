@@ -47,7 +47,7 @@ def key_of(ground: Ground) -> str | None:
     if days is None:
         return None
     texts = tuple(_texts(ground))
-    return hashed((*_machine(), language(), *days, *environment(texts), *texts))
+    return hashed((*machine(), language(), *days, *environment(texts), *texts))
 
 
 def hashed(parts: Iterable[str]) -> str:
@@ -88,7 +88,7 @@ def template_texts(root: Path) -> Iterator[str]:
 
 
 @cache
-def _machine() -> tuple[str, ...]:
+def machine() -> tuple[str, ...]:
     """Omni's code by size and time of change, what is installed beside it, and the zones of the world."""
     files = sorted(_walk(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     return (sys.version, *files, *sorted(_installed()), *(_stamp(folder) for folder in TZPATH if os.path.isdir(folder)))
@@ -147,9 +147,7 @@ def write_record(root: Path, name: str, key: str, value: Any) -> None:
     folder = root / ".omni" / "cache"
     try:
         folder.mkdir(exist_ok=True)
-        made = folder / f"{name}.json.{os.getpid()}"
-        made.write_text(f"{key} {_sum(body)}\n{body}", "utf-8")
-        os.replace(made, folder / f"{name}.json")
+        write_whole(folder / f"{name}.json", f"{key} {_sum(body)}\n{body}")
     except OSError:
         return
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +30,6 @@ DRAFT = frozenset("YSRJ")
 QUIET_IN_TEAM = frozenset("XPC")
 #: Rules that weigh more in a profile than their row says (docs/lint 2: G003 is a warning in production).
 HEAVIER: dict[str, dict[str, Severity]] = {"production": {"G003": "warning"}}
-PROFILES = ("draft", "team", "production")
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,36 @@ class Report:
         return bool(self.bugs) or any(RANK[f.severity] <= RANK[level] for f in self.findings)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What all rules said of a project, before it is cut to what was asked for; `files` and `lines` are of all files."""
+
+    findings: Sequence[Finding]
+    silenced: Sequence[Finding]
+    bugs: Sequence[str]
+    files: Sequence[str]
+    lines: Mapping[str, Sequence[str]]
+    profile: str
+    compared: int
+    unreadable: bool = False
+
+    def report(
+        self, *, files: Iterable[str] = (), select: Iterable[str] = (), ignore: Iterable[str] = (), began: float
+    ) -> Report:
+        """The findings in these files and of these rules; `began` is what `time.perf_counter` said at the start."""
+        wanted, chosen, ignored = set(files), set(select), set(ignore)
+        kept = [
+            f
+            for f in self.findings
+            if _in_profile(f, self.profile) and _chosen(f, chosen, ignored) and (not wanted or f.place.file in wanted)
+        ]
+        kept = sorted(set_once(kept), key=lambda f: (f.place.file, f.place.line, f.place.column, f.code, f.message))
+        return Report(
+            tuple(kept), tuple(file for file in self.files if not wanted or file in wanted), self.profile, tuple(self.silenced),
+            tuple(self.bugs), time.perf_counter() - began, dict(self.lines), self.unreadable, self.compared,
+        )  # fmt: skip
+
+
 def lint(
     loaded: Loaded, *, now: datetime, profile: str | None = None, files: Iterable[str] = (), select: Iterable[str] = (),
     ignore: Iterable[str] = (), census: Census | None = None, stories: Stories | None = None, ground: Ground | None = None,
@@ -66,6 +95,15 @@ def lint(
     one message or one reader.
     """
     began = time.perf_counter()
+    found = find(loaded, now=now, profile=profile, select=select, census=census, stories=stories, ground=ground)
+    return found.report(files=files, select=select, ignore=ignore, began=began)
+
+
+def find(
+    loaded: Loaded, *, now: datetime, profile: str | None = None, select: Iterable[str] = (), census: Census | None = None,
+    stories: Stories | None = None, ground: Ground | None = None,
+) -> Found:  # fmt: skip
+    """Everything that the rules of the profile say of the whole project (`lint` without its cuts)."""
     findings = list(loaded.findings)
     silenced: list[Finding] = []
     bugs: list[str] = []
@@ -85,17 +123,8 @@ def lint(
         bugs += broken
         findings, silenced = silence(findings, ground, today=now.date())
     findings = [replace(f, severity=heavier) if (heavier := HEAVIER.get(chosen, {}).get(f.code)) else f for f in findings]
-    wanted = set(files)
-    kept = [
-        f
-        for f in findings
-        if _in_profile(f, chosen) and _chosen(f, set(select), set(ignore)) and (not wanted or f.place.file in wanted)
-    ]
-    kept = sorted(set_once(kept), key=lambda f: (f.place.file, f.place.line, f.place.column, f.code, f.message))
-    return Report(
-        tuple(kept), tuple(file for file in looked if not wanted or file in wanted), chosen, tuple(silenced), tuple(bugs),
-        time.perf_counter() - began, lines, loaded.project is None, ground.compared if loaded.project is not None and ground else 0,
-    )  # fmt: skip
+    compared = ground.compared if loaded.project is not None and ground else 0
+    return Found(findings, silenced, bugs, looked, lines, chosen, compared, loaded.project is None)
 
 
 def _all_rules(ground: Ground, findings: list[Finding], profile: str, select: set[str]) -> list[str]:

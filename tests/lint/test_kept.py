@@ -21,7 +21,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / ".omni").mkdir()
     template = root / "templates" / "sms.txt.j2"
     template.write_text(template.read_text("utf-8").replace("{{ stop }}", "Prix 49,90 € {{ stop }}"), "utf-8")
-    monkeypatch.setattr(kept, "_machine", lambda: ("one machine",))
+    monkeypatch.setattr(kept, "machine", lambda: ("one machine",))
     return root
 
 

@@ -83,7 +83,10 @@ def _never_free(ground: Ground, chapter: Chapter, channel: str) -> str | None:
     Holidays are left out: a week without one must have a free minute.
     """
     calendar = _calendar(ground, chapter)
-    week = (ground.now, ground.now + timedelta(days=7))
+    today = ground.now.replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )  # what lint says changes with the day, never with the hour
+    week = (today, today + timedelta(days=7))
     purpose = chapter.campaign.purpose
     for country in (*ground.project.countries, None):
         if not calendar.free_time(*week, channel=channel, purpose=purpose, country=country):
