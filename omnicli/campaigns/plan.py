@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from omnicli import clock
 from omnicli.campaigns import run as running
 from omnicli.campaigns import versions
+from omnicli.campaigns.basis import Bases, Basis
 from omnicli.campaigns.record.bond import Bond, bonds_of
 from omnicli.model.campaign import Choose, Send, WaitStep
 from omnicli.model.flow import Flow
@@ -40,7 +41,8 @@ _CHUNK = 5000
 @dataclass(frozen=True, slots=True)
 class Planned:
     """One touch that the run would make, or would decide not to make. `at` is when it leaves, `zone` the contact's own;
-    `state` is `send skipped held_out`; `cost` in millionths. `why` are the lines of the decision that made it."""
+    `state` is `send skipped held_out`; `cost` in millionths. `why` are the lines of the decision that made it; `basis` is what a
+    forecast rests on."""
 
     touch: str
     campaign: str
@@ -59,6 +61,12 @@ class Planned:
     wanted: str | None = None
     bond: Bond | None = None
     why: tuple[Mapping[str, Any], ...] = ()
+    basis: Basis | None = None
+
+    @property
+    def odds(self) -> float:
+        """How likely it is made: 1 when nothing is known against it."""
+        return self.basis.odds if self.basis is not None else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +332,7 @@ def _touches(
     """Every touch that the rehearsal made or settled, in the order in which it leaves."""
     e, x, c = tb.enrollment.c, tb.touch.c, tb.contact.c
     query = (
-        sa.select(*x, e.persona, c.source_id, c.time_zone, tb.campaign.c.name)
+        sa.select(*x, e.campaign_id, e.persona, c.source_id, c.time_zone, tb.campaign.c.name)
         .join(tb.enrollment, e.id == x.enrollment_id)
         .join(tb.contact, c.id == x.contact_id)
         .join(tb.campaign, tb.campaign.c.id == e.campaign_id)
@@ -334,6 +342,7 @@ def _touches(
     now_ms, end_ms = clock.to_ms(now), clock.to_ms(end)
     with copy.read() as connection:
         whys = _reasons(connection, before.decision)
+        bases = Bases(connection, tuple(ids), before=before.decision)
         for row in connection.execute(query):
             if row.id <= before.touch and row.id not in before.waiting:
                 continue
@@ -343,11 +352,12 @@ def _touches(
             if state is None:
                 continue
             at = max(row.due_at, now_ms) if row.settled_at is None or row.due_at <= end_ms else row.settled_at
+            exact = doubt.exact(connection, row.version_id, row.enrollment_id, row.step, row.created_at, now_ms)
+            resting = (row.campaign_id, row.version_id, row.enrollment_id, row.persona, row.created_at)
             yield Planned(
                 row.touch_key.hex(), row.name, row.source_id, row.step, row.message, row.channel, row.purpose, clock.from_ms(at),
-                row.time_zone or zone, state, row.reason, row.cost, row.persona,
-                doubt.exact(connection, row.version_id, row.enrollment_id, row.step, row.created_at, now_ms),
-                bond=bonds.get(row.touch_key), why=whys.get((row.enrollment_id, row.step), ()),
+                row.time_zone or zone, state, row.reason, row.cost, row.persona, exact, bond=bonds.get(row.touch_key),
+                why=whys.get((row.enrollment_id, row.step), ()), basis=None if exact else bases.of(*resting),
             )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from omnicli.texts import t
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from omnicli.campaigns.basis import Basis
     from omnicli.campaigns.plan import Plan, Planned
 
 GROUPINGS = ("step", "day", "hour", "channel", "persona")
@@ -37,7 +38,8 @@ _BARRIERS = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Touches that leave together for the same reason."""
+    """Touches that leave together for the same reason. `people` and `cost` are the most that it can be (nobody answers);
+    `expected` and `expected_cost` count by what the forecast rests on."""
 
     when: str
     sort: tuple[Any, ...]
@@ -47,6 +49,9 @@ class Line:
     cost: int
     why: str
     exact: bool
+    expected: int
+    expected_cost: int
+    basis: Basis | None = None
 
 
 def local(p: Planned) -> datetime:
@@ -65,6 +70,23 @@ def because(p: Planned) -> str:
         return ""
     words = [spoken.both(channel, t(*_BARRIERS[r]) if r in _BARRIERS else reason_word(r)) for channel, r in barred.items()]
     return t("else, ", "sinon, ") + ", ".join(words)
+
+
+def resting(basis: Basis) -> str:
+    """`52 % were silent in v3`: what a forecast rests on."""
+    share = rows.share(round(basis.share * 1000), 1000)
+    if basis.version:
+        return t("{p} were silent in v{v}", "{p} n'ont pas répondu en v{v}", p=share, v=basis.version)
+    return t("{p} are silent in the model of simulate", "{p} ne répondent pas dans le modèle de simulate", p=share)
+
+
+def forecast(p: Planned) -> str:
+    """Why a forecast comes about: nobody answered, how often that is so, and why this channel."""
+    silent = t("if nobody answers", "si personne ne répond")
+    if p.basis is not None:
+        silent += f" ({resting(p.basis)})"
+    barred = because(p)
+    return f"{silent}; {barred}" if barred else silent
 
 
 def lines(touches: Iterable[Planned], by: str) -> list[Line]:
@@ -87,8 +109,21 @@ def _grouped(touches: Sequence[Planned], by: str, grain: str) -> list[Line]:
     for key, members in sorted(groups.items(), key=lambda kv: kv[0][0]):
         first = members[0]
         made.append(Line(key[1], key[0], first.step if by == "step" else "", first.channel if by in ("step", "channel") else "",
-                         len({m.contact for m in members}), sum(m.cost for m in members), key[-1], all(m.exact for m in members)))  # fmt: skip
+                         len({m.contact for m in members}), sum(m.cost for m in members), key[-1], all(m.exact for m in members),
+                         expected(members), expected_cost(members), first.basis if by == "step" else None))  # fmt: skip
     return made
+
+
+def expected(touches: Iterable[Planned]) -> int:
+    """How many people these touches will reach, by what their forecasts rest on: each person once, at their likeliest."""
+    likeliest: dict[str, float] = {}
+    for p in touches:
+        likeliest[p.contact] = max(p.odds, likeliest.get(p.contact, 0.0))
+    return round(sum(likeliest.values()))
+
+
+def expected_cost(touches: Iterable[Planned]) -> int:
+    return round(sum(p.cost * p.odds for p in touches))
 
 
 def _key(p: Planned, by: str, grain: str) -> tuple[Any, ...]:
@@ -103,7 +138,7 @@ def _key(p: Planned, by: str, grain: str) -> tuple[Any, ...]:
         return date, rows.day(p.at, ZoneInfo(p.zone)), ""
     if by == "hour":
         return (*date, at.hour), f"{rows.day(p.at, ZoneInfo(p.zone))} {at:%H}:00", ""
-    why = because(p) if p.exact else because(p) or t("if nobody answers", "si personne ne répond")
+    why = because(p) if p.exact else forecast(p)
     fine = {"minute": (at.hour, at.minute), "hour": (at.hour,), "day": ()}[grain]
     clock = {"minute": f" {at:%H:%M}", "hour": f" {at:%H}h", "day": ""}[grain]
     return (
@@ -125,7 +160,10 @@ def as_json(plan: Plan, *, by: str, touches: bool, limit: int) -> dict[str, Any]
         "people": len({p.contact for p in plan.sends}), "touches": len(plan.sends), "exact": sum(p.exact for p in plan.sends),
         "cost": money(plan.cost, plan.currency),
         "lines": [{"when": line.when, "step": line.step or None, "channel": line.channel or None, "people": line.people,
-                   "cost": money(line.cost, plan.currency), "why": line.why or None, "exact": line.exact} for line in lines(plan.sends, by)],
+                   "cost": money(line.cost, plan.currency), "why": line.why or None, "exact": line.exact,
+                   "expected": {"people": line.expected, "cost": money(line.expected_cost, plan.currency)}, "basis": _basis_json(line.basis)}
+                  for line in lines(plan.sends, by)],
+        "expected": {"people": expected(plan.sends), "cost": money(expected_cost(plan.sends), plan.currency)},
         "held": dict(Counter(w.guard for w in plan.held)), "not_sent": dict(Counter(p.reason or "" for p in plan.dropped)),
         "in_silence": len({p.contact for p in plan.silent}), "next": plan.next_due,
     }  # fmt: skip
@@ -140,8 +178,15 @@ def touch_json(p: Planned, currency: str) -> dict[str, Any]:
     return {
         "touch": p.touch, "campaign": p.campaign, "contact": p.contact, "step": p.step, "message": p.message, "channel": p.channel,
         "at": p.at, "zone": p.zone, "state": p.state, "reason": p.reason, "cost": money(p.cost, currency), "persona": p.persona,
-        "exact": p.exact, "why": [dict(line) for line in p.why],
+        "exact": p.exact, "basis": _basis_json(p.basis), "why": [dict(line) for line in p.why],
     }  # fmt: skip
+
+
+def _basis_json(basis: Basis | None) -> dict[str, Any] | None:
+    """At which wait, which share was silent, of how many people in which version (null: the model of simulate)."""
+    if basis is None:
+        return None
+    return {"step": basis.step, "silent": round(basis.share, 4), "version": basis.version or None, "people": basis.people}
 
 
 # --- the terminal ---------------------------------------------------------------------------------------------------
@@ -172,7 +217,7 @@ def show(
         console.print(t("Nothing is due.", "Rien n'est dû."))
     for hint in hints:
         console.print(Text(f" {hint}", "yellow"), soft_wrap=True)
-    _below(console, plan)
+    _below(console, plan, listed=who or contact is not None)
     if who and contact is None:
         _who(console, plan, limit)
     console.print()
@@ -217,16 +262,15 @@ def _table(console: Console, plan: Plan, by: str) -> None:
     body: list[list[Cell]] = []
     last = ("", "")
     for line in made:
-        count = number(line.people) if line.exact else f"~ {number(line.people)}"
+        count = number(line.expected) if line.exact else f"~ {number(line.expected)}"
         row: list[Cell] = [line.when if line.when != last[0] else ""]
         row += [line.step if (line.when, line.step) != last else "", line.channel] if full else []
-        row += [count, rows.cash(line.cost, plan.currency), (line.why, "dim")]
+        row += [count, rows.cash(line.expected_cost, plan.currency), (line.why, "dim")]
         body.append(row)
         last = line.when, line.step
-    people = len({p.contact for p in plan.sends})
     budget = _budget(plan) if not several else ""
-    total: list[Cell] = [(t("Total", "Total"), "bold"), *([("", ""), ("", "")] if full else []), (number(people), "bold"),
-                         (rows.cash(plan.cost, plan.currency), "bold"), (budget, "dim")]  # fmt: skip
+    total: list[Cell] = [(t("Total", "Total"), "bold"), *([("", ""), ("", "")] if full else []), (number(expected(plan.sends)), "bold"),
+                         (rows.cash(expected_cost(plan.sends), plan.currency), "bold"), (budget, "dim")]  # fmt: skip
     n = 3 if full else 1
     rows.lay(console, [head, *body, total], right=(n, n + 1), shrink=n + 2, indent=1)
 
@@ -234,7 +278,8 @@ def _table(console: Console, plan: Plan, by: str) -> None:
 def _budget(plan: Plan) -> str:
     for s in plan.subjects:
         if s.budget:
-            said = t("{p} of the budget of {b}", "{p} du budget de {b}", p=_little(rows.share(plan.cost, s.budget), plan.cost), b=rows.cash(s.budget, plan.currency))  # fmt: skip
+            cost = expected_cost(plan.sends)
+            said = t("{p} of the budget of {b}", "{p} du budget de {b}", p=_little(rows.share(cost, s.budget), cost), b=rows.cash(s.budget, plan.currency))  # fmt: skip
             if s.spent > plan.cost:
                 said += t(", {p} with what was spent", ", {p} avec ce qui est dépensé", p=rows.share(s.spent, s.budget))
             return said
@@ -246,15 +291,16 @@ def _little(share: str, cost: int) -> str:
     return "< 0.1 %" if cost and share.startswith("0.0") else "< 0,1 %" if cost and share.startswith("0,0") else share
 
 
-def _below(console: Console, plan: Plan) -> None:
-    """Held back, in silence, the dearest channel."""
+def _below(console: Console, plan: Plan, *, listed: bool) -> None:
+    """Held back, in silence, the dearest channel; and how to see who, unless they are `listed` below."""
     found: list[list[Cell]] = []
+    named = "" if listed else t("     who: --why", "     qui : --why")
     if plan.held:
         found.append(
-            [(t("Held back", "Retenus"), "yellow"), number(len(plan.held)), reasons(Counter(w.guard for w in plan.held))]
+            [(t("Held back", "Retenus"), "yellow"), number(len(plan.held)), reasons(Counter(w.guard for w in plan.held)) + named]
         )
     if plan.dropped:
-        found.append([(t("Not sent", "Écartés"), "yellow"), number(len(plan.dropped)), reasons(Counter(p.reason or "?" for p in plan.dropped))])  # fmt: skip
+        found.append([(t("Not sent", "Écartés"), "yellow"), number(len(plan.dropped)), reasons(Counter(p.reason or "?" for p in plan.dropped)) + ("" if plan.held else named)])  # fmt: skip
     if plan.silent:
         found.append(
             [
@@ -327,7 +373,7 @@ def _life_of(console: Console, plan: Plan, contact: str) -> None:
     body: list[list[Cell]] = []
     for p in plan.touches:
         what = {"send": p.channel, "held_out": t("in silence", "en silence"), "skipped": t("not sent: ", "écarté : ") + reason_word(p.reason or "")}  # fmt: skip
-        tail = because(p) or ("" if p.exact else t("if nobody answers", "sans réponse"))
+        tail = because(p) if p.exact else forecast(p)
         body.append(
             [
                 rows.moment(p.at, ZoneInfo(p.zone)),

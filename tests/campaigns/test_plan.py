@@ -156,3 +156,31 @@ def test_a_plan_of_a_paused_campaign_sends_nothing(stage: Living) -> None:
 def test_the_costs_of_a_plan_are_those_of_the_run(stage: Living) -> None:
     crowd(stage)
     assert stage.plan("2027-01-05 10:00").cost == stage.run().cost
+
+
+def test_a_forecast_rests_on_the_model_until_enough_people_came_through_the_wait(stage: Living) -> None:
+    crowd(stage).run("2027-01-05 10:00")
+    (basis,) = {p.basis for p in stage.plan("2027-01-06 10:00", until="2027-01-10 10:00").sends if p.contact in ("p00", "p01")}
+    assert basis is not None
+    assert (basis.step, basis.version, basis.people) == ("reponse", 0, 0)
+    assert 0.9 < basis.share < 1  # an e-mail's clicks of the default model: 4 %
+
+
+def test_a_forecast_rests_on_who_was_silent_in_an_earlier_version(stage: Living) -> None:
+    crowd(stage).run("2027-01-05 10:00")
+    for n in (0, 1, 4, 5, 8, 9):
+        stage.says(f"p{n:02}", "clicked", at="2027-01-05 11:00", message="offre", campaign="bienvenue", channel="email")
+    stage.run("2027-01-05 12:00")
+    stage.run("2027-01-08 10:00")  # the others were silent
+    stage.write(welcome().replace("wait: 2 days", "wait: 5 days"))
+    stage.loaded = stage.load()
+    stage.start("bienvenue")
+    stage.sign_up("new", consent=("email", "sms"), addresses=("email", "sms"))
+    stage.run("2027-01-08 12:00")
+    planned = stage.plan("2027-01-09 12:00", until="2027-01-14 12:00", contact="new")
+    forecast = [p for p in planned.sends if not p.exact]
+    assert [p.basis.version for p in forecast if p.basis] == [1]
+    (basis,) = [p.basis for p in forecast if p.basis]
+    assert basis.people == 40
+    assert basis.share == 34 / 40
+    assert forecast[0].odds == basis.share
