@@ -6,12 +6,13 @@ A base can be had in parts: part k of n holds the people whose uid falls there, 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from omnicli import clock
+from omnicli.campaigns.scenario.edges import edges
 from omnicli.campaigns.simulate.chances import draw, fraction
 from omnicli.campaigns.simulate.model import Model
 from omnicli.model import ids
@@ -91,7 +92,7 @@ def invented(loaded: Loaded, model: Model, count: int, *, seed: str, now: dateti
     prepare(store, loaded.project)
     with store.write() as connection:
         triggers.drop(connection)
-    people = _People(store, loaded.project, model, seed, now)
+    people = _People(store, loaded.project, model, seed, now, _asked(loaded, now))
     target = raw(store)
     wanted = (n for n in range(1, count + 1) if part.holds(people.uid(n)))
     for some in _chunks(wanted, CHUNK):
@@ -126,7 +127,9 @@ def _chunks(values: Iterator[int], size: int) -> Iterator[list[int]]:
 class _People:
     """Rows of invented people."""
 
-    def __init__(self, store: Store, project: Project, model: Model, seed: str, now: datetime) -> None:
+    def __init__(
+        self, store: Store, project: Project, model: Model, seed: str, now: datetime, asked: Mapping[str, Collection[str]]
+    ) -> None:
         self.project, self.seed = project, seed
         self.ms = clock.to_ms(now - timedelta(days=30))
         self.pepper = consents.pepper(store, project.project)
@@ -141,7 +144,7 @@ class _People:
             c: (fraction(r.address), fraction(r.consent)) for c, r in model.people.reach.items() if c in project.channels
         }
         self.values = {
-            name: _values(declared, model.people.attributes.get(name), project)
+            name: _values(declared, model.people.attributes.get(name), project, asked.get(name, ()))
             for name, declared in project.contacts.attributes.items()
         }
         self.columns = ["id", "uid", "source_id", "language", "country", "created_at", "changed_at", "attributes_at", "reach"]
@@ -201,14 +204,26 @@ def _pick(shares: Sequence[tuple[float, Any]], drawn: float) -> Any:
     return next((value for edge, value in shares if drawn < edge), shares[-1][1])
 
 
-def _values(declared: Attribute, said: Any, project: Project) -> tuple[list[tuple[float, Any]], bool]:
-    """(stored value, folded copy) by cumulative share: what the model says, else each choice alike, the default or example, else none."""
+def _asked(loaded: Loaded, now: datetime) -> dict[str, Collection[str]]:
+    """The values at the edges of what the campaigns ask, by attribute: so that invented people go every way."""
+    found: dict[str, dict[str, None]] = {}
+    for _, campaign in sorted(loaded.campaigns.items()):
+        for name, values in edges(loaded, campaign, now.date()).attributes.items():
+            found.setdefault(name, {}).update(values)
+    return dict(found)
+
+
+def _values(declared: Attribute, said: Any, project: Project, asked: Collection[str]) -> tuple[list[tuple[float, Any]], bool]:
+    """(stored value, folded copy) by cumulative share: what the model says, else each choice alike, the default or example, else the
+    values at the edges of what is asked, else none."""
     kind = kind_of(declared)
     texts: dict[Any, float] = {value: fraction(share) for value, share in (said or {}).items()}
     if not texts and declared.choices:
         texts = dict.fromkeys(declared.choices, 1.0)
     elif not texts and (declared.default is not None or declared.example is not None):
         texts = {declared.default if declared.default is not None else declared.example: 1.0}
+    if not texts:
+        texts = dict.fromkeys(sorted(asked), 1.0)
     if not texts:
         return [], False
     stored = {to_column(kind, value, zone=project.time_zone): share for value, share in texts.items()}
