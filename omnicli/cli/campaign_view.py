@@ -224,14 +224,13 @@ def show_portrait(console: Console, p: Portrait, now: datetime) -> None:
 
 def _frame(p: Portrait) -> Iterator[list[Cell]]:
     """Who comes in, what is aimed at, what ends it."""
+    from omnicli.model import outline
+
     c, passage = p.campaign, p.overview.passage
-    enter = c.enter
-    words = [", ".join(enter.when) if enter.when else str(enter.on or enter.at or enter.every or "")]
-    words += [f"if {enter.if_}"] if enter.if_ else []
-    words += [f"again {enter.again}"] if str(enter.again) != "never" else []
+    again = f"again {c.enter.again}" if str(c.enter.again) != "never" else ""
     yield [
         ("enter", "dim"),
-        ", ".join(w for w in words if w),
+        ", ".join(w for w in (outline.entry(c.enter), again) if w),
         (t("{n} entered", "{n} entrées", n=number(passage.entered)), "bold"),
     ]
     if c.holdout:
@@ -264,59 +263,17 @@ class _Line:
 
 def _tree(steps: Steps, path: str, lead: str) -> Iterator[_Line]:
     """The flow, one line a step or branch, drawn with the glyphs of a tree."""
+    from omnicli.model import outline
+
     for i, step in enumerate(steps):
         last = i == len(steps) - 1
-        yield _Line(f"{lead}{'└─ ' if last else '├─ '}", step.id or f"{path}.{i}", describe(step), step)
+        yield _Line(f"{lead}{'└─ ' if last else '├─ '}", step.id or f"{path}.{i}", outline.step(step), step)
         below = lead + ("   " if last else "│  ")
-        branches = list(_branches(step))
+        branches = list(outline.branches(step))
         for n, (label, key, inner) in enumerate(branches):
             end = n == len(branches) - 1
             yield _Line(f"{below}{'└─ ' if end else '├─ '}", "", label + ("" if inner else "  –"), None)
             yield from _tree(inner, f"{path}.{i}.{key}", below + ("   " if end else "│  "))
-
-
-def _branches(step: AnyStep) -> Iterator[tuple[str, str, Steps]]:
-    from omnicli.model.campaign import Choose, Split, WaitStep
-
-    match step:
-        case WaitStep(for_=answers) if answers is not None:
-            for term, do in answers.items():
-                yield term, term, do
-        case Choose(choose=options):
-            for n, option in enumerate(options):
-                label = f"if {option.if_}" if option.if_ else "else"
-                yield label, str(n), (option.else_ if option.else_ is not None else option.do) or ()
-        case Split(split=arms):
-            for arm, a in arms.items():
-                yield f"{arm} {a.share}", arm, a.do
-
-
-def describe(step: AnyStep) -> str:
-    """A step in a few words, in the language of the file."""
-    from omnicli.model.campaign import Call, Choose, Exit, Go, Send, Set, Split, WaitStep
-
-    match step:
-        case Send():
-            words = [f"send {step.send} by {step.by}"]
-            words += [f"else {', '.join(step.else_)}"] if step.else_ else []
-            words += [f"at {step.at}"] if str(step.at) != "now" else []
-            words += [f"if {step.if_}"] if step.if_ else []
-            return ", ".join(words)
-        case WaitStep():
-            return f"wait {step.wait}"
-        case Choose():
-            return "choose"
-        case Split():
-            return "split" + (f", measure {step.measure}" if step.measure else "")
-        case Set():
-            return "set " + ", ".join(f"{name}: {change}" for name, change in step.set.items())
-        case Call():
-            return f"call {step.call}"
-        case Go():
-            return f"go {step.go}"
-        case Exit():
-            return f"exit {step.exit}"
-    raise AssertionError(f"no words for {type(step).__name__}")
 
 
 def _row(line: _Line, p: Portrait) -> list[Cell]:

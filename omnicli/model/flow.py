@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from omnicli.model.campaign import AnyStep, Campaign, Choose, Exit, Go, Send, Split, Steps, WaitStep
+from omnicli.model import outline
+from omnicli.model.campaign import AnyStep, Campaign, Exit, Go, Send, Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +73,11 @@ def _lay(steps: Steps, path: str, after: str | None, nodes: dict[str, Node], dep
     for i, step in enumerate(steps):
         here = f"{path}.{i}"
         follow = names[i + 1] if i + 1 < len(steps) else after
-        branches: list[tuple[str, str | None]] = []
+        branches = tuple((key, _lay(do, f"{here}.{key}", follow, nodes, depth + 1)) for _, key, do in outline.branches(step))
         match step:
-            case WaitStep(for_=answers) if answers is not None:
-                branches = [(term, _lay(do, f"{here}.{term}", follow, nodes, depth + 1)) for term, do in answers.items()]
-            case Choose(choose=options):
-                for n, option in enumerate(options):
-                    do = option.else_ if option.else_ is not None else option.do
-                    branches.append((str(n), _lay(do or (), f"{here}.{n}", follow, nodes, depth + 1)))
-            case Split(split=arms):
-                branches = [(arm, _lay(a.do, f"{here}.{arm}", follow, nodes, depth + 1)) for arm, a in arms.items()]
             case Go(go=target):
                 follow = target
             case Exit():
                 follow = None
-        nodes[names[i]] = Node(names[i], here, step, follow, tuple(branches), depth)
+        nodes[names[i]] = Node(names[i], here, step, follow, branches, depth)
     return names[0] if names else after

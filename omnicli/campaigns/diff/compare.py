@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from omnicli.lint.passages import spelled
-from omnicli.model.campaign import Campaign, Choose, Message, Send, Split, Step, WaitStep
+from omnicli.model import outline
+from omnicli.model.campaign import AnyStep, Campaign, Choose, Message, Split, WaitStep
 from omnicli.model.flow import Flow, Node
 
 Kind = Literal["added", "removed", "changed", "moved"]
@@ -174,30 +175,21 @@ def _hidden(node: Node) -> bool:
     return node.step.id is None and node.step.verb == "go"
 
 
-def _own(step: Step) -> dict[str, str]:
+def _own(step: AnyStep) -> dict[str, str]:
     """What a step says of itself; its branches by their labels, without the steps in them."""
     found = _plain(step, without=("id", "for", "split", "choose"))
     match step:
         case WaitStep(for_=answers) if answers is not None:
             found["for"] = ", ".join(answers)
-        case Choose(choose=options):
-            found["choose"] = " · ".join(f"if {o.if_}" if o.if_ else "else" for o in options)
-        case Split(split=arms):
-            found["split"] = ", ".join(f"{name} {arm.share}" for name, arm in arms.items())
+        case Choose() | Split():
+            found[step.verb] = " · ".join(label for label, _, _ in outline.branches(step))
     return found
 
 
-def describe(step: Step) -> str:
-    """A step in a few words, as its file says it."""
-    match step:
-        case Send():
-            tail = f", else {', '.join(step.else_)}" if step.else_ else ""
-            at = f", at {step.at}" if str(step.at) != "now" else ""
-            return f"send {step.send} by {step.by}{tail}{at}" + (f", if {step.if_}" if step.if_ else "")
-        case WaitStep():
-            return f"wait {step.wait}"
-    own = _own(step)
-    return f"{step.verb} {own.get(step.verb, '')}".strip()
+def describe(step: AnyStep) -> str:
+    """A step in a few words, as its file says it, with what it chooses among."""
+    labels = " · ".join(label for label, _, _ in outline.branches(step)) if isinstance(step, Choose | Split) else ""
+    return f"{outline.step(step)}: {labels}" if labels else outline.step(step)
 
 
 # --- the frame ------------------------------------------------------------------------------------------------------

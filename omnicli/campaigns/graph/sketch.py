@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from omnicli.campaigns.graph.counts import Counts
-from omnicli.model import spoken
+from omnicli.model import outline, spoken
 from omnicli.model.campaign import AnyStep, Call, Campaign, Choose, Exit, Go, Send, Set, Split, Steps, WaitStep
 from omnicli.texts import t
 
@@ -73,12 +73,9 @@ class Sketch:
 
 def sketch(campaign: Campaign, counts: Counts | None = None) -> Sketch:
     """The drawing of this campaign, with counts where they are given."""
-    enter = campaign.enter
-    words = [", ".join(enter.when) if enter.when else str(enter.on or enter.at or enter.every or "")]
-    words += [f"if {enter.if_}"] if enter.if_ else []
     goal = campaign.goal
     return Sketch(
-        campaign.campaign, campaign.title, ", ".join(word for word in words if word),
+        campaign.campaign, campaign.title, outline.entry(campaign.enter),
         ", ".join(goal.when) + (f" {t('within', 'dans les')} {spoken.time(goal.within)}" if goal.within else "") if goal else "",
         tuple(rule.as_ or rule.if_ or rule.when or "" for rule in campaign.exit),
         Lane("", "", _boxes(campaign.flow, "flow", counts), counts.entered if counts else None), counts,
@@ -99,7 +96,9 @@ def _boxes(steps: Steps, path: str, counts: Counts | None) -> tuple[Box, ...]:
 def _box(step: AnyStep, path: str, counts: Counts | None) -> Box:
     id = step.id or path
     title, detail, channels, goes = _words(step)
-    lanes = tuple(_branch(id, label, key, _boxes(inner, f"{path}.{key}", counts), counts) for label, key, inner in branches(step))
+    lanes = tuple(
+        _branch(id, label, key, _boxes(inner, f"{path}.{key}", counts), counts) for label, key, inner in outline.branches(step)
+    )
     came = max(counts.came.get(id, 0), sum(lane.took or 0 for lane in lanes)) if counts else None
     return Box(id, step.id is not None, step.verb, title, detail, channels, lanes, goes, came,
                counts.here.get(id, 0) if counts else 0, counts.touches.get(id, {}) if counts else {})  # fmt: skip
@@ -113,21 +112,6 @@ def _branch(id: str, label: str, key: str, boxes: tuple[Box, ...], counts: Count
     if boxes:  # whoever took the branch came to its first box, also where nothing was noted of it
         boxes = (replace(boxes[0], came=max(boxes[0].came or 0, took)), *boxes[1:])
     return Lane(label, key, boxes, took)
-
-
-def branches(step: AnyStep) -> Iterator[tuple[str, str, Steps]]:
-    """(label, key as the flow knows it, steps) of every branch of a step, in file order."""
-    match step:
-        case WaitStep(for_=answers) if answers is not None:
-            for term, do in answers.items():
-                yield term, term, do
-        case Choose(choose=options):
-            for n, option in enumerate(options):
-                label = f"if {option.if_}" if option.if_ else "else"
-                yield label, str(n), (option.else_ if option.else_ is not None else option.do) or ()
-        case Split(split=arms):
-            for arm, a in arms.items():
-                yield f"{arm} {a.share}", arm, a.do
 
 
 def _words(step: AnyStep) -> tuple[str, str, tuple[str, ...], str | None]:
