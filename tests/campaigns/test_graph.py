@@ -100,6 +100,7 @@ def test_the_counts_are_people_who_came_and_branches_they_took(tmp_path: Path) -
         found = live(connection, "bienvenue", stage.loaded.campaigns["bienvenue"])
     assert found is not None
     assert (found.entered, found.came["j0"], found.took["reponse", "nothing"]) == (3, 3, 3)
+    assert found.came["reponse"] == 3  # who began to wait and then went on came once
     assert found.touches["j0"] == {"email": 3}
     one = sketch(stage.loaded.campaigns["bienvenue"], found)
     assert next(box.came for box in one.boxes() if box.id == "rappel") == 3

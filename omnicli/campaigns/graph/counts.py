@@ -65,21 +65,19 @@ def _walked(connection: sa.Connection, campaign_id: int, campaign: Campaign) -> 
     """How many came to each step and took each branch, by what the ledger says was decided there."""
     lines, field_ = _LINES[connection.dialect.name]
     step, rule, answer = (field_.format(name) for name in ("step", "rule", "answer"))
-    query = sa.text(
-        f"SELECT {step}, {rule}, {answer}, count(DISTINCT decision.enrollment_id) FROM decision JOIN enrollment ON "
-        f"enrollment.id = decision.enrollment_id, {lines} WHERE enrollment.campaign_id = :campaign AND decision.why IS NOT NULL "
-        "GROUP BY 1, 2, 3"
+    said_there = (
+        f"FROM decision JOIN enrollment ON enrollment.id = decision.enrollment_id, {lines} WHERE enrollment.campaign_id = :campaign "
+        f"AND decision.why IS NOT NULL AND {rule} <> 'goal' AND {rule} NOT LIKE 'exit: %'"
     )
-    flow = Flow.of(campaign)
-    first: dict[str, Counter[str]] = {}
+    people = "count(DISTINCT decision.enrollment_id)"  # a wait says more than one line of a person: begun, then answered
+    came_to = sa.text(f"SELECT {step}, {people} {said_there} GROUP BY 1")
+    went_on = sa.text(f"SELECT {step}, {answer}, {people} {said_there} AND {rule} IN ('wait', 'choose', 'split') GROUP BY 1, 2")
+    flow, found = Flow.of(campaign), {"campaign": campaign_id}
     took: dict[tuple[str, str], int] = {}
-    for where, what, said, count in connection.execute(query, {"campaign": campaign_id}):
-        if where not in flow.nodes or str(what).startswith("exit: ") or what == "goal":
-            continue
-        first.setdefault(where, Counter())[what] += count
-        if (key := _branch(flow, where, str(said))) is not None and what in ("wait", "choose", "split"):
+    for where, said, count in connection.execute(went_on, found):
+        if where in flow.nodes and (key := _branch(flow, where, str(said))) is not None:
             took[where, key] = took.get((where, key), 0) + count
-    return {where: max(rules.values()) for where, rules in first.items()}, took
+    return {where: count for where, count in connection.execute(came_to, found) if where in flow.nodes}, took
 
 
 def _branch(flow: Flow, where: str, said: str) -> str | None:

@@ -12,12 +12,12 @@ from omnicli.texts import t
 
 _CSS = """
 main{max-width:1500px;margin:0 auto;padding:26px 22px 60px}
-h1{font:500 31px/1.1 var(--serif);letter-spacing:-.01em}
-.about{color:var(--soft);margin:8px 0 0;max-width:70ch}.about b{color:var(--ink);font-weight:600}
+h1{font:500 38px/1.12 var(--serif);letter-spacing:-.014em;text-wrap:balance}
+.about{color:var(--soft);margin:8px 0 0;max-width:90ch}.about b{color:var(--ink);font-weight:600}
 .picture{margin:26px -22px 0;padding:10px 22px;overflow-x:auto}.picture svg{display:block;margin:0 auto;max-width:none}
-.outline{margin:34px auto 0;max-width:760px}.outline h2{font:500 21px/1.2 var(--serif);margin-bottom:10px}
+.outline{margin:34px 0 0;max-width:760px}.outline h2{font:500 21px/1.2 var(--serif);margin-bottom:10px}
 .outline ol{list-style:none;margin:0;padding:0}.outline ol ol{margin-left:11px;padding-left:15px;border-left:2px solid var(--line)}
-.outline li{padding:5px 0}.step{display:flex;gap:8px;align-items:baseline;flex-wrap:wrap}.step svg{align-self:center;color:var(--c)}
+.outline li{padding:5px 0}.outline>ol>li+li{border-top:1px solid var(--line)}.step{display:flex;gap:8px;align-items:baseline;flex-wrap:wrap}.step svg{align-self:center;color:var(--c)}
 .step b{font-weight:600}.step small{color:var(--soft)}.step .n{margin-left:auto;color:var(--soft)}
 .branch{display:inline-block;margin:4px 0;padding:2px 11px;border-radius:99px;background:var(--wash);color:var(--tint);font-size:13px}
 .foot{color:var(--faint);font-size:12.5px;margin-top:30px}
@@ -27,7 +27,7 @@ h1{font:500 31px/1.1 var(--serif);letter-spacing:-.01em}
 """
 
 
-def page(sketch: Sketch, *, counted: str = "", primary: str = "#2b2350", accent: str = "#c98a2b") -> str:
+def page(sketch: Sketch, *, counted: str = "", colours: Mapping[str, str] = COLOURS) -> str:
     """The whole page. `counted` says in a sentence who was counted, when there are counts."""
     body = (
         f"<main><h1>{escape(sketch.title or sketch.campaign)}</h1>{_about(sketch)}"
@@ -35,7 +35,7 @@ def page(sketch: Sketch, *, counted: str = "", primary: str = "#2b2350", accent:
         f'<section class="outline"><h2>{escape(t("Step by step", "Étape par étape"))}</h2>{_lane(sketch.lane)}</section>'
         f'<p class="foot">{escape(counted)}</p></main>'
     )
-    return document(sketch.title or sketch.campaign, body, css=_CSS, primary=primary, accent=accent)
+    return document(sketch.title or sketch.campaign, body, css=_CSS, colours=colours)
 
 
 def _about(sketch: Sketch) -> str:
@@ -54,9 +54,7 @@ def _lane(lane: Lane) -> str:
 
 def _box(box: Box) -> str:
     """One step in words, its branches below it."""
-    ways = "".join(
-        f'<span class="{channel}" title="{escape(channel_name(channel))}">{icon(channel)}</span>' for channel in box.channels
-    )
+    ways = "".join(map(_way, box.channels))
     said = f"<b>{escape(box.title)}</b> <small>{escape(' · '.join(p for p in (box.id if box.named else '', box.detail) if p))}</small>"
     came = "" if box.came is None else f'<span class="n">{figure(box.came)}{_became(box)}</span>'
     lanes = "".join(
@@ -74,10 +72,8 @@ def _way(channel: str) -> str:
 
 def _became(box: Box) -> str:
     """What became of a step's touches, and how many stand there."""
-    words = [
-        f"{channel_name(word) if word in ('email', 'sms') else spoken.word(word)} {figure(n)}"
-        for word, n in sorted(box.touches.items())
-    ]
+    ordered = sorted(box.touches.items(), key=lambda found: (found[0] not in ICONS, found[0]))
+    words = [f"{_word(word)} {figure(n)}" for word, n in ordered]
     words += [t("{n} here", "{n} ici", n=figure(box.here))] if box.here else []
     return escape(" · " + " · ".join(words)) if words else ""
 

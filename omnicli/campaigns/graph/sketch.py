@@ -114,6 +114,12 @@ def _branch(id: str, label: str, key: str, boxes: tuple[Box, ...], counts: Count
     return Lane(label, key, boxes, took)
 
 
+def _waiting(step: WaitStep) -> str:
+    """How long, in a few words: `wait 4 days`, `attendre ≤ 3 jours`; a card is narrow, and French is long."""
+    time = spoken.time(step.wait)
+    return t("wait {time}", "attendre {time}", time=time.replace("jusqu'à ", "≤\u00a0"))
+
+
 def _words(step: AnyStep) -> tuple[str, str, tuple[str, ...], str | None]:
     """(title, detail, channels, where a `go` leads)."""
     match step:
@@ -123,9 +129,9 @@ def _words(step: AnyStep) -> tuple[str, str, tuple[str, ...], str | None]:
             detail += [f"if {step.if_}"] if step.if_ else []
             return step.send, " · ".join(detail), (step.by, *step.else_), None
         case WaitStep():
-            return t("wait {time}", "attendre {time}", time=spoken.time(step.wait)), "", (), None
+            return _waiting(step), "", (), None
         case Choose():
-            return t("which is true?", "qu'est-ce qui est vrai ?"), "", (), None
+            return t("which is true?", "selon le cas"), "", (), None
         case Split():
             return (
                 t("by chance", "au hasard"),
