@@ -158,7 +158,12 @@ def said(rule: str, values: Values) -> str:
             here = t("{local} in {zone}", "{local} à {zone}", local=spoken.time(values["local"]), zone=values["zone"])
             return f"{here}: {windows}" if windows else here
         case "budget" if values:
-            return t("spent {n} of {budget}", "{n} dépensés sur {budget}", n=_money(values["spent"]), budget=values["budget"])
+            return t(
+                "spent {n} of {budget}",
+                "{n} dépensés sur {budget}",
+                n=spoken.number(Decimal(values["spent"]).scaleb(-6), 2),
+                budget=values["budget"],
+            )
         case "approval" if values:
             return t("{n} in this run, ceiling {ceiling}", "{n} dans cette exécution, plafond {ceiling}", n=spoken.number(values["sends"]),
                      ceiling=spoken.time(values["ceiling"]))  # fmt: skip
@@ -180,7 +185,3 @@ def _filled(rate: str, taken: list[date]) -> str:
     """`cap 2 per month: 2 used (12 and 20 December)`, dates as ISO."""
     days = f" ({', '.join(day.isoformat() for day in taken)})" if taken else ""
     return t("cap {rate}: {n} used{days}", "plafond {rate} : {n} pris{days}", rate=spoken.time(rate), n=len(taken), days=days)
-
-
-def _money(micro: int) -> str:
-    return f"{Decimal(micro) / 1_000_000:.2f}"

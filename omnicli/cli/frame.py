@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = "1.0"
 
-__all__ = ["AsOf", "DryRun", "Yes", "begin", "current", "money", "plain", "session", "split_options", "tell_error"]
+__all__ = ["AsOf", "DryRun", "Yes", "begin", "current", "plain", "session", "split_options", "tell_error"]
 
 
 def __getattr__(name: str) -> Any:
@@ -267,15 +267,6 @@ def plain(value: object) -> object:
     if isinstance(value, set | frozenset):
         return sorted(value)
     return str(value)
-
-
-def money(micro: int, currency: str) -> dict[str, str]:
-    """Micro units of a currency as the JSON contract writes money."""
-    from decimal import Decimal
-
-    amount = Decimal(micro).scaleb(-6)
-    return {"amount": format(amount.quantize(Decimal("0.01")) if amount == amount.quantize(Decimal("0.01")) else amount.normalize(), "f"),
-            "currency": currency}  # fmt: skip
 
 
 _session: Session | None = None

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from omnicli.cli import rows
-from omnicli.cli.frame import money
 from omnicli.cli.rows import Cell, number
 from omnicli.cli.run_view import reason_word, reasons
+from omnicli.engine.pricing import money
 from omnicli.model import spoken
 from omnicli.texts import t
 
@@ -86,7 +86,7 @@ def forecast(p: Planned) -> str:
     if p.basis is not None:
         silent += f" ({resting(p.basis)})"
     barred = because(p)
-    return f"{silent}; {barred}" if barred else silent
+    return t("{a}; {b}", "{a} ; {b}", a=silent, b=barred) if barred else silent
 
 
 def lines(touches: Iterable[Planned], by: str) -> list[Line]:
@@ -123,7 +123,10 @@ def expected(touches: Iterable[Planned]) -> int:
 
 
 def expected_cost(touches: Iterable[Planned]) -> int:
-    return round(sum(p.cost * p.odds for p in touches))
+    """What they will cost by the same, to a thousandth where chance is in it."""
+    chosen = list(touches)
+    cost = sum(p.cost * p.odds for p in chosen)
+    return round(cost) if all(p.odds == 1 for p in chosen) else max(round(cost / 1000), 1 if cost else 0) * 1000
 
 
 def _key(p: Planned, by: str, grain: str) -> tuple[Any, ...]:

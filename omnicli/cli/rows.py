@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from omnicli.errors import OmniError
 from omnicli.model.spoken import ago as ago
+from omnicli.model.spoken import cash as cash
 from omnicli.model.spoken import number as number
 from omnicli.text import printable, width
-from omnicli.texts import language, t
+from omnicli.texts import t
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -90,14 +90,6 @@ def _style(cell: Cell) -> str:
 
 
 # --- figures and instants -------------------------------------------------------------------------------------------
-def cash(micro: int, currency: str) -> str:
-    """Millionths of a currency as people read them: `5.32 EUR`; below a cent with as many places as it takes."""
-    amount = Decimal(micro).scaleb(-6)
-    if amount and abs(amount) < Decimal("0.01"):
-        return f"{amount.normalize():f} {currency}".replace(".", "." if language() == "en" else ",")
-    return f"{number(amount, 2)} {currency}"
-
-
 def share(part: int, whole: int) -> str:
     """`8 %`, `0.4 %`, or nothing when there is no whole."""
     if not whole:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from omnicli.cli import rows
-from omnicli.cli.frame import money
 from omnicli.cli.rows import Cell, number
+from omnicli.engine.pricing import money
 from omnicli.errors import Exit
 from omnicli.texts import t
 

@@ -206,7 +206,7 @@ def _known(word: str | None, known: tuple[str, ...], option: str) -> None:
 
 
 def _as_json(one: Listed, loaded: Loaded) -> dict[str, Any]:
-    from omnicli.cli.frame import money
+    from omnicli.engine.pricing import money
 
     return {
         "touch": one.touch, "contact": one.contact, "campaign": one.campaign, "step": one.step, "message": one.message, "channel": one.channel,

@@ -95,6 +95,17 @@ def number(value: int | float | Decimal, digits: int = 0) -> str:
     return text if language() == "en" else text.replace(",", "\u202f").replace(".", ",")
 
 
+def cash(micro: int, currency: str) -> str:
+    """Millionths of a currency: `5.32 EUR`, `5,32 EUR`; below a cent with as many places as it takes."""
+    return amount(Decimal(micro).scaleb(-6), currency)
+
+
+def amount(value: Decimal, currency: str) -> str:
+    """An amount of a currency with its cents; below a cent with as many places as it takes."""
+    small = bool(value) and abs(value) < Decimal("0.01")
+    return f"{number(value, -int(value.normalize().as_tuple().exponent) if small else 2)} {currency}"
+
+
 def ago(then: datetime, now: datetime) -> str:
     """`3 days`, `2 h`, `5 min`: how far apart two instants are."""
     seconds = abs(int((now - then).total_seconds()))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from omnicli.campaigns.diff.effect import Edit
 from omnicli.engine.pricing import cost
-from omnicli.look import figure
+from omnicli.model import spoken
 from omnicli.model.campaign import Campaign, Send
 from omnicli.model.flow import Flow
 from omnicli.model.project import Project
-from omnicli.texts import language, t
+from omnicli.texts import t
 
 
 def titled(e: Edit) -> str:
@@ -30,7 +28,7 @@ def titled(e: Edit) -> str:
 def counted(e: Edit) -> tuple[str, str, str]:
     """How many are before it, wait in it, are past it, and what it means to them."""
     counts = (e.before, e.waiting, e.past)
-    told = [f"{figure(n)} {word}".rstrip() if n else "–" for n, word in zip(counts, _meaning(e), strict=True)]
+    told = [f"{spoken.number(n)} {word}".rstrip() if n else "–" for n, word in zip(counts, _meaning(e), strict=True)]
     return told[0], told[1], told[2]
 
 
@@ -57,9 +55,7 @@ def _meaning(e: Edit) -> tuple[str, str, str]:
 def dearest(campaign: Campaign, project: Project) -> str:
     """What one pass costs at most: on every way the dearest channel of each step, of all ways the dearest."""
     prices = {name: cost(channel.price) for name, channel in project.channels.items()}
-    amount = Decimal(_most(Flow.of(campaign), prices)).scaleb(-6)
-    text = f"{amount.normalize():f}" if amount % 1 and abs(amount) < Decimal("0.01") else f"{amount:.2f}"
-    return f"{text if language() == 'en' else text.replace('.', ',')} {project.currency}"
+    return spoken.cash(_most(Flow.of(campaign), prices), project.currency)
 
 
 def _most(flow: Flow, prices: dict[str, int]) -> int:

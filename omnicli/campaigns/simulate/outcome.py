@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +14,7 @@ from omnicli import clock
 from omnicli.campaigns.simulate.chances import MINUTE
 from omnicli.campaigns.simulate.counts import HELD_OUT, TREATED, Counts
 from omnicli.campaigns.simulate.simulate import Simulation
+from omnicli.engine.pricing import money
 from omnicli.measure.proportions import Interval, newcombe, pooled_z, wilson
 from omnicli.model.campaign import Campaign, Send, Split, WaitStep
 from omnicli.model.flow import Flow
@@ -242,11 +242,6 @@ def _busiest(simulation: Simulation) -> dict[str, Any] | None:
     at = clock.from_ms(start + hour * 60 * MINUTE).astimezone(zone)
     return {"at": at.isoformat(timespec="minutes"), "touches": most,
             "channels": {c: n for (h, c), n in sorted(counts.hours.items()) if h == hour}}  # fmt: skip
-
-
-def money(micro: int, currency: str) -> dict[str, str]:
-    """Millionths as the JSON contract writes money."""
-    return {"amount": format(Decimal(micro).scaleb(-6).quantize(Decimal("0.01")), "f"), "currency": currency}
 
 
 def _cost(simulation: Simulation, currency: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from omnicli.campaigns.simulate.model import Model
 from omnicli.look import channel_name
-from omnicli.model.spoken import number
+from omnicli.model.spoken import amount, number
 from omnicli.texts import t
 
 _ANSWERS = {
@@ -39,7 +39,7 @@ def between(interval: Mapping[str, float] | None) -> str:
 
 
 def cash(money: Mapping[str, str] | None) -> str:
-    return "–" if money is None else f"{number(Decimal(money['amount']), 2)} {money['currency']}"
+    return "–" if money is None else amount(Decimal(money["amount"]), money["currency"])
 
 
 def assumptions(model: Model) -> list[list[str]]:
