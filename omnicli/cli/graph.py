@@ -132,7 +132,7 @@ def _drawn(drawn: Sketch, format: str, loaded: Loaded, counted: str) -> str | by
             return dot(drawn)
         case "html":
             colours = loaded.project.brand.colours if loaded.project.brand else {}
-            return pages.page(drawn, counted=counted, **{k: v for k, v in colours.items() if k in ("primary", "accent")})
+            return pages.page(drawn, counted=counted, colours=colours)
         case "png":
             from omnicli.campaigns.graph.raster import png
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from html import escape
 from importlib import resources
 
 from omnicli.texts import language, t
 
+#: The brand colours of a page whose project names none.
+COLOURS: Mapping[str, str] = {"primary": "#2b2350", "accent": "#c98a2b"}
+_COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3}){1,2}")
 ICONS: Mapping[str, str] = {
     "email": '<path d="M3.5 6.5h17v11h-17z"/><path d="m4 7 8 6 8-6"/>',
     "sms": '<path d="M4 5.5h16v10.5H10l-4.5 3.5V16H4z"/><path d="M8.5 10.8h.01M12 10.8h.01M15.5 10.8h.01"/>',
@@ -37,21 +41,27 @@ def style() -> str:
     return resources.files("omnicli.look").joinpath("look.css").read_text(encoding="utf-8")
 
 
-def document(title: str, body: str, *, css: str = "", script: str = "", primary: str = "#2b2350", accent: str = "#c98a2b") -> str:
-    """One whole page in one file: nothing is fetched, nothing is needed but the file. `primary` and `accent` are the brand's
-    colours (`#rrggbb`); the script only adds what is nice to have."""
+def chosen(colours: Mapping[str, str]) -> dict[str, str]:
+    """A brand's `primary` and `accent`, ours where it has none: only `#rgb` and `#rrggbb`, for they end up in a style sheet."""
+    return {name: written if _COLOUR.fullmatch(written := colours.get(name, "")) else ours for name, ours in COLOURS.items()}
+
+
+def document(
+    title: str, body: str, *, css: str = "", script: str = "", colours: Mapping[str, str] = COLOURS, sheet: str = ""
+) -> str:
+    """One whole page in one file: nothing is fetched, nothing is needed but the file (and the style `sheet` beside it, where many
+    pages share one). `colours` are the brand's; the script only
+    adds what is nice to have."""
+    brand = chosen(colours)
+    own = ("" if sheet else style()) + f":root{{--brand:{brand['primary']};--accent:{brand['accent']}}}"
     code = f"<script>{script}</script>" if script else ""
+    link = f'<link rel="stylesheet" href="{escape(sheet)}">' if sheet else ""
     return (
         f'<!doctype html><html lang="{language()}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="robots" content="noindex"><meta name="referrer" content="no-referrer">'
-        f"<title>{escape(title)}</title><style>{style()}:root{{--brand:{primary};--accent:{accent}}}{css}</style></head>"
+        f"<title>{escape(title)}</title>{link}<style>{own}{css}</style></head>"
         f"<body>{body}{code}</body></html>\n"
     )
-
-
-def figure(count: int) -> str:
-    """A count as people write it: `12,480`, in French with narrow no-break spaces."""
-    return f"{count:,}".replace(",", "\u202f" if language() == "fr" else ",")
 
 
 def symbols() -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from html import escape, unescape
@@ -20,16 +20,16 @@ from zoneinfo import ZoneInfo
 
 from omnicli import clock, look
 from omnicli.channels.sms import count_sms
-from omnicli.look import channel_name, figure, frames, icon, symbols, use
+from omnicli.look import channel_name, frames, icon, symbols, use
 from omnicli.look.frames import day_name, initials, meta
 from omnicli.look.wording import chatted, linked, prose
+from omnicli.model.spoken import number
 from omnicli.model.touch import Handed
 from omnicli.text import fold
-from omnicli.texts import language, t
+from omnicli.texts import t
 
 #: Messages that the index lists; days before those have a page of their own.
 INDEX_MOST = 1500
-_COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3}){1,2}")
 _HIDDEN = re.compile(r"<(?P<tag>\w+)[^>]*style=[\"'][^\"']*display:\s*none[^>]*>(?P<text>.*?)</(?P=tag)>", re.S | re.I)
 _NOT_SEEN = re.compile(r"<(style|script|head|title)\b.*?</\1>|<!--.*?-->", re.S | re.I)
 _TAG = re.compile(r"<[^>]*>")
@@ -42,8 +42,7 @@ class House:
 
     name: str
     zone: str
-    primary: str = "#2b2350"
-    accent: str = "#c98a2b"
+    colours: Mapping[str, str] = field(default_factory=dict)
     senders: tuple[tuple[str, str], ...] = ()
 
     @classmethod
@@ -51,18 +50,13 @@ class House:
         brand = project.brand
         colours = brand.colours if brand else {}
         senders = tuple((name, channel.from_) for name, channel in project.channels.items() if channel.from_)
-        return cls(brand.name if brand else project.project, project.time_zone, _colour(colours.get("primary"), "#2b2350"),
-                   _colour(colours.get("accent"), "#c98a2b"), senders)  # fmt: skip
+        return cls(brand.name if brand else project.project, project.time_zone, colours, senders)
 
     def sender(self, channel: str) -> str:
         return dict(self.senders).get(channel, self.name)
 
     def local(self, at: datetime) -> datetime:
         return at.astimezone(ZoneInfo(self.zone))
-
-
-def _colour(written: str | None, otherwise: str) -> str:
-    return written if written and _COLOUR.fullmatch(written) else otherwise
 
 
 # --- words of a message ---------------------------------------------------------------------------------------------
@@ -284,11 +278,11 @@ def _masthead(
     if run is not None:
         local, total = house.local(clock.from_ms(run["at"])), sum(run["counts"].values())
         tally = "".join(
-            f'<li class="{escape(channel)}">{use(channel)}<span><b class="n">{figure(count)}</b> {escape(channel_name(channel))}</span></li>'
+            f'<li class="{escape(channel)}">{use(channel)}<span><b class="n">{number(count)}</b> {escape(channel_name(channel))}</span></li>'
             for channel, count in sorted(run["counts"].items(), key=lambda item: -item[1])
         )
         words = (
-            t("{n} message", "{n} message", n=figure(total)) if total == 1 else t("{n} messages", "{n} messages", n=figure(total))
+            t("{n} message", "{n} message", n=number(total)) if total == 1 else t("{n} messages", "{n} messages", n=number(total))
         )
         said = (
             f'<div class="run">{escape(t("Last run:", "Dernier passage :"))} {escape(day_name(local.date(), long=True))}, {local:%H:%M} — <strong>{escape(words)}</strong>'
@@ -298,7 +292,7 @@ def _masthead(
             rest = t(
                 "The first {n} stand here; any other is printed by",
                 "Les {n} premiers sont ici ; les autres s’affichent par",
-                n=figure(run["written"]),
+                n=number(run["written"]),
             )
             said += f'<p class="note">{escape(rest)} <code>omni touch show</code></p>'
     home = f'<a class="back" href="../index.html">‹ {escape(t("Outbox", "Boîte d’envoi"))}</a>' if up else ""
@@ -319,7 +313,7 @@ def _calendar(shown: Mapping[date, Any], days: Mapping[date, Sequence[Any]], up:
     for n in range((last - start).days + 1):
         day = start + timedelta(days=n)
         count = len(days.get(day, ()))
-        label = f"{day_name(day)}: {figure(count)}"
+        label = f"{day_name(day)}: {number(count)}"
         inside = (
             f'<i style="--h:{round(100 * count / most)}%"></i>{day.day}'
             if count
@@ -336,10 +330,10 @@ def _filters(listed: Sequence[Mapping[str, Any]]) -> str:
     for e in listed:
         counts[e["channel"]] = counts.get(e["channel"], 0) + 1
     chips = [
-        f'<label><input class="sr" type="radio" name="channel" id="f-all" checked>{escape(t("All", "Tout"))} <span class="n">{figure(len(listed))}</span></label>'
+        f'<label><input class="sr" type="radio" name="channel" id="f-all" checked>{escape(t("All", "Tout"))} <span class="n">{number(len(listed))}</span></label>'
     ]
     chips += [
-        f'<label class="{escape(c)}"><input class="sr" type="radio" name="channel" id="f-{escape(c)}">{use(c)}{escape(channel_name(c))} <span class="n">{figure(counts[c])}</span></label>'
+        f'<label class="{escape(c)}"><input class="sr" type="radio" name="channel" id="f-{escape(c)}">{use(c)}{escape(channel_name(c))} <span class="n">{number(counts[c])}</span></label>'
         for c in sorted(counts, key=lambda c: -counts[c])
     ]
     rules = "".join(
@@ -362,10 +356,10 @@ def _hours(shown: Mapping[date, Sequence[Mapping[str, Any]]], house: House, up: 
         for hour, group in groupby(shown[day], key=lambda e: f"{house.local(clock.from_ms(e['at'])):%H:%M}"):
             rows = list(group)
             hours.append(
-                f'<section class="hour"><h3>{hour} <span class="n">{figure(len(rows))}</span></h3>{"".join(_row(e, up) for e in rows)}</section>'
+                f'<section class="hour"><h3>{hour} <span class="n">{number(len(rows))}</span></h3>{"".join(_row(e, up) for e in rows)}</section>'
             )
         found.append(
-            f'<section class="day" id="d{day}"><h2>{escape(day_name(day, long=True))} <span class="n">{figure(len(shown[day]))}</span></h2>{"".join(hours)}</section>'
+            f'<section class="day" id="d{day}"><h2>{escape(day_name(day, long=True))} <span class="n">{number(len(shown[day]))}</span></h2>{"".join(hours)}</section>'
         )
     return f'<div class="hours">{"".join(found)}</div>'
 
@@ -415,12 +409,7 @@ def _older(older: Sequence[date], up: str) -> str:
 
 # --- small pieces ---------------------------------------------------------------------------------------------------
 def _page(title: str, body: str, house: House, *, up: str, script: str) -> str:
-    return (
-        f'<!doctype html><html lang="{language()}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="robots" content="noindex"><meta name="referrer" content="no-referrer">'
-        f'<title>{escape(title)}</title><link rel="stylesheet" href="{up}_/outbox.css"><style>:root{{--brand:{house.primary};--accent:{house.accent}}}</style></head>'
-        f"<body>{body}<script>{script}</script></body></html>"
-    )
+    return look.document(title, body, script=script, colours=house.colours, sheet=f"{up}_/outbox.css")
 
 
 def _small(contact: str, name: str) -> str:

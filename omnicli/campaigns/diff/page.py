@@ -14,6 +14,7 @@ from omnicli.campaigns.diff.words import spans
 from omnicli.campaigns.graph.sketch import sketch
 from omnicli.campaigns.graph.svg import svg
 from omnicli.model.campaign import Campaign
+from omnicli.model.spoken import number
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ def html(sides: Sides, found: Diff, edits: Sequence[Edit], project: Project) -> 
     """The whole page."""
     colours = project.brand.colours if project.brand else {}
     title = f"{sides.name}: {sides.before.label} → {sides.after.label}"
-    return look.document(title, "".join(_body(sides, found, edits, project)), css=_CSS,
-                         primary=str(colours.get("primary", "#2b2350")), accent=str(colours.get("accent", "#c98a2b")))  # fmt: skip
+    return look.document(title, "".join(_body(sides, found, edits, project)), css=_CSS, colours=colours)
 
 
 def _body(sides: Sides, found: Diff, edits: Sequence[Edit], project: Project) -> Iterator[str]:
@@ -51,7 +51,7 @@ def _body(sides: Sides, found: Diff, edits: Sequence[Edit], project: Project) ->
     yield f"<main><h1>{escape(sides.name)}</h1><p class=soft>{escape(sides.before.label)} → {escape(sides.after.label)}</p>"
     if inside:
         said = t("{e} entered {v} · {n} in flight, who stay on it", "{e} entrées dans {v} · {n} en cours, qui y restent",
-                 e=look.figure(sides.before.entered), n=look.figure(inside), v=sides.before.label.partition(" ")[0])  # fmt: skip
+                 e=number(sides.before.entered), n=number(inside), v=sides.before.label.partition(" ")[0])  # fmt: skip
         yield f"<p>{escape(said)}</p>"
     if not found:
         yield f"<p>{t('They say the same.', 'Elles disent la même chose.')}</p></main>"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
 from omnicli.campaigns.graph.sketch import Box, Lane, Sketch
 from omnicli.campaigns.graph.svg import svg
-from omnicli.look import ICONS, channel_name, document, figure, icon
+from omnicli.look import COLOURS, ICONS, channel_name, document, icon
 from omnicli.model import spoken
+from omnicli.model.spoken import number
 from omnicli.texts import t
 
 _CSS = """
@@ -56,9 +58,9 @@ def _box(box: Box) -> str:
     """One step in words, its branches below it."""
     ways = "".join(map(_way, box.channels))
     said = f"<b>{escape(box.title)}</b> <small>{escape(' · '.join(p for p in (box.id if box.named else '', box.detail) if p))}</small>"
-    came = "" if box.came is None else f'<span class="n">{figure(box.came)}{_became(box)}</span>'
+    came = "" if box.came is None else f'<span class="n">{number(box.came)}{_became(box)}</span>'
     lanes = "".join(
-        f'<li><span class="branch">{escape(lane.label)}{"" if lane.took is None else f" · {figure(lane.took)}"}</span>{_lane(lane)}</li>'
+        f'<li><span class="branch">{escape(lane.label)}{"" if lane.took is None else f" · {number(lane.took)}"}</span>{_lane(lane)}</li>'
         for lane in box.lanes
     )
     return f'<div class="step">{ways}{said}{came}</div>' + (f"<ol>{lanes}</ol>" if lanes else "")
@@ -73,8 +75,8 @@ def _way(channel: str) -> str:
 def _became(box: Box) -> str:
     """What became of a step's touches, and how many stand there."""
     ordered = sorted(box.touches.items(), key=lambda found: (found[0] not in ICONS, found[0]))
-    words = [f"{_word(word)} {figure(n)}" for word, n in ordered]
-    words += [t("{n} here", "{n} ici", n=figure(box.here))] if box.here else []
+    words = [f"{_word(word)} {number(n)}" for word, n in ordered]
+    words += [t("{n} here", "{n} ici", n=number(box.here))] if box.here else []
     return escape(" · " + " · ".join(words)) if words else ""
 
 

@@ -11,8 +11,9 @@ from html import escape
 from textwrap import wrap
 
 from omnicli.campaigns.graph.sketch import Box, Lane, Sketch
-from omnicli.look import ICONS, channel_name, figure
+from omnicli.look import ICONS, channel_name
 from omnicli.model import spoken
+from omnicli.model.spoken import number
 from omnicli.texts import t
 
 CARD, GAP, RISE = 232, 28, 34
@@ -168,9 +169,9 @@ def _card(box: Box, x: float, y: float) -> str:
     for n, text in enumerate(_below(box)):
         out.append(f'<text class="s" x="{_n(x + 14)}" y="{_n(y + 39 + 16 * n)}">{escape(text)}</text>')
     if box.came is not None:
-        out.append(f'<text class="n" x="{_n(x + CARD - 12)}" y="{_n(y + 22)}" text-anchor="end">{figure(box.came)}</text>')
+        out.append(f'<text class="n" x="{_n(x + CARD - 12)}" y="{_n(y + 22)}" text-anchor="end">{number(box.came)}</text>')
     if box.here:
-        here = t("{n} here", "{n} ici", n=figure(box.here))
+        here = t("{n} here", "{n} ici", n=number(box.here))
         out.append(f'<text class="s" x="{_n(x + CARD - 12)}" y="{_n(y + tall - 11)}" text-anchor="end">{escape(here)}</text>')
     return "".join([*out, "</g>"])
 
@@ -193,7 +194,7 @@ def _icons(box: Box, x: float, y: float) -> str:
 
 
 def _pill_text(lane: Lane) -> str:
-    count = f" · {figure(lane.took)}" if lane.took is not None else ""
+    count = f" · {number(lane.took)}" if lane.took is not None else ""
     return _fit(lane.label, CARD - 30 - 7 * len(count), "s") + count
 
 
@@ -211,7 +212,7 @@ def _pill(lane: Lane, x: float, y: float) -> str:
 
 def _head(sketch: Sketch, x: float) -> Iterator[str]:
     """Who comes in, above the first card."""
-    count = f" · {figure(sketch.counts.entered)}" if sketch.counts else ""
+    count = f" · {number(sketch.counts.entered)}" if sketch.counts else ""
     enter = _fit(sketch.enter or t("by hand", "à la main"), 420, "t") + count
     width = max(CARD, min(480.0, 7.4 * len(enter) + 40))
     y = 24.0

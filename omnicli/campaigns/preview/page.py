@@ -71,10 +71,9 @@ def page(preview: Preview, *, script: str = "") -> str:
 def whole(title: str, body: str, *, css: str = "", script: str = "", house: House | None = None) -> str:
     """A page of the preview: its style and script around a body, and the policy by which nothing else is fetched or run."""
     code = SCRIPT + script
-    colours_of = {"primary": house.primary, "accent": house.accent} if house else {}
     made = document(
         title, f'<svg width="0" height="0" style="position:absolute" aria-hidden="true">{symbols()}</svg>{body}',
-        css=frames.style() + _style() + css, script=code, **colours_of,
+        css=frames.style() + _style() + css, script=code, colours=house.colours if house else {},
     )  # fmt: skip
     return made.replace(
         '<meta charset="utf-8">',

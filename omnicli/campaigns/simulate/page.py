@@ -8,17 +8,20 @@ from datetime import datetime
 from decimal import Decimal
 from html import escape
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omnicli.campaigns.simulate import charts, words
-from omnicli.look import channel_name, document, figure, icon
+from omnicli.look import channel_name, document, icon
 from omnicli.model.spoken import number
 from omnicli.texts import t
+
+if TYPE_CHECKING:
+    from omnicli.model.project import Brand
 
 Result = Mapping[str, Any]
 
 
-def page(result: Result, brand: Any, *, word: Callable[[str], str] = str) -> str:
+def page(result: Result, brand: Brand | None, *, word: Callable[[str], str] = str) -> str:
     """The whole page. `word` says reasons and guards as people read them."""
     parts = [
         _head(result), _kpis(result), _funnel(result, word), _experiment(result), _hours(result), _money(result), _pressure(result), _reasons(result, word),
@@ -26,9 +29,7 @@ def page(result: Result, brand: Any, *, word: Callable[[str], str] = str) -> str
     ]  # fmt: skip
     css = resources.files("omnicli.campaigns.simulate").joinpath("page.css").read_text(encoding="utf-8")
     title = f"{result['title']} · {t('simulation', 'simulation')}"
-    colours = dict(getattr(brand, "colours", None) or {})
-    chosen = {key: str(colours[key]) for key in ("primary", "accent") if colours.get(key)}
-    return document(title, f"<main>{''.join(parts)}{_foot()}</main>", css=css, **chosen)
+    return document(title, f"<main>{''.join(parts)}{_foot()}</main>", css=css, colours=brand.colours if brand else {})
 
 
 def _section(title: str, how: str, body: str) -> str:
@@ -49,7 +50,7 @@ def _head(result: Result) -> str:
     whose = known.get(result["base"]["source"], t("people of {file}", "personnes de {file}", file=result["base"]["source"]))
     line = t("{n} {whose} live {days} virtual days, {a} to {b}, through the campaign as it would run. Seed {seed}.",
              "{n} {whose} vivent {days} jours virtuels, du {a} au {b}, dans la campagne telle qu'elle tournerait. Graine {seed}.",
-             n=figure(result["base"]["people"]), whose=whose, days=result["days"], a=day(result["from"]), b=day(result["until"]), seed=result["seed"])  # fmt: skip
+             n=number(result["base"]["people"]), whose=whose, days=result["days"], a=day(result["from"]), b=day(result["until"]), seed=result["seed"])  # fmt: skip
     return (
         f'<header class="top"><h1>{escape(result["title"])}</h1><p>{escape(line)}</p></header>'
         f'<p class="ribbon"><b>{escape(t("A simulation", "Une simulation"))}</b><span>{escape(words.note())}</span></p>'
@@ -61,12 +62,12 @@ def _kpis(result: Result) -> str:
     entered, touches = result["entered"], result["touches"]
     cards = [
         (
-            figure(entered["all"]),
+            number(entered["all"]),
             t("entered", "entrés"),
-            t("{n} held out", "{n} témoins", n=figure(entered["held_out"])) if entered["held_out"] else "",
+            t("{n} held out", "{n} témoins", n=number(entered["held_out"])) if entered["held_out"] else "",
         ),
         (
-            figure(touches["accepted"]),
+            number(touches["accepted"]),
             t("touches left", "envois partis"),
             t("{n} a person, median", "{n} par personne, médiane", n=result["pressure"]["median"] or 0),
         ),
@@ -82,15 +83,15 @@ def _kpis(result: Result) -> str:
         cards.append(
             (
                 words.cash(cost["a_goal"]),
-                t("a goal reached", "par but atteint"),
-                t("cost by goals of the treated", "coût par but des traités"),
+                t("per goal reached", "par but atteint"),
+                t("cost ÷ goals reached by those treated", "coût ÷ buts atteints par les traités"),
             )
         )
     if busiest:
         at = datetime.fromisoformat(busiest["at"])
         cards.append(
             (
-                figure(busiest["touches"]),
+                number(busiest["touches"]),
                 t("in the busiest hour", "à l'heure la plus chargée"),
                 f"{day(busiest['at'])}, {at:%H}:00",
             )
@@ -105,7 +106,7 @@ def _kpis(result: Result) -> str:
 def _funnel(result: Result, word: Callable[[str], str]) -> str:
     whole = max(result["entered"]["all"], 1)
     rows = [
-        _line(t("entered", "entrés"), "", [("in", result["entered"]["all"])], whole, figure(result["entered"]["all"]), "", "")
+        _line(t("entered", "entrés"), "", [("in", result["entered"]["all"])], whole, number(result["entered"]["all"]), "", "")
     ]
     rows += [_step(step, whole, word) for step in result["funnel"]]
     if result["goal"]:
@@ -116,7 +117,7 @@ def _funnel(result: Result, word: Callable[[str], str]) -> str:
                 ", ".join(result["goal"]["when"]),
                 [("goal", reached)],
                 whole,
-                figure(reached),
+                number(reached),
                 words.percent(reached / whole),
                 "",
             )
@@ -144,29 +145,29 @@ def _line(
 
 
 def _step(step: Mapping[str, Any], whole: int, word: Callable[[str], str]) -> str:
-    branches = " · ".join(f"{escape(words.branch(branch))} {figure(n)}" for branch, n in step.get("branches", {}).items())
+    branches = " · ".join(f"{escape(words.branch(branch))} {number(n)}" for branch, n in step.get("branches", {}).items())
     if step["verb"] != "send":
         reached = step.get("reached")
-        return _line(step["step"], _verb(step["verb"]), [], whole, figure(reached) if reached else "", "", branches, quiet=True)
+        return _line(step["step"], _verb(step["verb"]), [], whole, number(reached) if reached else "", "", branches, quiet=True)
     touches = step["touches"]
     parts = [("delivered", touches["delivered"]), ("failed", touches["bounced"] + touches["lost"]), ("rejected", touches["rejected"]),
              ("held", touches["held_out"]), ("skipped", touches["skipped"])]  # fmt: skip
-    said = [f"{channel_name(c)} {figure(n)}" for c, n in step["channels"].items()]
+    said = [f"{channel_name(c)} {number(n)}" for c, n in step["channels"].items()]
     said += [
-        f"{words.answer(name)} {figure(n)}"
+        f"{words.answer(name)} {number(n)}"
         for name, n in step["answers"].items()
         if name in ("clicked", "replied", "scanned", "answered", "unsubscribed")
     ]
     if touches["skipped"]:
         said.append(
-            t("not sent: ", "écartés : ") + ", ".join(f"{word(r)} {figure(n)}" for r, n in touches["skipped_by_reason"].items())
+            t("not sent: ", "écartés : ") + ", ".join(f"{word(r)} {number(n)}" for r, n in touches["skipped_by_reason"].items())
         )
     return _line(
         step["step"],
         step["message"],
         parts,
         whole,
-        figure(touches["accepted"]),
+        number(touches["accepted"]),
         words.cash(step["cost"]),
         escape(" · ".join(said)),
     )
@@ -186,7 +187,7 @@ def _experiment(result: Result) -> str:
     if found:
         rows = [(t("treated", "traités"), found["treated"], ""), (t("held out", "témoins"), found["held_out"], "out")]
         chart = [
-            (f"{name} ({figure(g['passes'])})", g["rate"]["value"], g["rate"]["low"], g["rate"]["high"], kind)
+            (f"{name} ({number(g['passes'])})", g["rate"]["value"], g["rate"]["low"], g["rate"]["high"], kind)
             for name, g, kind in rows
         ]
         body += charts.intervals(
@@ -195,7 +196,7 @@ def _experiment(result: Result) -> str:
         body += f"<p>{escape(_verdict(found))}</p>"
     for split in result["arms"]:
         arms = [
-            (f"{a['arm']} ({figure(a['passes'])})", a["rate"]["value"], a["rate"]["low"], a["rate"]["high"], "")
+            (f"{a['arm']} ({number(a['passes'])})", a["rate"]["value"], a["rate"]["low"], a["rate"]["high"], "")
             for a in split["arms"]
             if a["rate"]
         ]
@@ -215,7 +216,7 @@ def _verdict(found: Mapping[str, Any]) -> str:
                  "Dans cette simulation l'écart pourrait être dû au hasard : à cette taille, un vrai test ne le montrerait pas.")  # fmt: skip
     return t("In this simulation the campaign brings {n} goals that would not have come by themselves ({low} to {high}).",
              "Dans cette simulation la campagne amène {n} buts qui ne seraient pas venus d'eux-mêmes (de {low} à {high}).",
-             n=figure(round(more["value"])), low=figure(round(more["low"])), high=figure(round(more["high"])))  # fmt: skip
+             n=number(round(more["value"])), low=number(round(more["low"])), high=number(round(more["high"])))  # fmt: skip
 
 
 def _compare(result: Result, word: Callable[[str], str]) -> str:
@@ -262,7 +263,7 @@ def _hours(result: Result) -> str:
             most=max(cells.values()),
             label=t("{c}: touches by weekday and hour", "{c} : envois par jour et heure", c=channel_name(channel)),
         )
-        body += f'<div class="{escape(channel)}"><h3>{icon(channel)}{escape(channel_name(channel))}<span>{figure(total)}</span></h3>{chart}</div>'
+        body += f'<div class="{escape(channel)}"><h3>{icon(channel)}{escape(channel_name(channel))}<span>{number(total)}</span></h3>{chart}</div>'
     return _section(
         t("When they leave", "Quand ils partent"), result["how"]["load"], f'<div class="heats">{body}</div>' if body else ""
     )
@@ -309,11 +310,11 @@ def _budget(cost: Mapping[str, Any]) -> str:
 
 def _pressure(result: Result) -> str:
     found = result["pressure"]
-    people = [(t("{n} touches", "{n} envois", n=n), count, figure(count)) for n, count in found["touches"]]
-    week = [(t("at most {n}", "au plus {n}", n=n), count, figure(count)) for n, count in found["week"]]
+    people = [(t("{n} touches", "{n} envois", n=n), count, number(count)) for n, count in found["touches"]]
+    week = [(t("at most {n}", "au plus {n}", n=n), count, number(count)) for n, count in found["week"]]
     caps = {h["guard"]: h["times"] for h in result["held"] if h["guard"] in ("cap", "min_gap")}
     said = t("Caps held back {a} touches, gaps {b}; {c} were skipped at the cap.", "Les plafonds ont retenu {a} envois, les écarts {b} ; {c} écartés au plafond.",
-             a=figure(caps.get("cap", 0)), b=figure(caps.get("min_gap", 0)), c=figure(result["skipped"].get("capped", 0)))  # fmt: skip
+             a=number(caps.get("cap", 0)), b=number(caps.get("min_gap", 0)), c=number(result["skipped"].get("capped", 0)))  # fmt: skip
     body = (
         f'<div class="two"><div><h3>{escape(t("Over the whole time", "Sur toute la durée"))}</h3>{charts.bars(people)}</div>'
         f"<div><h3>{escape(t('In any seven days', 'Sur sept jours'))}</h3>{charts.bars(week)}</div></div><p>{escape(said)}</p>"
@@ -324,16 +325,16 @@ def _pressure(result: Result) -> str:
 
 
 def _reasons(result: Result, word: Callable[[str], str]) -> str:
-    held = [(word(h["guard"]), h["times"], figure(h["times"])) for h in result["held"]]
-    skipped = [(word(reason), n, figure(n)) for reason, n in result["skipped"].items()]
+    held = [(word(h["guard"]), h["times"], number(h["times"])) for h in result["held"]]
+    skipped = [(word(reason), n, number(n)) for reason, n in result["skipped"].items()]
     nobody = f"<p>{escape(t('None.', 'Aucun.'))}</p>"
     body = (
         f'<div class="two"><div><h3>{escape(t("Held back for a while", "Retenus un temps"))}</h3>{charts.bars(held, kind="held") if held else nobody}</div>'
         f"<div><h3>{escape(t('Never sent', 'Jamais partis'))}</h3>{charts.bars(skipped, kind='skipped') if skipped else nobody}</div></div>"
     )
-    ended = " · ".join(f"{word(reason)} {figure(n)}" for reason, n in result["ended"].items())
+    ended = " · ".join(f"{word(reason)} {number(n)}" for reason, n in result["ended"].items())
     inside = sum(result["inside"].values())
-    body += f"<p>{escape(t('Passes ended: {x}. Still inside: {n}.', 'Passages finis : {x}. Encore dedans : {n}.', x=ended or '–', n=figure(inside)))}</p>"
+    body += f"<p>{escape(t('Passes ended: {x}. Still inside: {n}.', 'Passages finis : {x}. Encore dedans : {n}.', x=ended or '–', n=number(inside)))}</p>"
     return _section(
         t("Held back, and never sent", "Retenus, et jamais partis"), f"{result['how']['held']} · {result['how']['skipped']}", body
     )
@@ -345,7 +346,7 @@ def _goal(result: Result) -> str:
         return ""
     days = Counter(dict(goal["days"]))
     columns = [[("d-goal", float(days[d]))] for d in range(max(days) + 1)]
-    chart = charts.stacked(columns, names=[str(d) for d in range(len(columns))], top=t("most on one day: {n}", "maximum en un jour : {n}", n=figure(max(days.values()))),
+    chart = charts.stacked(columns, names=[str(d) for d in range(len(columns))], top=t("most on one day: {n}", "maximum en un jour : {n}", n=number(max(days.values()))),
                            label=t("Days from entry to the goal", "Jours de l'entrée au but"))  # fmt: skip
     how = t("treated passes that reached it, by days since entry; half within {m}, nine in ten within {p}",
             "passages traités qui l'ont atteint, par jours depuis l'entrée ; moitié en {m}, neuf sur dix en {p}",
