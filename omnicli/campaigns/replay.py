@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -121,10 +121,12 @@ def taken(
 
 
 class Bench:
-    """What past decisions stand on, built once each: projects by ground, trees by version, houses by both and the day."""
+    """What past decisions stand on, built once each: projects by ground, trees by version, houses by both and the day. `drawn`: arms
+    are those that the ledger names, not drawn again (people of a file without ids, campaigns/unnamed)."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, *, drawn: bool = False) -> None:
         self.connection = connection
+        self.drawn = drawn
         self._projects: dict[int, Project | None] = {}
         self._trees: dict[int, Campaign] = {}
         self._houses: dict[tuple[Any, ...], House] = {}
@@ -154,9 +156,21 @@ class Bench:
     def house(self, then: Taken, given: premises.Given, version: Campaign | None) -> House:
         """The house as it stood: messages and flow of the version, guardrails of the one that was applied, packs of the day."""
         wordless = tuple(sorted(_wordless(then.lines).items()))
-        key = (then.version, then.ground, given.ruled_by, then.at.date(), given.halted, given.binding, wordless, id(version))
+        pins = tuple((line["step"], line["answer"]) for line in then.lines if line["rule"] == "split") if self.drawn else ()
+        key = (
+            then.version,
+            then.ground,
+            given.ruled_by,
+            then.at.date(),
+            given.halted,
+            given.binding,
+            wordless,
+            pins,
+            id(version),
+        )
         if key not in self._houses:
-            self._houses[key] = self._build(then, given, version, dict(wordless), then.at.date())
+            built = self._build(then, given, version, dict(wordless), then.at.date())
+            self._houses[key] = replace(built, pins=dict(pins)) if pins else built
         return self._houses[key]
 
     def _build(

@@ -60,15 +60,18 @@ class Replayed:
 
 
 def replay(
-    store: Store, loaded: Loaded, names: tuple[str, ...], *, progress: Callable[[int], None] | None = None
+    store: Store, loaded: Loaded, names: tuple[str, ...], *, progress: Callable[[int], None] | None = None, drawn: bool = False
 ) -> tuple[Replayed, ...]:
     """Every decision about people who are in flight in these campaigns, taken again; reads only. Campaigns that nobody started are
-    left out."""
+    left out. `drawn`: the store was read from a file without ids (unnamed), so that arms are the ledger's."""
     with store.read() as connection:
-        return tuple(one for name in names if (one := _campaign(connection, loaded, name, progress)) is not None)
+        bench = Bench(connection, drawn=drawn)
+        return tuple(one for name in names if (one := _campaign(connection, bench, loaded, name, progress)) is not None)
 
 
-def _campaign(connection: sa.Connection, loaded: Loaded, name: str, progress: Callable[[int], None] | None) -> Replayed | None:
+def _campaign(
+    connection: sa.Connection, bench: Bench, loaded: Loaded, name: str, progress: Callable[[int], None] | None
+) -> Replayed | None:
     assert loaded.project is not None
     row = campaigns.find(connection, name)
     if row is None or row.version_id is None:
@@ -78,7 +81,6 @@ def _campaign(connection: sa.Connection, loaded: Loaded, name: str, progress: Ca
     new = revive(file.tree) if file.hash != applied.hash else None
     found = Replayed(name, applied.label, file.hash if new is not None else None)
     people: set[int] = set()
-    bench = Bench(connection)
     for then in taken(connection, campaign=name, open_only=True):
         people.add(then.enrollment)
         found.decisions += 1

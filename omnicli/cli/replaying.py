@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnicli.errors import Exit, OmniError
@@ -13,22 +14,45 @@ if TYPE_CHECKING:
 
     from omnicli.campaigns.underway import Difference, Replayed
     from omnicli.cli.frame import Session
+    from omnicli.store.connection import Store
 
 
-def replay(s: Session, names: Sequence[str]) -> None:
-    """Take every decision about people in flight again (of these campaigns, else of all), and leave with exit 1 where one differs."""
+def replay(s: Session, names: Sequence[str], *, journal: Path | None = None, keep: Path | None = None) -> None:
+    """Take every decision about people in flight again (of these campaigns, else of all), and leave with exit 1 where one differs.
+    The people are the store's, or those of a `journal` that names nobody; `keep` writes such a file."""
+    from omnicli.campaigns import unnamed
     from omnicli.campaigns.underway import replay as again
     from omnicli.text import did_you_mean
 
-    loaded, store = s.loaded(), s.store(create=False)
+    if journal is not None and keep is not None:
+        raise OmniError(t("--keep writes what --journal reads: give one of them", "--keep écrit ce que --journal lit : donnez l'un des deux"), code="usage")  # fmt: skip
+    loaded = s.loaded()
+    store = unnamed.read(journal) if journal is not None else s.store(create=False)
     for name in names:
         if name not in loaded.campaigns:
             said = t("no campaign called '{name}'.", "pas de campagne nommée « {name} ».", name=name)
             raise OmniError(said + did_you_mean(name, loaded.campaigns), code="no-campaign")
     with s.progress(t("decisions", "décisions")) as step:
-        found = again(store, loaded, tuple(names or loaded.campaigns), progress=step)
+        found = again(store, loaded, tuple(names or loaded.campaigns), progress=step, drawn=journal is not None)
+    written = _keep(s, store, tuple(names or loaded.campaigns), keep) if keep is not None else {}
     code = Exit.FINDINGS if any(one.fails for one in found) else Exit.FINE
-    s.finish({"replay": [_as_json(one) for one in found]}, exit=code, show=lambda console: _show(console, found))
+    s.finish({"replay": [_as_json(one) for one in found], **written}, exit=code, show=lambda console: _show(console, found))
+
+
+def _keep(s: Session, store: Store, names: tuple[str, ...], file: Path) -> dict[str, Any]:
+    """Write the people under way into the file, without who they are."""
+    from omnicli.campaigns import unnamed
+    from omnicli.store.consents import pepper
+    from omnicli.writing import write
+
+    loaded = s.loaded()
+    assert loaded.project is not None
+    project = loaded.project.project
+    text, kept = unnamed.keep(store, names, project=project, pepper=pepper(store, project))
+    write(file, text)
+    s.talk(t("Kept {n} and {d} in {file}: no name, address, text or id of anybody.", "{n} et {d} gardées dans {file} : ni nom, ni adresse, ni texte, ni identifiant de personne.",
+             n=_people(kept.people), d=_decisions(kept.decisions), file=file))  # fmt: skip
+    return {"kept": {"file": str(file), "people": kept.people, "decisions": kept.decisions, "left_out": kept.left_out}}
 
 
 def _as_json(one: Replayed) -> dict[str, Any]:

@@ -56,6 +56,15 @@ Replay = Annotated[
     bool,
     opt("--replay", "the decisions about people under way, taken again", "les décisions sur les personnes en cours, reprises"),
 ]
+Journal = Annotated[
+    Path | None,
+    opt("--journal", "replay the people of this file (--keep), not of the store", "reprendre les personnes de ce fichier (--keep), pas de la base",
+        metavar="FILE"),
+]  # fmt: skip
+Keep = Annotated[
+    Path | None,
+    opt("--keep", "keep those replayed, without personal data", "garder les personnes reprises, sans donnée personnelle", metavar="FILE"),
+]  # fmt: skip
 Jobs = Annotated[int, opt("-j", "so many processes", "autant de processus", metavar="N", least=1, most=64)]
 
 
@@ -69,6 +78,7 @@ Jobs = Annotated[int, opt("-j", "so many processes", "autant de processus", meta
 )
 def live_through(
     paths: Paths = None, k: Named = None, trace: Traced = None, junit: Junit = None, format: Format = "term", j: Jobs = 1, replay: Replay = False,
+    journal: Journal = None, keep: Keep = None,
     fuzz: Fuzz = 0, seed: Seed = 7, coverage: Covering = False, min: Least = None, update: Update = False, yes: Yes = False,
 ) -> None:  # fmt: skip
     import time
@@ -81,7 +91,10 @@ def live_through(
     if replay:
         from omnicli.cli.replaying import replay as again
 
-        again(s, [path.rsplit("/", 1)[-1].split(".")[0] for path in paths or ()])
+        again(s, [path.rsplit("/", 1)[-1].split(".")[0] for path in paths or ()], journal=journal, keep=keep)
+    if journal is not None or keep is not None:
+        raise OmniError(t("--journal and --keep go with --replay", "--journal et --keep vont avec --replay"),
+                        hint="omni campaign test --replay", code="usage")  # fmt: skip
     if s.live:
         raise OmniError(t("tests never touch the live environment", "les tests ne touchent jamais à l'environnement réel"),
                         hint="omni campaign test", code="usage")  # fmt: skip

@@ -91,6 +91,18 @@ def _unpack(kept: bytes) -> bytes:
     return unpacking.decompress(kept[1:]) + unpacking.flush()
 
 
+def spelled(kept: bytes) -> dict[str, Any]:
+    """The premises as they are spelled, for who copies them elsewhere; `packed` makes bytes of them again."""
+    found = json.loads(_unpack(kept).decode("utf-8", "surrogatepass"))
+    assert isinstance(found, dict)
+    return found
+
+
+def packed(found: Mapping[str, Any]) -> bytes:
+    """The bytes of premises that were `spelled`."""
+    return _pack(_compact(found).encode("utf-8", "surrogatepass"))
+
+
 def read(text: bytes, *, campaign: str, identity: Mapping[str, Any]) -> Given:
     """The premises again. `identity` has `id key contact_id contact_uid number` of the enrollment."""
     kept = json.loads(_unpack(text).decode("utf-8", "surrogatepass"))
