@@ -18,6 +18,9 @@ _FRENCH = {
     "KEY": "CLÉ", "MONEY": "MONTANT", "NAME": "NOM", "OURS": "NÔTRE", "PATH": "CHEMIN", "REF": "RÉF", "TEXT": "TEXTE", "THEIRS": "LEUR", "VALUE": "VALEUR", "WORD": "MOT",
 }  # fmt: skip
 
+#: How much of a terminal's width the first column of a help page may take.
+WRITTEN = 0.36
+
 
 def placeholder(metavar: str) -> str:
     """`NAME…` as this language writes it: `NOM…`."""
@@ -76,7 +79,7 @@ def page(command: Any, context: Any) -> None:
     console.print()
     console.print(Text(f"  {example}", style="cyan"), soft_wrap=True)
     console.print()
-    console.print(Text(what), soft_wrap=True)
+    console.print(Text(what), soft_wrap=not console.is_terminal)
     usage = [context.command_path, *([t("VERB", "VERBE")] if verbs else []), *map(_usage, given)]
     usage += [t("[OPTIONS]", "[OPTIONS]")] if options or verbs else []
     console.print()
@@ -112,8 +115,10 @@ def _meaning(parameter: Any) -> str:
 
 
 def _block(console: Console, title: str, rows: Sequence[tuple[str, str]], *, least: int = 0) -> None:
-    """A heading and two columns; the second is folded where a terminal is narrow, and nothing is padded in a pipe."""
-    from rich.table import Table
+    """A heading and two columns. On a terminal the second is broken at blanks, and what is too long for the first stands on a line
+    of its own; nothing is broken or padded in a pipe."""
+    from textwrap import wrap
+
     from rich.text import Text
 
     if not rows:
@@ -125,9 +130,11 @@ def _block(console: Console, title: str, rows: Sequence[tuple[str, str]], *, lea
         for written, what in rows:
             console.print(Text(f"  {written:<{wide}}  {what}".rstrip()), soft_wrap=True)
         return
-    table = Table(box=None, show_header=False, padding=(0, 0, 0, 2))
-    table.add_column(style="cyan", min_width=wide, no_wrap=wide < 36)
-    table.add_column()
+    wide = max([least, *(len(written) for written, _ in rows if len(written) <= console.width * WRITTEN)])
     for written, what in rows:
-        table.add_row(Text(written), Text(what))
-    console.print(table)
+        lines = wrap(what, max(console.width - wide - 4, 20), break_long_words=False, break_on_hyphens=False) or [""]
+        own_line = len(written) > wide
+        head = Text("  ").append(written if own_line else f"{written:<{wide}}", style="cyan")
+        console.print(head if own_line else head.append(f"  {lines.pop(0)}", style="default"), soft_wrap=True)
+        for line in lines:
+            console.print(Text(f"{' ' * (wide + 4)}{line}"), soft_wrap=True)
