@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from omnicli import clock, faults, guards
+from omnicli.campaigns.crossing import next_change
 from omnicli.campaigns.turn import Houses
 from omnicli.condition.check import check
 from omnicli.condition.sql import Compiler
@@ -93,6 +94,16 @@ def ahead(store: Store, houses: Houses, *, now: datetime, campaigns: Sequence[st
     return min((at for at in found if at is not None), default=None)
 
 
+def passed_by(store: Store, houses: Houses, *, now: datetime, campaigns: Sequence[str]) -> None:
+    """Count the unit of `now` as looked at by every door that `ahead` did not ask to open in it: nobody would have come in."""
+    with store.read() as connection:
+        houses.on(connection)
+        rows = [row for row in connection.execute(sa.select(tb.campaign)) if row.state == "running" and row.name in campaigns]
+        doors = [_Door(store, houses, row, now) for row in rows if row.version_id is not None and row.last_look_at is not None]
+    for door in doors:
+        door.passed_by()
+
+
 #: (version, campaign, condition) → (the campaign asked about, whether its condition speaks of time).
 _SPEAKS: dict[tuple[int, str, str | None], tuple[Campaign, bool]] = {}
 
@@ -129,7 +140,7 @@ class _Door:
         }[self.way.form]()
 
     def ahead(self, connection: sa.Connection) -> datetime | None:
-        """When this door is next to be looked at, were nobody to change meanwhile."""
+        """When this door is next to be looked at, were nobody to do or say anything meanwhile."""
         match self.way.form:
             case "every" | "at":
                 wanted = self.way.every or self.way.at
@@ -140,9 +151,54 @@ class _Door:
                 after, self.now = self.now, self.now + AHEAD
                 return min((clock.from_ms(c.at) for c in self._anniversaries(connection, self.way.on, after)), default=None)
             case "if":
-                uses = check(self.way.if_ or "everyone", self.vocabulary, where="elsewhere").uses
-                return _next_unit(self.now, uses.finest, self.zone) if uses.speaks_of_time else None
+                return self._next_look(connection)
         return None
+
+    def _next_look(self, connection: sa.Connection) -> datetime | None:
+        """Where the next unit begins in which a look may find other people than the last one did."""
+        checked = check(self.way.if_ or "everyone", self.vocabulary, where="elsewhere")
+        uses, last = checked.uses, self.row.last_look_at
+        if not uses.speaks_of_time:
+            return None
+        soon = _next_unit(self.now, uses.finest, self.zone)
+        if last is None or uses.finest is None or not uses.finest.elapsed or self._stirred(connection, last):
+            return soon
+        assert checked.tree is not None
+        turn = next_change(connection, checked.tree, uses, self.project, since=clock.from_ms(last), zone=self.zone)
+        if turn is None:
+            return soon
+        turn = min([turn, *self._may_come_again(connection, last)])
+        return max(soon, _next_unit(turn - timedelta(milliseconds=1), uses.finest, self.zone))
+
+    def passed_by(self) -> None:
+        """The unit of this instant is looked at, from its beginning."""
+        if self.way.form != "if":
+            return
+        finest = check(self.way.if_ or "everyone", self.vocabulary, where="elsewhere").uses.finest
+        if finest is not None and finest.elapsed:
+            begin = clock.to_ms(_next_unit(self.now, finest, self.zone)) - _length(finest)
+            if self.row.last_look_at < begin:
+                self._looked(clock.from_ms(begin))
+
+    def _stirred(self, connection: sa.Connection, last: int) -> bool:
+        """Whether anything was said or done since the last look, or people still wait for their turn."""
+        news = (tb.contact.c.changed_at, tb.event.c.received_at, tb.decision.c.at, tb.consent_log.c.recorded_at,
+                tb.suppression_log.c.recorded_at)  # fmt: skip
+        latest = sa.select(*(sa.select(sa.func.max(column)).scalar_subquery() for column in news))
+        return bool(self._waiting(connection)) or any(at is not None and at >= last for at in connection.execute(latest).one())
+
+    def _may_come_again(self, connection: sa.Connection, last: int) -> list[datetime]:
+        """When those who fulfil the condition may enter once more, after the last look."""
+        again = self.way.again.after
+        if again is None:
+            return []
+        compiler = Compiler(self.vocabulary, campaign=self.house.name)
+        query: sa.Select[Any] = compiler.selection(self.way.if_ or "everyone")
+        ids = list(connection.execute(query, compiler.parameters(self.now)).scalars())
+        people, passes = self._people(connection, ids), self._passes(connection, ids)
+        zones = {who: self.house.calendar.zone(one.country, one.time_zone, one.region) for who, one in people.items()}
+        found = (timing.add(again, clock.from_ms(passes[who][1]), zones[who]) for who in passes)
+        return [at for at in found if clock.to_ms(at) > last]
 
     # --- the ways in --------------------------------------------------------------------------------------------
     def _by_event(self) -> None:
@@ -530,17 +586,21 @@ def _midnight(day: date) -> int:
     return clock.to_ms(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
+def _length(finest: Duration) -> int:
+    """ms of a unit of elapsed time."""
+    return 60_000 if finest.unit == "minute" else 3_600_000
+
+
 def _unit(ms: int, finest: Duration | None, zone: tzinfo) -> object:
     """The unit of the finest duration in which an instant lies: a minute, an hour, else a calendar day of the project."""
     instant = clock.from_ms(ms)
     if finest is not None and finest.elapsed:
-        return ms // (60_000 if finest.unit == "minute" else 3_600_000)
+        return ms // _length(finest)
     return instant.astimezone(zone).date()
 
 
 def _next_unit(instant: datetime, finest: Duration | None, zone: tzinfo) -> datetime:
     """Where the next such unit begins."""
     if finest is not None and finest.elapsed:
-        length = 60_000 if finest.unit == "minute" else 3_600_000
-        return clock.from_ms((clock.to_ms(instant) // length + 1) * length)
+        return clock.from_ms((clock.to_ms(instant) // _length(finest) + 1) * _length(finest))
     return timing.on_day(instant.astimezone(zone).date() + timedelta(days=1), timing.MIDNIGHT, zone)

@@ -126,6 +126,12 @@ def test_what_is_wrong_is_told_where_it_stands(what: str, loaded: Loaded) -> Non
         assert any(one.startswith(begin) for one in found), found
 
 
+def test_a_clock_on_another_side_of_the_date_line_does_not_go_back(loaded: Loaded) -> None:
+    there = "{language: fr, time_zone: Pacific/Honolulu, consent: [email]}"
+    assert said(loaded, a_story("event: signup", "at: 2027-01-04 02:00", given=there)) == []
+    assert said(loaded, a_story("event: signup", "at: 2027-01-02 02:00", given=there))
+
+
 def test_a_file_of_no_campaign_says_so(loaded: Loaded) -> None:
     found = load_stories(
         loaded,

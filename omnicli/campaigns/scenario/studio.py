@@ -44,6 +44,7 @@ class Studio:
             bound = first.guardrails.model_copy(update={"budget": budget})
             self.authored[self.campaigns[0]] = first.model_copy(update={"guardrails": bound})
         self.doors = any(campaign.enter.form != "when" for campaign in self.authored.values())
+        self.watchful = any(campaign.enter.form == "if" for campaign in self.authored.values())  # whatever happens may open these
         self.steps = frozenset(step for campaign in self.authored.values() for step in Flow.of(campaign).nodes)
         self.gathers: dict[tuple[int, str | None], Gather] = {}  # statements are compiled for all worlds
         self._spare: list[Store] = []

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from omnicli import clock
 from omnicli.campaigns import life
-from omnicli.campaigns.enter import ahead
+from omnicli.campaigns.enter import ahead, passed_by
 from omnicli.campaigns.run import RunReport, Tools, Work
 from omnicli.campaigns.scenario import people, read
 from omnicli.campaigns.scenario.carriers import Carriers
@@ -172,7 +172,7 @@ class World:
 
     def _stir(self, *, doors: bool = True) -> None:
         self._stirred = True
-        self._looked = self._looked and not doors
+        self._looked = self._looked and not (doors or self.studio.watchful)
 
     # --- time -------------------------------------------------------------------------------------------------------
     def next_due(self) -> datetime | None:
@@ -208,11 +208,14 @@ class World:
         self.now = max(self.now, instant)
         self._stirred = False
         self._arrive()
+        if self.studio.watchful and (self._doors is None or self._doors > self.now):
+            passed_by(self.store, self._homes(), now=self.now, campaigns=self.names)
         report = RunReport(self.now, self.names)
         Work(self.store, self.loaded, report, self._tools, _nothing, _nothing, False, False, houses=self._homes()).until_rest(
             None
         )
         self._lived = clock.to_ms(self.now)
+        self._looked = self._looked and not self.studio.watchful
         self.problems += (line for line in report.problems if line not in self.problems)
         return report
 
