@@ -19,6 +19,7 @@ from omnicli import clock
 from omnicli.campaigns import versions
 from omnicli.engine import timing
 from omnicli.errors import Exit, OmniError
+from omnicli.model.finding import foremost
 from omnicli.store import campaigns
 from omnicli.store import tables as tb
 from omnicli.store.campaigns import Standing, Version
@@ -37,13 +38,13 @@ _CHUNK = 5000
 class Unfit(OmniError):
     """The files have error-level findings: they can be shown and linted, not planned, started or run (exit 1)."""
 
-    def __init__(self, name: str, findings: Sequence[Finding]) -> None:
+    def __init__(self, name: str, findings: Sequence[Finding], *, shown: bool = False) -> None:
         self.findings = tuple(findings)
         count = len(self.findings)
         super().__init__(
             several(count, ("{name}: {n} error; nothing was done", "{name}: {n} errors; nothing was done"),
                     ("{name} : {n} erreur ; rien n'a été fait", "{name} : {n} erreurs ; rien n'a été fait"), name=name),
-            hint=t("omni lint shows them in place", "omni lint les montre à leur place"),
+            hint=t("omni lint shows them in place", "omni lint les montre à leur place") if shown else foremost(self.findings),
             code="findings", exit=Exit.FINDINGS,
         )  # fmt: skip
 

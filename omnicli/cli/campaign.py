@@ -479,7 +479,7 @@ def fit(s: Session, loaded: Loaded, names: Sequence[str], now: datetime) -> None
     if s.json:
         s.finish({"findings": [telling.as_json(f) for f in errors]}, exit=Exit.FINDINGS)
     telling.show_full(_replaced(report, errors), s.console(stderr=True))
-    raise life.Unfit(", ".join(names), errors)
+    raise life.Unfit(", ".join(names), errors, shown=True)
 
 
 def _templates(loaded: Loaded, names: Sequence[str]) -> list[str]:

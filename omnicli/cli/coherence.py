@@ -32,8 +32,13 @@ def compare(name: str | None, *, contact: str | None, online: bool, profile: str
     s = session()
     loaded = s.loaded()
     if errors := loaded.errors():
-        raise OmniError(t("the project has {n} errors: its messages cannot be rendered", "le projet a {n} erreurs : ses messages ne peuvent être rendus", n=len(errors)),
-                        hint="omni lint", code="findings", exit=Exit.FINDINGS)  # fmt: skip
+        from omnicli.model.finding import foremost
+
+        raise OmniError(
+            several(len(errors), ("a file cannot be read: its messages cannot be rendered", "{n} errors in the files: the messages cannot be rendered"),
+                    ("un fichier ne peut être lu : ses messages ne peuvent être rendus", "{n} erreurs dans les fichiers : les messages ne peuvent être rendus")),
+            hint=foremost(errors), code="findings", exit=Exit.FINDINGS,
+        )  # fmt: skip
     now = s.now(as_of)
     ground = Ground(loaded, now=now)
     ground.online = online

@@ -280,11 +280,12 @@ def list_(
     s = session()
     loaded, store = s.loaded(), s.store(create=False)
     now = s.now(as_of)
-    people = segments.show(store, loaded, segment, now=now, limit=limit, after=after)
+    found = segments.show(store, loaded, segment, now=now, limit=limit + 1, after=after)  # one more says whether more follow
+    people = found[:limit]
     _audited(s, show_personal, "contact list", now)
     result = {
         "contacts": [person_json(p, show_personal, now) for p in people],
-        "after": people[-1].id if len(people) == limit else None,
+        "after": people[-1].id if len(found) > limit else None,
     }
 
     def draw(console: Console) -> None:

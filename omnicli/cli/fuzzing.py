@@ -59,17 +59,23 @@ def tell_lives(console: Console, reports: Sequence[FuzzReport]) -> None:
         figures = t("{n} generated lives of {days} days", "{n} vies tirées de {days} jours", n=report.lives, days=report.days)
         if not report.found:
             kept = t("keep {m} promises", "tiennent {m} promesses", m=len(report.promises) + 6)
-            console.print(f" ✔ {report.campaign}: {figures} {kept} · {t('seed', 'graine')} {report.seed}")
+            console.print(f" ✔ {_whose(report)}: {figures} {kept} · {t('seed', 'graine')} {report.seed}")
         for one in report.found:
             shrunk = t("shrunk from {a} lines to {b}", "réduite de {a} lignes à {b}", a=one.lines, b=len(one.story))
             alone = shrunk if one.alone else t("only together with others", "seulement avec d'autres")
-            console.print(f" ✘ {report.campaign} always: {one.breach.promise}", style="bold")
+            console.print(f" ✘ {_whose(report)} always: {one.breach.promise}", style="bold")
             console.print(
                 f"   {t('seed', 'graine')} {one.seed}, {t('life', 'vie')} {one.life}, {alone} · {t('{n} lives', '{n} vies', n=one.times)}"
             )
             console.print(f"   {one.breach.what}", soft_wrap=True)
             for line in one.scenario:
                 console.print(f"   {line}", soft_wrap=True, markup=False, highlight=False)
+
+
+def _whose(report: FuzzReport) -> str:
+    """The campaign, and those that lived beside it: two files may ask about one campaign."""
+    beside = ", ".join(report.beside)
+    return report.campaign + (t(" beside {others}", " à côté de {others}", others=beside) if beside else "")
 
 
 # --- coverage -------------------------------------------------------------------------------------------------------

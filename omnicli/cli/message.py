@@ -10,7 +10,7 @@ from omnicli.cli.frame import session
 from omnicli.cli.options import AsOf, opt, page
 from omnicli.cli.send_test import Dry, OneChannel, To
 from omnicli.errors import OmniError
-from omnicli.texts import t
+from omnicli.texts import several, t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,8 +137,14 @@ def render(
     project = _project(loaded)
     campaign, message = _the_message(loaded, name)
     if errors := loaded.errors(campaign.campaign):
-        raise OmniError(t("{file} has {n} errors: nothing can be rendered", "{file} a {n} erreurs : rien ne peut être rendu",
-                          file=loaded.file_of(campaign.campaign), n=len(errors)), hint="omni lint", code="findings", exit=1)  # fmt: skip
+        from omnicli.model.finding import foremost
+
+        raise OmniError(
+            several(len(errors), ("{file} has {n} error: nothing can be rendered", "{file} has {n} errors: nothing can be rendered"),
+                    ("{file} a {n} erreur : rien ne peut être rendu", "{file} a {n} erreurs : rien ne peut être rendu"),
+                    file=loaded.file_of(campaign.campaign)),
+            hint=foremost(errors), code="findings", exit=1,
+        )  # fmt: skip
     known = contact in ("typical", "longest", "empty", "foreign")
     if not known:
         s.store(create=False)

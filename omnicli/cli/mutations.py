@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from omnicli.cli.frame import session
 from omnicli.errors import Exit, OmniError
-from omnicli.texts import t
+from omnicli.texts import several, t
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,8 +28,13 @@ def mutate(name: str | None, *, count: int, seed: str, jobs: int | None, as_of: 
     s = session()
     loaded = s.loaded()
     if errors := loaded.errors():
-        raise OmniError(t("the project has {n} errors: a fault would not be seen among them",
-                          "le projet a {n} erreurs : une faute ne s'y verrait pas", n=len(errors)), hint="omni lint", code="errors")  # fmt: skip
+        from omnicli.model.finding import foremost
+
+        raise OmniError(
+            several(len(errors), ("the project has {n} error: a fault would not be seen beside it", "the project has {n} errors: a fault would not be seen among them"),
+                    ("le projet a {n} erreur : une faute ne s'y verrait pas", "le projet a {n} erreurs : une faute ne s'y verrait pas")),
+            hint=foremost(errors), code="errors",
+        )  # fmt: skip
     wanted = Wanted(count=count, seed=seed, messages=_messages(s, name))
     began = time.perf_counter()
     with s.progress(t("seeding faults", "fautes semées"), total=count) as step:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from omnicli.cli.frame import session
 from omnicli.cli.options import opt
 from omnicli.errors import Exit, OmniError
-from omnicli.texts import t
+from omnicli.texts import several, t
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,8 +38,14 @@ def send_test(name: str, *, to: str, channel: str, contact: str, language: str |
     project = message._project(loaded)
     campaign, which = message._the_message(loaded, name)
     if errors := loaded.errors(campaign.campaign):
-        raise OmniError(t("{file} has {n} errors: nothing can be rendered", "{file} a {n} erreurs : rien ne peut être rendu",
-                          file=loaded.file_of(campaign.campaign), n=len(errors)), hint="omni lint", code="findings", exit=1)  # fmt: skip
+        from omnicli.model.finding import foremost
+
+        raise OmniError(
+            several(len(errors), ("{file} has {n} error: nothing can be rendered", "{file} has {n} errors: nothing can be rendered"),
+                    ("{file} a {n} erreur : rien ne peut être rendu", "{file} a {n} erreurs : rien ne peut être rendu"),
+                    file=loaded.file_of(campaign.campaign)),
+            hint=foremost(errors), code="findings", exit=1,
+        )  # fmt: skip
     now = s.now()
     known = contact in ("typical", "longest", "empty", "foreign")
     person = message._sample(project, contact, now) if known else person_of(store, loaded, campaign, contact, now=now)

@@ -202,8 +202,10 @@ def summary(report: Report) -> list[str]:
                 s=_seconds(report),
             )
         ]
-    parts = [t(*words, n=number[key]) for key, words in {
-        "errors": ("{n} errors", "{n} erreurs"), "warnings": ("{n} warnings", "{n} avertissements"), "infos": ("{n} notes", "{n} notes"),
+    parts = [several(number[key], *words) for key, words in {
+        "errors": (("{n} error", "{n} errors"), ("{n} erreur", "{n} erreurs")),
+        "warnings": (("{n} warning", "{n} warnings"), ("{n} avertissement", "{n} avertissements")),
+        "infos": (("{n} note", "{n} notes"), ("{n} note", "{n} notes")),
     }.items() if number[key]]  # fmt: skip
     lines = [t("{n} findings ({parts}) in {f} of {files} files{compared} · {s} s", "{n} constats ({parts}) dans {f} fichiers sur {files}{compared} · {s} s",
                compared=_compared(report), n=len(report.findings), parts=", ".join(parts), f=files, files=len(report.files), s=_seconds(report))]  # fmt: skip

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from omnicli.texts import several
 
 Severity = Literal["error", "warning", "info"]
 
@@ -61,3 +64,13 @@ class Finding:
         """Stable while lines move: code, file, path and message."""
         names = "\x1f".join((self.code, self.place.file, self.path, self.message))
         return hashlib.sha256(names.encode()).hexdigest()[:16]
+
+
+def foremost(findings: Sequence[Finding]) -> str:
+    """The first one in its place, and who tells the others: what a command says that only refuses."""
+    first = findings[0]
+    said = f"{first.place.file}:{first.place.line}:{first.place.column}: {first.code} {first.message}"
+    if (more := len(findings) - 1) == 0:
+        return f"{said}   (omni lint)"
+    return said + several(more, ("   (and {n} more: omni lint)", "   (and {n} more: omni lint)"),
+                          ("   (et {n} autre : omni lint)", "   (et {n} autres : omni lint)"))  # fmt: skip

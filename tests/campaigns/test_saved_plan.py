@@ -274,4 +274,4 @@ def test_in_live_the_plan_is_the_approval(tmp_path: Path) -> None:
 
 def test_nobody_is_carried_by_a_rehearsal(stage: Living) -> None:
     assert Nowhere(("email",)).name == "rehearsal"
-    assert isinstance(Stale(()), OmniError)
+    assert isinstance(Stale((), ("bienvenue",)), OmniError)

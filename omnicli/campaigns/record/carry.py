@@ -30,14 +30,14 @@ NAMED = 5
 class Stale(OmniError):
     """The plan does not hold any more; nothing was sent (exit 4). `changes` are all of them."""
 
-    def __init__(self, changes: tuple[Change, ...]) -> None:
+    def __init__(self, changes: tuple[Change, ...], names: tuple[str, ...]) -> None:
         self.changes = changes
         listed = " · ".join(said(c) for c in changes[:NAMED])
         if len(changes) > NAMED:
             listed += t(" · and {n} more", " · et {n} autres", n=len(changes) - NAMED)
         super().__init__(
             t("the plan no longer holds, nothing was sent: {what}", "le plan ne tient plus, rien n'est parti : {what}", what=listed),
-            hint=t("make it anew: omni campaign plan NAME --out FILE", "refaites-le : omni campaign plan NAME --out FICHIER"),
+            hint=t("make it anew: omni campaign plan {names} --out FILE", "refaites-le : omni campaign plan {names} --out FICHIER", names=" ".join(names)),
             code="plan-stale", exit=Exit.REFUSED,
         )  # fmt: skip
 
@@ -81,7 +81,7 @@ def checked(store: Store, loaded: Loaded, record: Record, renderer: Renderer, *,
     """The verdict of a plan that holds; Stale otherwise."""
     verdict = look(store, loaded, record, renderer, now=now)
     if verdict.changes:
-        raise Stale(verdict.changes)
+        raise Stale(verdict.changes, record.names)
     return verdict
 
 

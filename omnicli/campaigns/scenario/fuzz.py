@@ -63,7 +63,7 @@ class Found:
 
 @dataclass(frozen=True)
 class FuzzReport:
-    """What became of the lives of one campaign. `lived` are the lives themselves: coverage counts them too."""
+    """What became of the lives of one campaign. `lived` are the lives themselves: coverage counts them too; `beside` lived along."""
 
     campaign: str
     seed: int
@@ -72,6 +72,7 @@ class FuzzReport:
     promises: tuple[str, ...]
     found: tuple[Found, ...]
     lived: tuple[Life, ...]
+    beside: tuple[str, ...] = ()
 
     def json(self) -> dict[str, object]:
         """As `--json` says it."""
@@ -93,7 +94,7 @@ def fuzz(
     lived = list(work.all(lives, progress))
     found = tuple(work.explain(lived, small))
     return FuzzReport(name, seed, lives, work.days.days, tuple(p.spelled(one) for one in work.promises), found,
-                      tuple(life for _, life in lived))  # fmt: skip
+                      tuple(life for _, life in lived), work.names[1:])  # fmt: skip
 
 
 class _Fuzz:

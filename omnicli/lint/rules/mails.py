@@ -64,7 +64,11 @@ def no_preheader(ground: Ground) -> Iterator[Finding]:
             path: Path_ = ("messages", reading.name, "say", key)
             place = ground.place(reading.chapter.file, path, key=True)
             first = " ".join(reading.seen["html"].text.split())[:60]
-            said = t("the inbox will show '{words}'", "la boîte de réception montrera « {words} »", words=first)
+            said = t(
+                "no preheader: the inbox will show '{words}'",
+                "pas de preheader : la boîte de réception montrera « {words} »",
+                words=first,
+            )
             causes.add(place, said, reading.cells, path=path, fix=_with_preheader(ground, reading, path))
     yield from causes.findings()
 

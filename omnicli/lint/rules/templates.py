@@ -163,7 +163,7 @@ def _placeholders(ground: Ground, chapter: Chapter) -> Iterator[Finding]:
                         if near and place != ground.place(chapter.file, path):
                             fix = rename(place, near, title=t("rename it to '{near}'", "le renommer « {near} »", near=near))
                         said = t("no '{name}' here (known: {known}).", "pas de {name} ici (connus : {known}).", name="{" + word + "}",
-                                 known=", ".join(list(message.facts)[:8] or list(attributes)[:8]))  # fmt: skip
+                                 known=", ".join([*list(message.facts)[:8], *list(attributes)[:8]]))  # fmt: skip
                         yield ground.finding("J002", place, said + did_you_mean(bare, known), path=path, fix=fix)
 
 
