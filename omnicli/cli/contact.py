@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from omnicli.people.imports import ImportReport
     from omnicli.people.mapping import ImportMap
     from omnicli.store.audience import Life, Person
+    from omnicli.store.promises import Told
 
 app = typer.Typer(
     help=page(
@@ -401,19 +402,41 @@ def show_people(console: Console, people: list[Person], shown: bool, now: dateti
 def show(id: Id, show_personal: Personal = False, as_of: AsOf = None) -> None:
     from omnicli.people.consent import the_contact
     from omnicli.store import audience
+    from omnicli.store.promises import open_promises
 
     s = session()
     loaded, store = s.loaded(), s.store(create=False)
     now = s.now(as_of)
     assert loaded.project is not None
+    zone = loaded.project.time_zone
     with store.read() as connection:
         life = audience.life(connection, loaded.project, the_contact(connection, id))
-    zone = loaded.project.time_zone
+        promises = open_promises(connection, life.person.number, now=now, zone=life.person.time_zone or zone)
     _audited(s, show_personal, f"contact show {life.person.id}", now)
     s.finish(
-        _life_json(life, show_personal, now),
-        show=lambda console: _life_show(console, life, show_personal, now, zone),
+        {**_life_json(life, show_personal, now), "promises": [_promise_json(told) for told in promises]},
+        show=lambda console: _life_show(console, life, show_personal, now, zone, promises),
     )
+
+
+def _promise_json(told: Told) -> dict[str, Any]:
+    facts = {name: {"type": kind, "value": said} for name, (kind, said) in told.facts.items()}
+    return {"campaign": told.campaign, "message": told.message, "facts": facts, "until": str(told.until) if told.until else None,
+            "under_way": told.under_way}  # fmt: skip
+
+
+def _promised(console: Console, promises: Sequence[Told]) -> None:
+    """What the person was told and still counts on."""
+    from omnicli.cli.rows import lay
+    from omnicli.lint.passages import shown
+
+    if not promises:
+        return
+    console.print("")
+    console.print(t("Open promises", "Promesses en cours"), style="bold")
+    lay(console, [[told.message, t("until {d}", "jusqu'au {d}", d=told.until) if told.until else t("while {c} goes on", "tant que {c} dure", c=told.campaign),
+                   (" · ".join(f"{name} {shown(kind, said)}" for name, (kind, said) in told.facts.items()), "dim")] for told in promises],
+        shrink=2, indent=1)  # fmt: skip
 
 
 def _life_json(life: Life, shown: bool, now: datetime) -> dict[str, Any]:
@@ -440,7 +463,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value if isinstance(value, (bool, int, str)) else str(value)
 
 
-def _life_show(console: Console, life: Life, shown: bool, now: datetime, zone: str) -> None:
+def _life_show(console: Console, life: Life, shown: bool, now: datetime, zone: str, promises: Sequence[Told]) -> None:
     from zoneinfo import ZoneInfo
 
     from omnicli.cli.rows import lay, moment
@@ -469,6 +492,7 @@ def _life_show(console: Console, life: Life, shown: bool, now: datetime, zone: s
     if rows:
         console.print("")
         lay(console, rows, shrink=3, indent=1)
+    _promised(console, promises)
     for promise in life.open_passes:
         due = (
             moment(promise["due_at"], where)
