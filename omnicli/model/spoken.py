@@ -61,8 +61,8 @@ def codes(said: str) -> list[str]:
 
 
 def named(code: str) -> str:
-    """The word, and behind it the code where they differ: `trop tard (expired)`, so that `omni explain` finds it."""
-    said = word(code)
+    """The word, and behind it the code where they differ: `trop tard (expired)`, `law (pack)`, so that `omni explain` finds it."""
+    said = "law" if code == "pack" and language() == "en" else word(code)
     return said if said == code else f"{said} ({code})"
 
 
