@@ -55,6 +55,8 @@ class Ground:
         self.only: tuple[str, str] | None = None
         self.reader: OneReader | None = None
         self.online = False
+        #: Campaigns whose renderings are known to be without a finding, and how many they are: nobody needs to look again.
+        self.clean: Mapping[str, int] = {}
         self._compared = 0
 
     @cached_property
@@ -90,7 +92,9 @@ class Ground:
     @property
     def compared(self) -> int:
         """How many renderings were looked at so far, or when what is known of them was found."""
-        return self.grid.count if "grid" in self.__dict__ else self._compared
+        return (
+            self.grid.count + sum(self.clean.values()) if "grid" in self.__dict__ else self._compared + sum(self.clean.values())
+        )
 
     @compared.setter
     def compared(self, count: int) -> None:
@@ -103,6 +107,8 @@ class Ground:
         if not zone_known(self.project.time_zone):  # T005 says so; no day could be reckoned
             return
         for chapter in self.chapters:
+            if chapter.name in self.clean:
+                continue
             sent = {getattr(node.step, "send", None) for node in chapter.flow.sends}
             for name, said in chapter.campaign.messages.items():
                 named = message is not None or self.only is not None

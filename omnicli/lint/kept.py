@@ -12,7 +12,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import cache
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 #: The families whose rules look at nothing but renderings, the files and the day.
 FAMILIES = ("messages", "typed", "offers", "addresses", "personas", "media", "mails")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+#: Each entry of `clean.json` has a key of its own.
+_CLEAN = "by campaign"
 Kept = tuple[list[Finding], int]
 
 
@@ -131,6 +133,39 @@ def read(root: Path, key: str) -> Kept | None:
 def write(root: Path, key: str, findings: Sequence[Finding], compared: int) -> None:
     """Keep them in place of what was kept; nothing happens where that cannot be written."""
     write_record(root, "lint", key, {"compared": compared, "findings": [asdict(one) for one in findings]})
+
+
+def chapter_keys(ground: Ground) -> dict[str, str]:
+    """Campaign → the hash of all that decides what the rules say of its renderings: its own file and what all campaigns share."""
+    days = days_of(ground.now, ground.project.time_zone)
+    if days is None:
+        return {}
+    project = ground.loaded.sources["omni.yaml"].text
+    shared = hashed((*machine(), language(), *days, *environment((project,)), project, *template_texts(ground.root)))
+    found = {}
+    for chapter in ground.chapters:
+        text = ground.loaded.sources[chapter.file].text
+        found[chapter.name] = hashed((shared, *environment((text,)), chapter.file, text))
+    return found
+
+
+def clean(root: Path, keys: Mapping[str, str]) -> dict[str, int]:
+    """Those of these campaigns whose renderings were without a finding, and how many renderings each has."""
+    try:
+        known = read_record(root, "clean", _CLEAN) if keys else {}
+        return {name: int(known[key]) for name, key in keys.items() if key in known}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def write_clean(ground: Ground, keys: Mapping[str, str], findings: Sequence[Finding]) -> None:
+    """Keep which campaigns have no finding; none is known while something is wrong in what all of them share."""
+    files = {chapter.file: chapter.name for chapter in ground.chapters}
+    spoilt = {files.get(one.place.file) for one in findings}
+    if None in spoilt:
+        return
+    counts = {**ground.grid.counts, **ground.clean}
+    write_record(ground.root, "clean", _CLEAN, {key: counts.get(name, 0) for name, key in keys.items() if name not in spoilt})
 
 
 def read_record(root: Path, name: str, key: str) -> Any:

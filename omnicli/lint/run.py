@@ -140,12 +140,16 @@ def _all_rules(ground: Ground, findings: list[Finding], profile: str, select: se
     for family in families:
         if known is None or family not in kept.FAMILIES:
             importlib.import_module(f"omnicli.lint.rules.{family}")
+    keys = kept.chapter_keys(ground) if key is not None and known is None else {}
+    ground.clean = kept.clean(ground.root, keys)
     broken, said = _ask(ground, profile, select, without=rendered if known is not None else set())
     if known is not None:
         ground.compared = known[1]
         findings += known[0]
     elif key is not None and not broken:
-        kept.write(ground.root, key, [one for module, one in said if module in rendered], ground.compared)
+        of_renderings = [one for module, one in said if module in rendered]
+        kept.write(ground.root, key, of_renderings, ground.compared)
+        kept.write_clean(ground, keys, of_renderings)
     findings += [one for _, one in said]
     return broken
 

@@ -122,7 +122,7 @@ class Grid:
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
-        self.count = 0
+        self.counts: dict[str, int] = {}
         self.failures: list[Failure] = []
         self._known: dict[tuple[str, str], tuple[Reading, ...]] = {}
         self._asking: dict[tuple[str, str], bool] = {}
@@ -145,6 +145,11 @@ class Grid:
         if self.ground.reader is not None:
             return {self.ground.reader.sample.name: self.ground.reader.sample}
         return {name: samples.sample(self.ground.project, name, now=self.now) for name in samples.SAMPLES}
+
+    @property
+    def count(self) -> int:
+        """Renderings made so far."""
+        return sum(self.counts.values())
 
     @property
     def skeletons(self) -> int:
@@ -171,7 +176,7 @@ class Grid:
         found: dict[Any, Reading] = {}
         same: dict[Any, Reading | CannotRender] = {}
         for cell, job, persona in self._jobs(chapter, name):
-            self.count += 1
+            self.counts[chapter.name] = self.counts.get(chapter.name, 0) + 1
             alike = self._alike(chapter, cell, persona)
             if alike not in same:
                 same[alike] = self._reading(chapter, cell, job, persona, found)
