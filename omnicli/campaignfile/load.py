@@ -12,14 +12,13 @@ from types import MappingProxyType
 
 from omnicli.campaignfile.catalogue import finding
 from omnicli.campaignfile.check import check_campaign, check_project
-from omnicli.campaignfile.reader import read_source
+from omnicli.campaignfile.reader import raw, read_source
 from omnicli.campaignfile.source import KeyPath, Map, Source
 from omnicli.campaignfile.validate import validate
 from omnicli.errors import Exit, OmniError
 from omnicli.model.campaign import Campaign
 from omnicli.model.finding import Edit, Finding, Fix, Place
 from omnicli.model.project import Project
-from omnicli.text import system_said
 from omnicli.texts import t
 
 PROJECT_FILE = "omni.yaml"
@@ -98,29 +97,21 @@ def _load(root: Path, overlay: Mapping[str, bytes]) -> Loaded:
         )  # fmt: skip
     sources: dict[str, Source] = {}
     findings: list[Finding] = []
-    project = _read_project(_bytes(root, PROJECT_FILE, overlay), sources, findings)
+    project = _read_project(_raw(root, PROJECT_FILE, overlay), sources, findings)
     campaigns: dict[str, Campaign] = {}
     files: dict[str, str] = {}
     for file in _campaign_files(root, overlay, findings):
         name = file.rsplit("/", 1)[-1].removesuffix(".yaml")
         files[name] = file
-        campaign = _read_campaign(file, _bytes(root, file, overlay), project, sources, findings)
+        campaign = _read_campaign(file, _raw(root, file, overlay), project, sources, findings)
         if campaign is not None:
             campaigns[name] = campaign
     findings.sort(key=lambda f: (f.place.file != PROJECT_FILE, f.place.file, f.place.line, f.place.column, f.code))
     return Loaded(root, project, MappingProxyType(campaigns), tuple(findings), MappingProxyType(sources), MappingProxyType(files))
 
 
-def _bytes(root: Path, file: str, overlay: Mapping[str, bytes]) -> bytes:
-    if file in overlay:
-        return overlay[file]
-    try:
-        return (root / file).read_bytes()
-    except OSError as error:
-        raise OmniError(
-            t("cannot open {file}: {why}", "impossible d'ouvrir {file} : {why}", file=file, why=system_said(error)),
-            code="unreadable-file",
-        ) from None
+def _raw(root: Path, file: str, overlay: Mapping[str, bytes]) -> bytes:
+    return overlay[file] if file in overlay else raw(root, file)
 
 
 def _campaign_files(root: Path, overlay: Mapping[str, bytes], findings: list[Finding]) -> list[str]:

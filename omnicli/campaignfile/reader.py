@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from omnicli.campaignfile.build import Build, SyntaxTrouble, cannot_read, too_big
 from omnicli.campaignfile.catalogue import finding
 from omnicli.campaignfile.invisible import invisible_characters
 from omnicli.campaignfile.source import BREAK, Source
+from omnicli.errors import OmniError
 from omnicli.model.finding import Edit, Finding, Fix, Place
+from omnicli.text import system_said
 from omnicli.texts import t
 
 BYTES = 1 << 20
@@ -22,6 +25,18 @@ LONG_LINE = 5_000
 
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _ENTRY = re.compile(r"^(?P<head>\s*(?:- +)*(?:\"[^\"]*\"|'[^']*'|[^\s\"'#&*!|>%@`{\[][^:#]*?)\s*:[ \t]+)(?P<value>\S.*?)[ \t]*$")
+
+
+def raw(root: Path, file: str) -> bytes:
+    """The bytes of a file below a folder; OmniError (exit 2) when it cannot be opened."""
+    try:
+        return (root / file).read_bytes()
+    except OSError as error:
+        raise OmniError(
+            t("cannot open {file}: {why}", "impossible d'ouvrir {file} : {why}", file=file, why=system_said(error)),
+            hint=t("omni reads every file of campaigns/: move away what is none", "omni lit chaque fichier de campaigns/ : déplacez ce qui n'en est pas un")
+            if file.startswith("campaigns/") else "", code="unreadable-file",
+        ) from None  # fmt: skip
 
 
 def read_source(file: str, raw: bytes) -> tuple[Source, tuple[Finding, ...]]:

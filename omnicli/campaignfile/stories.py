@@ -11,17 +11,15 @@ from pathlib import Path
 from types import MappingProxyType
 
 from omnicli.campaignfile.load import Loaded
-from omnicli.campaignfile.reader import read_source
+from omnicli.campaignfile.reader import raw, read_source
 from omnicli.campaignfile.reading import Reading
 from omnicli.campaignfile.source import KeyPath, Source
 from omnicli.campaignfile.story_lines import Lines, Names
 from omnicli.campaignfile.story_people import read_given, read_people
-from omnicli.errors import OmniError
 from omnicli.model import literals as lit
 from omnicli.model.finding import Finding
 from omnicli.model.promise import PHRASES, named, parse_promise
 from omnicli.model.story import MANNERS, PATIENCE, Always, Environment, Person, Scenario, StoryFile, Wall
-from omnicli.text import system_said
 from omnicli.texts import t
 
 SUFFIX = ".test.yaml"
@@ -72,7 +70,7 @@ def load_stories(loaded: Loaded, *, files: Iterable[str] | None = None, overlay:
     findings: list[Finding] = []
     sources: dict[str, Source] = {}
     for file in wanted:
-        source, found = read_source(file, overlay[file] if overlay and file in overlay else _bytes(loaded.root, file))
+        source, found = read_source(file, overlay[file] if overlay and file in overlay else raw(loaded.root, file))
         sources[file] = source
         findings.extend(found)
         if source.root is None or loaded.project is None:
@@ -90,14 +88,6 @@ def load_stories(loaded: Loaded, *, files: Iterable[str] | None = None, overlay:
             read.append(story)
     findings.sort(key=lambda f: (f.place.file, f.place.line, f.place.column, f.code))
     return Stories(tuple(read), tuple(findings), MappingProxyType(sources))
-
-
-def _bytes(root: Path, file: str) -> bytes:
-    try:
-        return (root / file).read_bytes()
-    except OSError as error:
-        raise OmniError(t("cannot open {file}: {why}", "impossible d'ouvrir {file} : {why}", file=file, why=system_said(error)),
-                        code="unreadable-file") from None  # fmt: skip
 
 
 class _File:

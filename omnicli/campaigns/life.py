@@ -7,7 +7,7 @@ nothing here waits for a run in progress: `pause` and `stop` commit a flag that 
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -53,16 +53,21 @@ def authored(loaded: Loaded, name: str) -> Campaign:
     """The campaign of the file with that name, without an error in it; OmniError (unknown: exit 2, unfit: exit 1)."""
     errors = tuple(loaded.errors(name))
     if name not in loaded.campaigns and not errors:
-        nearest = did_you_mean(name, loaded.campaigns)
-        raise OmniError(
-            t("no campaign called '{name}'.", "pas de campagne nommée « {name} ».", name=name) + nearest,
-            hint=t("there are: {names}", "il y a : {names}", names=", ".join(sorted(loaded.campaigns)))
-            if loaded.campaigns else t("campaigns/ is empty", "campaigns/ est vide"),
-            code="no-campaign",
-        )  # fmt: skip
+        raise unknown(name, loaded.campaigns)
     if errors:
         raise Unfit(name, errors)
     return loaded.campaigns[name]
+
+
+def unknown(name: str, known: Iterable[str]) -> OmniError:
+    """What is said of a name that no campaign has, with the nearest and all that there are."""
+    names = sorted(known)
+    return OmniError(
+        t("no campaign called '{name}'.", "pas de campagne nommée « {name} ».", name=name) + did_you_mean(name, names),
+        hint=t("there are: {names}", "il y a : {names}", names=", ".join(names)) if names
+        else t("campaigns/ is empty", "campaigns/ est vide"),
+        code="no-campaign",
+    )  # fmt: skip
 
 
 def known(connection: sa.Connection, name: str, *, among: Sequence[str] = ()) -> Standing:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from omnicli import clock
 from omnicli.campaigns import versions
 from omnicli.campaigns.because import rests_on, said
+from omnicli.campaigns.life import unknown
 from omnicli.campaigns.replay import Bench, taken
 from omnicli.errors import OmniError
 from omnicli.model import spoken
@@ -93,8 +94,7 @@ def _known(connection: sa.Connection, loaded: Loaded, name: str, step: str | Non
     row = campaigns.find(connection, name)
     if row is None and name not in loaded.campaigns:
         names = {*loaded.campaigns, *(s.name for s in campaigns.known(connection))}
-        raise OmniError(t("no campaign called '{name}'.", "pas de campagne nommée « {name} ».", name=name) + did_you_mean(name, names),
-                        code="no-campaign")  # fmt: skip
+        raise unknown(name, names)
     if step is None:
         return
     steps = _steps(connection, loaded, name)

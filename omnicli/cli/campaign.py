@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from omnicli.cli.frame import session
-from omnicli.cli.options import AsOf, DryRun, Yes, opt, page
+from omnicli.cli.options import AsOf, DryRun, Yes, one_of, opt, page
 from omnicli.errors import Exit, OmniError
 from omnicli.texts import t
 
@@ -127,8 +127,7 @@ def plan(
     from omnicli.cli import saved_plan
 
     s = session()
-    if by not in view.GROUPINGS:
-        raise OmniError(t("--by is one of {known}", "--by vaut {known}", known=", ".join(view.GROUPINGS)), code="usage")
+    one_of("--by", by, view.GROUPINGS)
     loaded, store = s.loaded(), s.store()
     now = s.now(as_of)
     end = _until(loaded, until or ("30d" if contact else None), now)
@@ -372,8 +371,7 @@ def pause(name: Name, people: People = "hold", because: Because = None, as_of: A
     from omnicli.cli import campaign_view as view
 
     s = session()
-    if people not in ("hold", "finish"):
-        raise OmniError(t("--people is hold or finish", "--people vaut hold ou finish"), code="usage")
+    one_of("--people", people, ("hold", "finish"))
     store = _existing(s, name)
     now = s.now(as_of, changes=True)
     row = life.pause(store, name, now=now, people="finish" if people == "finish" else "hold", because=because)
@@ -394,8 +392,7 @@ def resume(name: Name, timers: Timers = "keep", dry_run: DryRun = False, as_of: 
     from omnicli.cli import campaign_view as view
 
     s = session()
-    if timers not in ("keep", "shift"):
-        raise OmniError(t("--timers is keep or shift", "--timers vaut keep ou shift"), code="usage")
+    one_of("--timers", timers, ("keep", "shift"))
     store = _existing(s, name)
     now = s.now(as_of, changes=not dry_run)
     done = life.resume(store, s.loaded(), name, now=now, timers="shift" if timers == "shift" else "keep", dry_run=dry_run)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from omnicli.cli.campaign import Name, Old, app
 from omnicli.cli.frame import session
-from omnicli.cli.options import AsOf, opt, page
+from omnicli.cli.options import AsOf, one_of, opt, page
 from omnicli.errors import OmniError
 from omnicli.texts import t
 from omnicli.writing import write
@@ -44,7 +44,7 @@ def graph(
 
     s = session()
     format = _format(format, output)
-    _one_of("--counts", counts, COUNTS)
+    one_of("--counts", counts, COUNTS)
     loaded, store = s.loaded(), s.store()
     now = s.now(as_of)
     portrait = view.portrait(store, loaded, name, version=version, now=now)
@@ -67,18 +67,10 @@ def graph(
 
 def _format(written: str, output: Path | None) -> str:
     """The format asked for; where none was, the one that the file's name says."""
-    _one_of("--format", written, FORMATS)
+    one_of("--format", written, FORMATS)
     ending = output.suffix.removeprefix(".") if output is not None else ""
     named = {"mmd": "mermaid", "md": "mermaid", "gv": "dot"}.get(ending, ending)
     return named if written == "term" and named in FORMATS else written
-
-
-def _one_of(option: str, written: str, known: tuple[str, ...]) -> None:
-    from omnicli.text import did_you_mean
-
-    if written not in known:
-        said = t("{option} is one of {known}.", "{option} vaut {known}.", option=option, known=", ".join(known))
-        raise OmniError(said + did_you_mean(written, known), code="usage")
 
 
 def _counts(s: Session, loaded: Loaded, portrait: Portrait, wanted: str, now: datetime) -> Counts | None:

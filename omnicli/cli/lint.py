@@ -14,6 +14,7 @@ import typer
 
 from omnicli import clock, writing
 from omnicli.cli.frame import Session, session
+from omnicli.cli.options import one_of
 from omnicli.errors import Exit, OmniError
 from omnicli.text import did_you_mean
 from omnicli.texts import t
@@ -52,8 +53,8 @@ def lint(
 ) -> None:  # fmt: skip
     s = session()
     formats = _formats(s, format or [])
-    _check(profile, ("draft", "team", "production"), "--profile")
-    _check(fail_on, ("error", "warning", "info"), "--fail-on")
+    one_of("--profile", profile, ("draft", "team", "production"))
+    one_of("--fail-on", fail_on, ("error", "warning", "info"))
     root = _root(s, paths)
     now = _now(as_of)
     chosen = {"select": _codes(select, "--select"), "ignore": _codes(ignore, "--ignore"), "profile": profile}
@@ -175,17 +176,11 @@ def _codes(text: str, option: str) -> list[str]:
     return codes
 
 
-def _check(value: str | None, known: tuple[str, ...], option: str) -> None:
-    if value is not None and value not in known:
-        said = t("{option}: no '{value}'.", "{option} : pas de « {value} ».", option=option, value=value)
-        raise OmniError(said + did_you_mean(value, known), hint=" | ".join(known), code="usage")
-
-
 def _formats(s: Session, given: list[str]) -> list[str]:
     from omnicli.lint.report import FORMATS
 
     for name in given:
-        _check(name, FORMATS, "--format")
+        one_of("--format", name, FORMATS)
     if given:
         if "json" in given:
             s.options.json = True

@@ -237,15 +237,13 @@ def _jobs(
 ) -> list[RenderJob]:
     """One job a channel and language asked for; a contact of the store reads in their own language."""
     from omnicli.channels import MEDIA
-    from omnicli.render.samples import channels, job_for, languages, personas
-    from omnicli.text import did_you_mean
+    from omnicli.render.samples import channels, job_for, languages, personas, unknown
 
     known = personas(project, campaign)
     for what, word, of in ((t("channel", "canal"), channel, tuple(c for c in project.channels if c in MEDIA)), (t("language", "langue"), language, languages(project, campaign)),
                            ("persona", persona, tuple(known))):  # fmt: skip
         if word is not None and word not in of:
-            raise OmniError(t("no {what} '{word}' here (known: {known}).", "pas de {what} « {word} » ici (connus : {known}).", what=what, word=word, known=", ".join(of))
-                            + did_you_mean(word, of), code="usage")  # fmt: skip
+            raise unknown(what, word, of)
     own = person.language if person.language in languages(project, campaign) else None
     spoken = (
         (language,)

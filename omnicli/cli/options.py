@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
+from omnicli.errors import OmniError
 from omnicli.texts import t
 
 AsOf = Annotated[
@@ -36,6 +38,15 @@ def opt(
 def arg(english: str, french: str, *, metavar: str) -> Any:
     """An argument of one command, with its help in both languages."""
     return typer.Argument(metavar=metavar, help=t(english, french), show_default=False)
+
+
+def one_of(option: str, word: str | None, known: Sequence[str]) -> None:
+    """OmniError (exit 2) for a value that is none of the known words, with the nearest; no value is no mistake."""
+    from omnicli.text import did_you_mean, nearest
+
+    if word is not None and word not in known:
+        said = t("{option} is one of {known}.", "{option} vaut {known}.", option=option, known=", ".join(known))
+        raise OmniError(said + did_you_mean(word, known), hint=f"{option} {nearest(word, known) or known[0]}", code="usage")
 
 
 def page(example: str, english: str, french: str, *, exemple: str = "") -> str:

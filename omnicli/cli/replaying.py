@@ -21,8 +21,8 @@ def replay(s: Session, names: Sequence[str], *, journal: Path | None = None, kee
     """Take every decision about people in flight again (of these campaigns, else of all), and leave with exit 1 where one differs.
     The people are the store's, or those of a `journal` that names nobody; `keep` writes such a file."""
     from omnicli.campaigns import unnamed
+    from omnicli.campaigns.life import unknown
     from omnicli.campaigns.underway import replay as again
-    from omnicli.text import did_you_mean
 
     if journal is not None and keep is not None:
         raise OmniError(t("--keep writes what --journal reads: give one of them", "--keep écrit ce que --journal lit : donnez l'un des deux"), code="usage")  # fmt: skip
@@ -30,8 +30,7 @@ def replay(s: Session, names: Sequence[str], *, journal: Path | None = None, kee
     store = unnamed.read(journal) if journal is not None else s.store(create=False)
     for name in names:
         if name not in loaded.campaigns:
-            said = t("no campaign called '{name}'.", "pas de campagne nommée « {name} ».", name=name)
-            raise OmniError(said + did_you_mean(name, loaded.campaigns), code="no-campaign")
+            raise unknown(name, loaded.campaigns)
     with s.progress(t("decisions", "décisions")) as step:
         found = again(store, loaded, tuple(names or loaded.campaigns), progress=step, drawn=journal is not None)
     written = _keep(s, store, tuple(names or loaded.campaigns), keep) if keep is not None else {}

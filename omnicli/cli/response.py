@@ -121,6 +121,7 @@ def _channel(loaded: Any, channel: str | None) -> None:
 
 def _named(loaded: Any, store: Any, campaign: str | None, message: str | None) -> None:
     """A campaign that a file or the store knows, and a message of it: a mistyped name would be counted nowhere."""
+    from omnicli.campaigns.life import unknown
     from omnicli.store import campaigns
     from omnicli.text import did_you_mean
 
@@ -132,11 +133,7 @@ def _named(loaded: Any, store: Any, campaign: str | None, message: str | None) -
             applied = {row.name for row in campaigns.known(connection)}
         if owner in applied:
             return
-        raise OmniError(
-            t("no campaign called '{name}'.", "pas de campagne nommée « {name} ».", name=owner)
-            + did_you_mean(owner, {*files, *applied}),
-            code="no-campaign",
-        )
+        raise unknown(owner, {*files, *applied})
     known = {name for one in ([files[owner]] if owner is not None else files.values()) for name in one.messages}
     if bare and known and bare not in known:
         raise OmniError(

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omnicli.cli.frame import session
-from omnicli.cli.options import opt
-from omnicli.errors import OmniError
-from omnicli.text import did_you_mean
+from omnicli.cli.options import one_of, opt
 from omnicli.texts import language, t
 
 if TYPE_CHECKING:
@@ -32,8 +30,7 @@ def rules(
     from omnicli.lint.rule import catalogue
 
     s = session()
-    if format not in FORMATS:
-        raise OmniError(f"--format: '{format}'.{did_you_mean(format, FORMATS)}", hint=" | ".join(FORMATS), code="usage")
+    one_of("--format", format, FORMATS)
     if format == "json":
         s.options.json = True
     rows = list(catalogue().values())

@@ -11,7 +11,7 @@ import typer
 from omnicli.cli.campaign import app
 from omnicli.cli.frame import session
 from omnicli.cli.fuzzing import Covering, Fuzz, Least, Seed, Update, Yes
-from omnicli.cli.options import opt, page
+from omnicli.cli.options import one_of, opt, page
 from omnicli.errors import Exit, OmniError
 from omnicli.text import did_you_mean
 from omnicli.texts import t
@@ -98,11 +98,7 @@ def live_through(
     if s.live:
         raise OmniError(t("tests never touch the live environment", "les tests ne touchent jamais à l'environnement réel"),
                         hint="omni campaign test", code="usage")  # fmt: skip
-    if format not in FORMATS:
-        raise OmniError(
-            t("--format is one of {all}", "--format vaut {all}", all=", ".join(FORMATS)) + did_you_mean(format, FORMATS),
-            code="usage",
-        )
+    one_of("--format", format, FORMATS)
     loaded = s.loaded()
     stories = read(s, loaded, paths or ())
     files = stories.files

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from omnicli.cli.frame import session
-from omnicli.cli.options import AsOf, opt, page
+from omnicli.cli.options import AsOf, one_of, opt, page
 from omnicli.errors import Exit, OmniError
 from omnicli.texts import t
 
@@ -84,8 +84,8 @@ def list_(
     s = session()
     loaded, store = s.loaded(), s.store()
     s.now(as_of)
-    _known(state, SEND_STATES, "--state")
-    _known(reason, SKIP_REASONS, "--reason")
+    one_of("--state", state, SEND_STATES)
+    one_of("--reason", reason, SKIP_REASONS)
     start = instant_of(s, since)
     with store.read() as connection:
         found, total = touches(
@@ -195,14 +195,6 @@ def _zone(loaded: Loaded) -> tzinfo:
     from zoneinfo import ZoneInfo
 
     return ZoneInfo(_project(loaded).time_zone)
-
-
-def _known(word: str | None, known: tuple[str, ...], option: str) -> None:
-    from omnicli.text import did_you_mean
-
-    if word is not None and word not in known:
-        raise OmniError(t("{option}: no '{word}'.", "{option} : pas de « {word} ».", option=option, word=word) + did_you_mean(word, known),
-                        hint=", ".join(known), code="usage")  # fmt: skip
 
 
 def _as_json(one: Listed, loaded: Loaded) -> dict[str, Any]:

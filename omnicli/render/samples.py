@@ -6,19 +6,22 @@ templates: quotes, mark-up, letters from right to left, emoji, a day that differ
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from omnicli import clock
 from omnicli.channels import MEDIA
+from omnicli.errors import OmniError
 from omnicli.model import ids
 from omnicli.model.campaign import Campaign
 from omnicli.model.flow import Flow
 from omnicli.model.literals import MINOR_DIGITS
 from omnicli.model.project import Attribute, Persona, Project
 from omnicli.render.renderer import RenderJob
+from omnicli.text import did_you_mean
+from omnicli.texts import t
 
 SAMPLES = ("typical", "longest", "empty", "foreign")
 
@@ -183,3 +186,11 @@ def _event(project: Project, campaign: Campaign) -> Mapping[str, Any]:
 
 
 __all__ = ["SAMPLES", "Sample", "channels", "job_for", "languages", "personas", "sample", "step_of"]
+
+
+def unknown(what: str, word: str, known: Iterable[str]) -> OmniError:
+    """What is said of a channel, language, persona or message that this grid does not have."""
+    names = sorted(known)
+    said = t("no {what} '{word}' here.", "pas de {what} « {word} » ici.", what=what, word=word)
+    hint = t("there are: {names}", "il y a : {names}", names=", ".join(names))
+    return OmniError(said + did_you_mean(word, names), hint=hint, code="usage")

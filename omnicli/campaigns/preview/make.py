@@ -17,8 +17,7 @@ from omnicli.lint.run import lint
 from omnicli.model.campaign import Campaign
 from omnicli.model.project import Project
 from omnicli.providers.pages import House
-from omnicli.render.samples import SAMPLES, Sample, languages, personas, sample
-from omnicli.text import did_you_mean
+from omnicli.render.samples import SAMPLES, Sample, languages, personas, sample, unknown
 from omnicli.texts import t
 
 
@@ -60,19 +59,11 @@ def check(loaded: Loaded, project: Project, wish: Wish) -> None:
     """OmniError for a name that nothing here has."""
     campaigns = [c for c in loaded.campaigns.values() if wish.campaign in (None, c.campaign)]
     if not campaigns:
-        _unknown(t("campaign", "campagne"), str(wish.campaign), loaded.campaigns)
+        raise unknown(t("campaign", "campagne"), str(wish.campaign), loaded.campaigns)
     messages = [name for c in campaigns for name in c.messages]
     spoken = {one for c in campaigns for one in languages(project, c)}
     known = {name for c in campaigns for name in personas(project, c)}
     for what, word, of in ((t("message", "message"), wish.message, messages), (t("channel", "canal"), wish.channel, [c for c in project.channels if c in MEDIA]),
                            (t("language", "langue"), wish.language, spoken), ("persona", wish.persona, known)):  # fmt: skip
         if word is not None and word not in of:
-            _unknown(what, word, of)
-
-
-def _unknown(what: str, word: str, of: object) -> None:
-    names = sorted(of)  # type: ignore[call-overload]
-    raise OmniError(
-        t("no {what} '{word}' here (known: {known}).", "pas de {what} « {word} » ici (connus : {known}).", what=what, word=word, known=", ".join(names))
-        + did_you_mean(word, names), code="usage",
-    )  # fmt: skip
+            raise unknown(what, word, of)

@@ -20,7 +20,7 @@ from omnicli.errors import Exit, OmniError
 from omnicli.model import literals as lit
 from omnicli.model.finding import Finding
 from omnicli.model.written import Authored, Country, Duration, Language, Named, Number, Percent, Text, TimeOfDay
-from omnicli.text import did_you_mean, system_said
+from omnicli.text import did_you_mean
 from omnicli.texts import t
 
 #: What people can do after a touch, in the order in which it is drawn and shown.
@@ -132,16 +132,13 @@ def default_text() -> str:
 
 def read_model(path: Path | None = None) -> Model:
     """The model of a file laid over the default one; every problem of the file in one OmniError, each at its line and column."""
+    from omnicli.campaignfile.reader import raw
+
     base, _ = _parsed("default.yaml", default_text().encode())
     assert base is not None
     if path is None:
         return base
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise OmniError(t("cannot open {file}: {why}", "impossible d'ouvrir {file} : {why}", file=path.name, why=system_said(error)),
-                        code="unreadable-file", exit=Exit.USAGE) from None  # fmt: skip
-    found, wrong = _parsed(path.name, raw)
+    found, wrong = _parsed(path.name, raw(path.parent, path.name))
     if wrong or found is None:
         raise refused(path.name, wrong)
     laid: Model = _laid(base, found)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from omnicli.campaigns.simulate.model import Model
 from omnicli.look import channel_name
 from omnicli.model.spoken import amount, number
 from omnicli.texts import t
+
+if TYPE_CHECKING:
+    from omnicli.campaigns.simulate.model import Model
 
 _ANSWERS = {
     "opened": ("opened", "ouverts"), "clicked": ("clicked", "clics"), "replied": ("replied", "réponses"), "scanned": ("scanned", "scans"),
