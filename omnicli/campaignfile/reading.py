@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from omnicli import clock
 from omnicli.campaignfile.check import Check
 from omnicli.campaignfile.source import KeyPath, Map, Seq
 from omnicli.model import literals as lit
@@ -165,6 +166,11 @@ def read_wall(text: str) -> Wall:
             "S003", t("a date and time such as 2027-01-04 11:30", "une date et une heure telles que 2027-01-04 11:30"), text
         )
     moment: datetime = lit.parse_date_time(found[1]) + timedelta(seconds=int(found[2] or 0))
+    least, most = clock.YEARS
+    if not least <= moment.year <= most:
+        raise lit.LiteralError(
+            "S003", t("a year between {least} and {most}", "une année entre {least} et {most}", least=least, most=most), text
+        )
     if found[3]:
         try:
             ZoneInfo(found[3])

@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
+from omnicli import clock
 from omnicli.campaignfile.check import PRESENT, typed
 from omnicli.campaignfile.reading import Reading, read_wall
 from omnicli.campaignfile.source import KeyPath, Map
@@ -193,6 +194,12 @@ class Lines:
         if length is None:
             return None
         if self.late is not None and length.about.days >= 3:  # a certain part of it, whatever the zones
+            if self.late.moment.year + length.about.days // 365 > clock.YEARS[1]:
+                most = clock.YEARS[1]
+                self.reading.say(
+                    "S003", (*path, "after"), t("calendars end with {year}", "les calendriers s'arrêtent en {year}", year=most)
+                )
+                return None
             self.late = Wall(self.late.moment + length.about * 0.9, self.late.zone)
         return After(after=length, **common)
 

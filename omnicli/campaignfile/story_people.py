@@ -33,7 +33,7 @@ def read_people(reading: Reading, project: Project) -> dict[str, Person]:
     if not reading.has(("contacts",)):
         return {}
     here = reading.mapping(("contacts",), (), open_=True)
-    return {name: Person(name, read_contact(reading, project, ("contacts", name))) for name in here or ()}
+    return {name: Person(name, read_contact(reading, project, ("contacts", name), own=("consent",))) for name in here or ()}
 
 
 def read_given(reading: Reading, project: Project, path: KeyPath, people: Mapping[str, Person]) -> tuple[Person, ...]:
@@ -68,15 +68,15 @@ def _one(reading: Reading, project: Project, path: KeyPath, people: Mapping[str,
     return people.get(name or "")
 
 
-def read_contact(reading: Reading, project: Project, path: KeyPath) -> dict[str, Any]:
+def read_contact(reading: Reading, project: Project, path: KeyPath, own: tuple[str, ...] = OWN) -> dict[str, Any]:
     """The values of one contact, checked against what the project declares."""
     attributes = project.contacts.attributes
-    known = (*attributes, *BUILT_IN, *(c for c in ADDRESSED if c in reaching(project)), *OWN)
+    known = (*attributes, *BUILT_IN, *(c for c in ADDRESSED if c in reaching(project)), *own)
     here = reading.mapping(path, known, open_=True)
     found: dict[str, Any] = {}
     for key in here or ():
         at = (*path, key)
-        if key in OWN:
+        if key in own:
             continue
         if key == "persona":
             reading.say(
