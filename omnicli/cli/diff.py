@@ -14,6 +14,9 @@ from omnicli.errors import Exit, OmniError
 from omnicli.texts import t
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from omnicli.campaigns.diff.checked import Checked
     from omnicli.campaigns.diff.compare import Change, Diff
     from omnicli.campaigns.diff.effect import Edit
     from omnicli.campaigns.diff.sides import Sides
@@ -43,6 +46,7 @@ def diff(
     as_of: AsOf = None,
 ) -> None:  # fmt: skip
     from omnicli.campaigns.diff import sides
+    from omnicli.campaigns.diff.checked import checked
     from omnicli.campaigns.diff.compare import compare
     from omnicli.campaigns.diff.effect import effects
 
@@ -72,11 +76,15 @@ def diff(
         s.finish({}, exit=code, show=lambda _console: print(text, end=""))
     from omnicli.cli import diff_view as view
 
-    s.finish(as_json(chosen, found, edits), exit=code, show=lambda console: view.show(console, chosen, found, edits, live=s.live))
+    compared = checked(loaded, name, found.messages, now=s.now(as_of)) if chosen.after.number is None else {}
+    s.finish(as_json(chosen, found, edits, compared), exit=code,
+             show=lambda console: view.show(console, chosen, found, edits, compared, live=s.live))  # fmt: skip
 
 
 # --- JSON -----------------------------------------------------------------------------------------------------------
-def as_json(sides: Sides, found: Diff, edits: tuple[Edit, ...]) -> dict[str, Any]:
+def as_json(sides: Sides, found: Diff, edits: tuple[Edit, ...], compared: Mapping[str, Checked]) -> dict[str, Any]:
+    from dataclasses import asdict
+
     from omnicli.campaigns.diff import effect
 
     def side(known: Any) -> dict[str, Any]:
@@ -85,7 +93,8 @@ def as_json(sides: Sides, found: Diff, edits: tuple[Edit, ...]) -> dict[str, Any
     return {
         "campaign": sides.name, "before": side(sides.before), "after": side(sides.after), "differs": bool(found),
         "in_flight": sum(g.people for g in sides.groups),
-        "messages": [{"message": m.name, "kind": m.kind, "facts": _changes(m.facts), "words": _changes(m.words), "rest": _changes(m.rest)}
+        "messages": [{"message": m.name, "kind": m.kind, "facts": _changes(m.facts), "words": _changes(m.words), "rest": _changes(m.rest),
+                      "checked": asdict(compared[m.name]) if m.name in compared else None}
                      for m in found.messages],
         "flow": [{"step": c.step, "kind": c.kind, "before": c.before, "after": c.after, "changes": _changes(c.changes)} for c in found.flow],
         "guardrails": _changes(found.guardrails), "frame": _changes(found.frame), "people": effect.as_json(edits),

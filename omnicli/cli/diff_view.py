@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from omnicli.cli import rows
 from omnicli.cli.rows import Cell, number
-from omnicli.texts import t
+from omnicli.texts import several, t
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from omnicli.campaigns.diff.checked import Checked
     from omnicli.campaigns.diff.compare import Change, Diff, MessageChange, StepChange
     from omnicli.campaigns.diff.effect import Edit
     from omnicli.campaigns.diff.sides import Sides
@@ -22,7 +23,9 @@ SIGN = {"added": ("+", "green"), "removed": ("−", "red"), "changed": ("~", "ye
 HEAD, NAME = 12, 18
 
 
-def show(console: Console, sides: Sides, found: Diff, edits: Sequence[Edit], *, live: bool) -> None:
+def show(
+    console: Console, sides: Sides, found: Diff, edits: Sequence[Edit], compared: Mapping[str, Checked], *, live: bool
+) -> None:
     """The page of `campaign diff`."""
     from rich.text import Text
 
@@ -39,7 +42,7 @@ def show(console: Console, sides: Sides, found: Diff, edits: Sequence[Edit], *, 
     if not found:
         console.print(t("They say the same.", "Elles disent la même chose."))
         return
-    for title, lines in _sections(found):
+    for title, lines in _sections(found, compared):
         for n, line in enumerate(lines):
             _line(console, title if n == 0 else "", line)
     if edits:
@@ -47,8 +50,8 @@ def show(console: Console, sides: Sides, found: Diff, edits: Sequence[Edit], *, 
         show_effect(console, edits)
 
 
-def _sections(found: Diff) -> Iterator[tuple[str, list[tuple[str, Text]]]]:
-    messages = [line for m in found.messages for line in _message(m)]
+def _sections(found: Diff, compared: Mapping[str, Checked]) -> Iterator[tuple[str, list[tuple[str, Text]]]]:
+    messages = [line for m in found.messages for line in _message(m, compared.get(m.name))]
     flow = [_step(c) for c in found.flow]
     for title, lines in (
         (t("Messages", "Messages"), messages), (t("Flow", "Parcours"), flow),
@@ -58,7 +61,31 @@ def _sections(found: Diff) -> Iterator[tuple[str, list[tuple[str, Text]]]]:
             yield title, lines
 
 
-def _message(m: MessageChange) -> Iterator[tuple[str, Text]]:
+def _message(m: MessageChange, checked: Checked | None) -> Iterator[tuple[str, Text]]:
+    """The lines of one message; the last says on how many channels and languages it was compared."""
+    yield from _edits(m)
+    if checked is not None:
+        yield "", _compared(m.name, checked)
+
+
+def _compared(name: str, checked: Checked) -> Text:
+    """`5 channels, 2 languages checked ✔`, or how many errors that found."""
+    from rich.text import Text
+
+    where = ", ".join(
+        (
+            several(checked.channels, ("{n} channel", "{n} channels"), ("{n} canal", "{n} canaux")),
+            several(checked.languages, ("{n} language", "{n} languages"), ("{n} langue", "{n} langues")),
+        )
+    )
+    if not checked.errors:
+        return Text(t("{where} checked ✔", "{where} : vérifié ✔", where=where), "green")
+    errors = several(checked.errors, ("{n} error", "{n} errors"), ("{n} erreur", "{n} erreurs"))
+    return Text(t("{where} checked ✘ {errors}: omni message check {name}", "{where} : vérifié ✘ {errors} : omni message check {name}",
+                  where=where, errors=errors, name=name), "red")  # fmt: skip
+
+
+def _edits(m: MessageChange) -> Iterator[tuple[str, Text]]:
     from rich.text import Text
 
     sign, style = SIGN[m.kind]
