@@ -43,7 +43,8 @@ Output = Annotated[
 Open = Annotated[bool, opt("--open", "open it in the browser", "l'ouvrir dans le navigateur")]
 Serve = Annotated[bool, opt("--serve", "show every change of a file at once", "montrer aussitôt chaque changement d'un fichier")]
 Port = Annotated[
-    int, opt("--port", "with --serve; 0: any that is free", "avec --serve ; 0 : n'importe lequel de libre", least=0, most=65535)
+    int,
+    opt("--port", "with --serve; 0: any that is free", "avec --serve ; 0 : le premier libre", metavar="N", least=0, most=65535),
 ]
 
 

@@ -64,6 +64,11 @@ def document(
     )
 
 
+def eyebrow(kind: str, whose: str) -> str:
+    """The line above a page's title: what kind of page this is, and whose."""
+    return f'<p class="eyebrow"><b>{escape(kind)}</b> {escape(whose)}</p>'
+
+
 def symbols() -> str:
     """The pictures of all channels as symbols of one `<svg>`, for `use`."""
     return "".join(f'<symbol id="i-{name}" viewBox="0 0 24 24">{shape}</symbol>' for name, shape in ICONS.items())

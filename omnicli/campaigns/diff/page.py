@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from omnicli import look
 from omnicli.campaigns.diff.compare import Change, Diff
 from omnicli.campaigns.diff.effect import Edit
-from omnicli.campaigns.diff.people import counted, dearest, titled
+from omnicli.campaigns.diff.people import counted, dearest, standing, titled
 from omnicli.campaigns.diff.words import spans
 from omnicli.campaigns.graph.sketch import sketch
 from omnicli.campaigns.graph.svg import svg
@@ -23,19 +23,27 @@ if TYPE_CHECKING:
 
 _SIGN = {"added": "+", "removed": "−", "changed": "~", "moved": "↕"}
 _CSS = """
-main{max-width:68rem;margin:0 auto;padding:1.5rem 1rem 4rem}
-h2{margin:2.2rem 0 .6rem}
-table{width:100%;border-collapse:collapse;table-layout:fixed}
-td,th{text-align:left;vertical-align:top;padding:.45rem .6rem;border-bottom:1px solid color-mix(in srgb,currentColor 14%,transparent);overflow-wrap:anywhere}
-th:first-child,td:first-child{width:24%}
-del{background:color-mix(in srgb,#d33 18%,transparent);text-decoration:line-through;border-radius:3px}
-ins{background:color-mix(in srgb,#2a2 20%,transparent);text-decoration:none;border-radius:3px}
-.steps{list-style:none;padding:0}.steps li{padding:.35rem 0;overflow-wrap:anywhere}
-.sign{display:inline-block;width:1.4rem;font-weight:700}
-.added .sign{color:#1a8a3a}.removed .sign{color:#c33}.changed .sign{color:#b7791f}.moved .sign{color:#2277aa}
-.bad{color:#c33;font-weight:600}.soft{opacity:.72}
-.figure{max-width:100%;overflow-x:auto}
-@media(max-width:640px){.side thead{display:none}.side tr{display:block;padding:.5rem 0;border-bottom:1px solid color-mix(in srgb,currentColor 14%,transparent)}.side td{display:block;width:auto!important;border:0;padding:.15rem 0}}
+main{max-width:1080px;margin:0 auto;padding:28px 20px 60px}
+h1{font:500 38px/1.12 var(--serif);letter-spacing:-.014em;text-wrap:balance}
+h2{font:500 21px/1.25 var(--serif);margin:34px 0 8px}h3{font:600 15px/1.4 var(--sans);margin:16px 0 4px}
+h1+p{color:var(--soft);margin-top:8px}
+table{width:100%;border-collapse:collapse;table-layout:fixed;background:var(--paper);border:1px solid var(--line);border-radius:12px;overflow:hidden}
+td,th{text-align:left;vertical-align:top;padding:9px 14px;border-top:1px solid var(--line);overflow-wrap:anywhere}
+thead th{border-top:0;color:var(--soft);font-weight:500;font-size:13px}
+th:first-child,td:first-child{width:28%}td:first-child{font-weight:500}
+del,ins{border-radius:4px;padding:1px 3px;margin:0 -1px;box-decoration-break:clone;-webkit-box-decoration-break:clone}
+del{background:color-mix(in oklab,var(--task) 20%,transparent);text-decoration:line-through;text-decoration-thickness:1px}
+ins{background:color-mix(in oklab,var(--sms) 22%,transparent);text-decoration:none}
+.steps{list-style:none;margin:0;padding:4px 14px;background:var(--paper);border:1px solid var(--line);border-radius:12px}
+.steps li{padding:8px 0;overflow-wrap:anywhere}.steps li+li{border-top:1px solid var(--line)}
+.sign{display:inline-block;width:22px;font-weight:700}
+.added .sign{color:var(--sms)}.removed .sign{color:var(--task)}.changed .sign{color:var(--push)}.moved .sign{color:var(--email)}
+.bad{color:var(--task);font-weight:600}.soft{color:var(--soft)}
+details{margin:12px 0 0}summary{cursor:pointer;color:var(--tint)}
+.figure{max-width:100%;overflow-x:auto;padding:12px 0}
+@media(max-width:640px){main{padding-top:18px}h1{font-size:26px}thead{display:none}tr{display:block;padding:10px 0}tr+tr{border-top:1px solid var(--line)}
+td,td:first-child{display:block;width:auto;border:0;padding:2px 14px}td[data-is]::before{content:attr(data-is)" ";color:var(--soft);font-size:13px;display:inline-block;width:104px;margin-left:-104px}td[data-is]{padding-left:118px}}
+@media print{details{display:none}table,.steps{break-inside:avoid}}
 """
 
 
@@ -48,7 +56,8 @@ def html(sides: Sides, found: Diff, edits: Sequence[Edit], project: Project) -> 
 
 def _body(sides: Sides, found: Diff, edits: Sequence[Edit], project: Project) -> Iterator[str]:
     inside = sum(g.people for g in sides.groups)
-    yield f"<main><h1>{escape(sides.name)}</h1><p class=soft>{escape(sides.before.label)} → {escape(sides.after.label)}</p>"
+    sides_said = f"{sides.before.label} → {sides.after.label}"
+    yield f"<main>{look.eyebrow(t('Differences', 'Différences'), sides_said)}<h1>{escape(sides.name)}</h1>"
     if inside:
         said = t("{e} entered {v} · {n} in flight, who stay on it", "{e} entrées dans {v} · {n} en cours, qui y restent",
                  e=number(sides.before.entered), n=number(inside), v=sides.before.label.partition(" ")[0])  # fmt: skip
@@ -111,7 +120,10 @@ def _flow(sides: Sides, found: Diff) -> Iterator[str]:
             )
         yield "</li>"
     yield "</ul>"
-    for title, campaign in ((t("before", "avant"), sides.before.campaign), (t("after", "après"), sides.after.campaign)):
+    for title, campaign in (
+        (t("The flow before", "Le parcours d'avant"), sides.before.campaign),
+        (t("The flow after", "Le parcours d'après"), sides.after.campaign),
+    ):
         if drawn := _drawn(campaign):
             yield f"<details><summary>{title}</summary><div class=figure>{drawn}</div></details>"
 
@@ -123,12 +135,12 @@ def _drawn(campaign: Campaign) -> str:
 def _people(edits: Sequence[Edit]) -> Iterator[str]:
     if not edits:
         return
-    heads = "".join(
-        f"<th>{x}</th>" for x in ("", t("before it", "avant"), t("waiting in it", "en attente"), t("past it", "après"))
-    )
+    first, second, third = standing()
+    heads = "".join(f"<th>{x}</th>" for x in ("", first, second, third))
     yield f"<h2>{t('If you migrate', 'Si vous migrez')}</h2><table><thead><tr>{heads}</tr></thead><tbody>"
     for e in edits:
         before, waiting, past = counted(e)
         bad = " class=bad" if e.code in ("V002", "V004") else ""
-        yield f"<tr><td>{escape(titled(e))}</td><td>{escape(before)}</td><td{bad}>{escape(waiting)}</td><td class=soft>{escape(past)}</td></tr>"
+        yield f'<tr><td>{escape(titled(e))}</td><td data-is="{first}">{escape(before)}</td>'
+        yield f'<td data-is="{second}"{bad}>{escape(waiting)}</td><td data-is="{third}" class=soft>{escape(past)}</td></tr>'
     yield "</tbody></table>"

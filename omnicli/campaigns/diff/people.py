@@ -10,6 +10,9 @@ from omnicli.model.flow import Flow
 from omnicli.model.project import Project
 from omnicli.texts import t
 
+#: What it means to a group: the same for one and for many, or (one, many).
+Said = str | tuple[str, str]
+
 
 def titled(e: Edit) -> str:
     """The edit in a few words."""
@@ -25,31 +28,68 @@ def titled(e: Edit) -> str:
     return f"{e.name} {e.text}"
 
 
+def standing() -> tuple[str, str, str]:
+    """The heads of the three groups of people."""
+    return t("before it", "pas encore là"), t("waiting in it", "en attente"), t("past it", "déjà passées")
+
+
 def counted(e: Edit) -> tuple[str, str, str]:
     """How many are before it, wait in it, are past it, and what it means to them."""
-    counts = (e.before, e.waiting, e.past)
-    told = [f"{spoken.number(n)} {word}".rstrip() if n else "–" for n, word in zip(counts, _meaning(e), strict=True)]
+    told = [
+        f"{spoken.number(n)} {_one_or_more(n, word)}".rstrip() if n else "–"
+        for n, word in zip((e.before, e.waiting, e.past), _meaning(e), strict=True)
+    ]
     return told[0], told[1], told[2]
 
 
-def _meaning(e: Edit) -> tuple[str, str, str]:
-    new, same = t("new", "nouveau"), t("unaffected", "sans effet")
+def _one_or_more(count: int, words: Said) -> str:
+    return words if isinstance(words, str) else words[0 if count == 1 else 1]
+
+
+def _meaning(e: Edit) -> tuple[Said, Said, Said]:
+    same = t("unaffected", "sans effet")
+    new = (t("new", "nouvelle"), t("new", "nouvelles"))
+    kept = f" ({e.code})" if e.code else ""
     match e.kind:
+        case "fact" if e.code:
+            return (
+                new,
+                (t("told anew (V004)", "le lira autrement (V004)"), t("told anew (V004)", "le liront autrement (V004)")),
+                same,
+            )
         case "fact":
-            kept = t("keep what they were told", "gardent ce qui leur fut dit")
-            return new, t("told anew (V004)", "le liront autrement (V004)") if e.code else kept, same
+            return (
+                new,
+                (
+                    t("keeps what was told", "garde ce qui lui fut dit"),
+                    t("keep what they were told", "gardent ce qui leur fut dit"),
+                ),
+                same,
+            )
         case "words":
-            return t("read the new ones", "liront les nouveaux"), "", same
+            return (t("reads the new ones", "lira les nouveaux"), t("read the new ones", "liront les nouveaux")), "", same
         case "wait":
-            return new, t("keep their timer", "gardent leur minuteur") + (f" ({e.code})" if e.code else ""), same
+            return (
+                new,
+                (t("keeps its timer", "garde son minuteur") + kept, t("keep their timer", "gardent leur minuteur") + kept),
+                same,
+            )
         case "shortened":
-            return new, t("their timer ends earlier", "leur minuteur finit plus tôt"), same
+            return new, (t("timer ends earlier", "minuteur écourté"), t("timers end earlier", "minuteurs écourtés")), same
         case "removed":
-            here = t("stranded (V002)", "sans place (V002)") if e.code else t("have a place", "ont une place")
-            return t("never see it", "ne la verront pas"), here, same
+            here = (t("has a place", "a une place"), t("have a place", "ont une place"))
+            return (
+                (t("never sees it", "ne la verra pas"), t("never see it", "ne la verront pas")),
+                t("stranded (V002)", "sans place (V002)") if e.code else here,
+                same,
+            )
         case "added":
-            return t("will come to it", "y viendront"), "", t("not made up for", "pas rattrapée")
-    return new, t("stay in it", "y restent"), same
+            return (
+                (t("will come to it", "y viendra"), t("will come to it", "y viendront")),
+                "",
+                t("not made up for", "pas rattrapée"),
+            )
+    return new, (t("stays in it", "y reste"), t("stay in it", "y restent")), same
 
 
 def dearest(campaign: Campaign, project: Project) -> str:

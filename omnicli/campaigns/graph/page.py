@@ -7,7 +7,7 @@ from html import escape
 
 from omnicli.campaigns.graph.sketch import Box, Lane, Sketch
 from omnicli.campaigns.graph.svg import svg
-from omnicli.look import COLOURS, ICONS, channel_name, document, icon
+from omnicli.look import COLOURS, ICONS, channel_name, document, eyebrow, icon
 from omnicli.model import spoken
 from omnicli.model.spoken import number
 from omnicli.texts import t
@@ -32,7 +32,7 @@ h1{font:500 38px/1.12 var(--serif);letter-spacing:-.014em;text-wrap:balance}
 def page(sketch: Sketch, *, counted: str = "", colours: Mapping[str, str] = COLOURS) -> str:
     """The whole page. `counted` says in a sentence who was counted, when there are counts."""
     body = (
-        f"<main><h1>{escape(sketch.title or sketch.campaign)}</h1>{_about(sketch)}"
+        f"<main><header>{eyebrow(t('Flow', 'Parcours'), sketch.campaign)}<h1>{escape(sketch.title or sketch.campaign)}</h1>{_about(sketch)}</header>"
         f'<div class="picture">{svg(sketch)}</div>'
         f'<section class="outline"><h2>{escape(t("Step by step", "Étape par étape"))}</h2>{_lane(sketch.lane)}</section>'
         f'<p class="foot">{escape(counted)}</p></main>'

@@ -11,9 +11,9 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from omnicli.campaigns.simulate import charts, words
-from omnicli.look import channel_name, document, icon
+from omnicli.look import channel_name, document, eyebrow, icon
 from omnicli.model.spoken import number
-from omnicli.texts import t
+from omnicli.texts import several, t
 
 if TYPE_CHECKING:
     from omnicli.model.project import Brand
@@ -44,6 +44,11 @@ def day(text: str) -> str:
     return f"{at.day} {months[at.month - 1]} {at.year}"
 
 
+def _month(written: str) -> str:
+    """`2027-01` as `Jan 2027`."""
+    return day(f"{written}-01T00:00:00Z").partition(" ")[2]
+
+
 # --- the top --------------------------------------------------------------------------------------------------------
 def _head(result: Result) -> str:
     known = {"store": t("people of the store", "personnes de la base"), "invented": t("invented people", "personnes inventées")}
@@ -52,7 +57,7 @@ def _head(result: Result) -> str:
              "{n} {whose} vivent {days} jours virtuels, du {a} au {b}, dans la campagne telle qu'elle tournerait. Graine {seed}.",
              n=number(result["base"]["people"]), whose=whose, days=result["days"], a=day(result["from"]), b=day(result["until"]), seed=result["seed"])  # fmt: skip
     return (
-        f'<header class="top"><h1>{escape(result["title"])}</h1><p>{escape(line)}</p></header>'
+        f'<header class="top">{eyebrow("Simulation", result["campaign"])}<h1>{escape(result["title"])}</h1><p>{escape(line)}</p></header>'
         f'<p class="ribbon"><b>{escape(t("A simulation", "Une simulation"))}</b><span>{escape(words.note())}</span></p>'
     )
 
@@ -291,7 +296,7 @@ def _money(result: Result) -> str:
         for c in channels
     )
     steps = [(s, round(float(m["amount"]) * 100), words.cash(m)) for s, m in cost["by_step"].items()]
-    months = [(m, round(float(v["amount"]) * 100), words.cash(v)) for m, v in cost["by_month"].items()]
+    months = [(_month(m), round(float(v["amount"]) * 100), words.cash(v)) for m, v in cost["by_month"].items()]
     body = f'<ul class="key">{key}</ul>{chart}<div class="two"><div><h3>{escape(t("By step", "Par étape"))}</h3>{charts.bars(steps)}</div>'
     body += f"<div><h3>{escape(t('By month', 'Par mois'))}</h3>{charts.bars(months)}{_budget(cost)}</div></div>"
     return _section(t("What it costs", "Ce que ça coûte"), result["how"]["cost"], body)
@@ -310,10 +315,13 @@ def _budget(cost: Mapping[str, Any]) -> str:
 
 def _pressure(result: Result) -> str:
     found = result["pressure"]
-    people = [(t("{n} touches", "{n} envois", n=n), count, number(count)) for n, count in found["touches"]]
+    people = [
+        (several(n, ("{n} touch", "{n} touches"), ("{n} envoi", "{n} envois")), count, number(count))
+        for n, count in found["touches"]
+    ]
     week = [(t("at most {n}", "au plus {n}", n=n), count, number(count)) for n, count in found["week"]]
     caps = {h["guard"]: h["times"] for h in result["held"] if h["guard"] in ("cap", "min_gap")}
-    said = t("Caps held back {a} touches, gaps {b}; {c} were skipped at the cap.", "Les plafonds ont retenu {a} envois, les écarts {b} ; {c} écartés au plafond.",
+    said = t("Touches held back by caps: {a}, by gaps: {b}; skipped at the cap: {c}.", "Retenus par les plafonds : {a}, par les écarts : {b} ; écartés au plafond : {c}.",
              a=number(caps.get("cap", 0)), b=number(caps.get("min_gap", 0)), c=number(result["skipped"].get("capped", 0)))  # fmt: skip
     body = (
         f'<div class="two"><div><h3>{escape(t("Over the whole time", "Sur toute la durée"))}</h3>{charts.bars(people)}</div>'
@@ -332,7 +340,8 @@ def _reasons(result: Result, word: Callable[[str], str]) -> str:
         f'<div class="two"><div><h3>{escape(t("Held back for a while", "Retenus un temps"))}</h3>{charts.bars(held, kind="held") if held else nobody}</div>'
         f"<div><h3>{escape(t('Never sent', 'Jamais partis'))}</h3>{charts.bars(skipped, kind='skipped') if skipped else nobody}</div></div>"
     )
-    ended = " · ".join(f"{word(reason)} {number(n)}" for reason, n in result["ended"].items())
+    ways = {"end": t("at the end", "arrivés au bout"), "goal": t("goal reached", "but atteint")}
+    ended = " · ".join(f"{ways.get(reason) or word(reason)} {number(n)}" for reason, n in result["ended"].items())
     inside = sum(result["inside"].values())
     body += f"<p>{escape(t('Passes ended: {x}. Still inside: {n}.', 'Passages finis : {x}. Encore dedans : {n}.', x=ended or '–', n=number(inside)))}</p>"
     return _section(
