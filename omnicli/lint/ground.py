@@ -150,7 +150,9 @@ def rename(place: Place, text: str, *, title: str, safe: bool = True) -> Fix:
 def walk(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
     """Every value of nested mappings and lists with its path."""
     yield path, value
-    if isinstance(value, Mapping):
+    if isinstance(value, str):
+        return
+    if isinstance(value, dict) or isinstance(value, Mapping):  # noqa: SIM101 - nearly all are dicts, and asking for Mapping is slow
         for key, inner in value.items():
             yield from walk(inner, (*path, key))
     elif isinstance(value, list | tuple):

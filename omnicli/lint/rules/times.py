@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -77,6 +77,7 @@ def send_in_quiet_hours(ground: Ground) -> Iterator[Finding]:
                     yield ground.finding("T001", ground.place(chapter.file, (*path, "at")), text, path=(*path, "at"))
 
 
+@lru_cache(maxsize=1024)
 def _never_free(ground: Ground, chapter: Chapter, channel: str) -> str | None:
     """Whom this channel never reaches, packs and the strict intersection of the project's countries included, or None.
 
@@ -167,11 +168,14 @@ def clock_change(ground: Ground) -> Iterator[Finding]:
                 yield ground.finding("T004", ground.place(chapter.file, path), text, path=path)
 
 
+@lru_cache(maxsize=256)
 def _gap(zone: ZoneInfo, minutes: int, today: date) -> tuple[date, str] | None:
+    """The next day in 400 on which clocks leap over this time of day, and what they show instead."""
+    first = datetime.combine(today, datetime.min.time()) + timedelta(minutes=minutes)
     for n in range(400):
+        local = first + timedelta(days=n)
         day = today + timedelta(days=n)
-        local = datetime.combine(day, datetime.min.time()) + timedelta(minutes=minutes)
-        back = local.replace(tzinfo=zone).astimezone(ZoneInfo("UTC")).astimezone(zone).replace(tzinfo=None)
+        back = local.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None)
         if back != local:
             return day, back.strftime("%H:%M")
     return None
