@@ -94,7 +94,7 @@ def list_(as_of: AsOf = None) -> None:
     )
 )
 def show(name: Name, version: Old = None, as_of: AsOf = None) -> None:
-    from omnicli.cli import campaign_view as view
+    from omnicli.cli import portrait_view as view
 
     s = session()
     loaded, store = s.loaded(), s.store()
@@ -153,7 +153,7 @@ def plan(
 
 def _hints(s: Session, store: Store, loaded: Loaded, names: Sequence[str], now: datetime) -> list[str]:
     """Why nothing is due, where there is something to do about it."""
-    from omnicli.cli.campaign_view import waiting_for
+    from omnicli.cli.life_view import waiting_for
 
     return waiting_for(store, loaded, names, now=now, live=s.live)
 
@@ -201,7 +201,7 @@ def _known_contact(store: Store, contact: str) -> None:
 def start(name: Name, since: Since = None, yes: Yes = False, as_of: AsOf = None) -> None:
     from omnicli import clock
     from omnicli.campaigns import life
-    from omnicli.cli import campaign_view as view
+    from omnicli.cli import life_view as view
 
     s = session()
     loaded, store = s.loaded(), s.store()
@@ -368,7 +368,7 @@ def _only(loaded: Loaded, written: Sequence[str]) -> dict[str, str] | None:
 )
 def pause(name: Name, people: People = "hold", because: Because = None, as_of: AsOf = None) -> None:
     from omnicli.campaigns import life
-    from omnicli.cli import campaign_view as view
+    from omnicli.cli import life_view as view
 
     s = session()
     one_of("--people", people, ("hold", "finish"))
@@ -389,7 +389,7 @@ def pause(name: Name, people: People = "hold", because: Because = None, as_of: A
 )
 def resume(name: Name, timers: Timers = "keep", dry_run: DryRun = False, as_of: AsOf = None) -> None:
     from omnicli.campaigns import life
-    from omnicli.cli import campaign_view as view
+    from omnicli.cli import life_view as view
 
     s = session()
     one_of("--timers", timers, ("keep", "shift"))
@@ -414,7 +414,7 @@ def resume(name: Name, timers: Timers = "keep", dry_run: DryRun = False, as_of: 
 )
 def stop(name: Name, because: Because = None, confirm: Typed = None, as_of: AsOf = None) -> None:
     from omnicli.campaigns import life
-    from omnicli.cli import campaign_view as view
+    from omnicli.cli import life_view as view
     from omnicli.store import campaigns
 
     s = session()

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
     from omnicli.campaigns.graph.counts import Counts
     from omnicli.campaigns.graph.sketch import Sketch
-    from omnicli.cli.campaign_view import Portrait
     from omnicli.cli.frame import Session
+    from omnicli.cli.portrait_view import Portrait
 
 FORMATS = ("term", "svg", "html", "mermaid", "dot", "png")
 COUNTS = ("live", "simulated", "none")
@@ -40,7 +40,7 @@ def graph(
     name: Name, format: Format = "term", counts: Counted = "live", version: Old = None, output: Out = None, as_of: AsOf = None
 ) -> None:
     from omnicli.campaigns.graph.sketch import sketch
-    from omnicli.cli import campaign_view as view
+    from omnicli.cli import portrait_view as view
 
     s = session()
     format = _format(format, output)
@@ -70,6 +70,9 @@ def _format(written: str, output: Path | None) -> str:
     one_of("--format", written, FORMATS)
     ending = output.suffix.removeprefix(".") if output is not None else ""
     named = {"mmd": "mermaid", "md": "mermaid", "gv": "dot"}.get(ending, ending)
+    if written == "term" and ending and named not in FORMATS:
+        raise OmniError(t("a flow is not drawn as .{ending}", "un parcours ne se dessine pas en .{ending}", ending=ending),
+                        hint="-o flow.svg · .html · .png · .mmd · .dot", code="usage")  # fmt: skip
     return named if written == "term" and named in FORMATS else written
 
 
