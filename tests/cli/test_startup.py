@@ -73,11 +73,11 @@ def test_the_version_is_told_without_anything():
     assert loaded_by(["--version"], ("typer", "rich", *HEAVY)) == []
 
 
-def test_lint_opens_no_store_and_no_calendar(tmp_path):
+def test_lint_opens_no_store_and_no_calendar_and_reads_nothing_twice(tmp_path):
     (tmp_path / "campaigns").mkdir()
     (tmp_path / "omni.yaml").write_text(PROJECT, "utf-8")
     (tmp_path / "campaigns" / "welcome.yaml").write_text(CAMPAIGN, "utf-8")
-    assert loaded_again(tmp_path) == []
+    assert loaded_by_lint(tmp_path) == ([], [])
 
 
 def test_lint_of_the_sample_project_neither(tmp_path):
@@ -85,11 +85,15 @@ def test_lint_of_the_sample_project_neither(tmp_path):
     for part in ("campaigns", "templates"):
         shutil.copytree(root / part, tmp_path / part)
     shutil.copy(root / "omni.yaml", tmp_path / "omni.yaml")  # a copy: with a store beside it lint asks the store too
-    assert loaded_again(tmp_path) == []
+    assert loaded_by_lint(tmp_path) == ([], [])
 
 
-def loaded_again(project):
-    """What the second lint of an unchanged project loads: renderings of the first are kept (lint/kept.py)."""
+def loaded_by_lint(project):
+    """What the first lint of a project loads that it should not, and the second, for which nothing has changed (lint/unchanged.py)."""
     (project / ".omni").mkdir()
-    loaded_by(["lint", "-q"], NOT_FOR_LINT, folder=project)
-    return loaded_by(["lint", "-q"], NOT_FOR_LINT, folder=project)
+    first = loaded_by(["lint", "-q"], NOT_FOR_LINT, folder=project)
+    return first, loaded_by(["lint", "-q"], (*HEAVY, *NOT_FOR_LINT), folder=project)
+
+
+def test_options_are_read_without_pydantic(tmp_path):
+    assert loaded_by(["rules", "--json"], ("pydantic", "pydantic_core"), folder=tmp_path) == []
