@@ -7,7 +7,7 @@ of everybody at most once a unit of their finest duration, others only of people
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cached_property
@@ -68,7 +68,7 @@ def enter(store: Store, loaded: Loaded, *, now: datetime, campaigns: Sequence[st
     entered = Entered()
     with store.read() as connection:
         houses = Houses(connection, loaded, now=now) if houses is None else houses.on(connection)
-        rows = [row for row in connection.execute(sa.select(tb.campaign).order_by(tb.campaign.c.name)) if row.state == "running"]
+        rows = [row for row in connection.execute(_CAMPAIGNS) if row.state == "running"]
         for row in rows:
             if row.version_id is not None and (campaigns is None or row.name in campaigns):
                 houses.tree(row.version_id)  # trees are read here, outside of any write
@@ -81,6 +81,30 @@ def enter(store: Store, loaded: Loaded, *, now: datetime, campaigns: Sequence[st
     return entered
 
 
+_CAMPAIGNS = sa.select(tb.campaign).order_by(tb.campaign.c.name)
+_TOP = sa.text("SELECT coalesce(max(id), 0) FROM event")
+_HEARD = sa.text("UPDATE campaign SET last_event_id = :top WHERE id = :id")
+_LOOKED = sa.text("UPDATE campaign SET last_look_at = :at WHERE id = :id")
+_SCHEDULED = sa.text(
+    "SELECT max(at), max(CASE WHEN done_at IS NULL THEN at END) FROM occurrence WHERE campaign = :campaign AND schedule = :schedule"
+)
+_HAD = sa.text(
+    "SELECT 1 FROM occurrence WHERE campaign = :campaign AND schedule = :schedule AND local_date = :date AND local_slot = :slot"
+)
+_COMES = sa.text(
+    "INSERT INTO occurrence (campaign, schedule, local_date, local_slot, at) VALUES (:campaign, :schedule, :date, :slot, :at)"
+)
+_MISSED = sa.text("UPDATE occurrence SET done_at = :now WHERE campaign = :campaign AND schedule = :schedule AND done_at IS NULL")
+_DONE = sa.text("UPDATE occurrence SET done_at = :now WHERE campaign = :campaign AND schedule = :schedule AND at = :at")
+_UIDS = sa.select(tb.contact.c.id, tb.contact.c.uid).where(tb.contact.c.id.in_(sa.bindparam("ids", expanding=True)))
+_PASSES = (
+    sa.select(
+        tb.enrollment.c.contact_id, sa.func.max(tb.enrollment.c["pass"]), sa.func.max(tb.enrollment.c.entered_at),
+        sa.func.max(sa.case((tb.enrollment.c.state == "open", 1), else_=0)),
+    )
+    .where(tb.enrollment.c.contact_id.in_(sa.bindparam("ids", expanding=True)), tb.enrollment.c.campaign_id == sa.bindparam("campaign"))
+    .group_by(tb.enrollment.c.contact_id)
+)  # fmt: skip
 #: How far ahead people's own dates are looked for.
 AHEAD = timedelta(days=400)
 
@@ -89,7 +113,7 @@ def ahead(store: Store, houses: Houses, *, now: datetime, campaigns: Sequence[st
     """The next instant after `now` at which somebody may come in without an event, within `AHEAD`; None when nobody may."""
     with store.read() as connection:
         houses.on(connection)
-        rows = [row for row in connection.execute(sa.select(tb.campaign)) if row.state == "running" and row.name in campaigns]
+        rows = [row for row in connection.execute(_CAMPAIGNS) if row.state == "running" and row.name in campaigns]
         found = [_Door(store, houses, row, now).ahead(connection) for row in rows if row.version_id is not None]
     return min((at for at in found if at is not None), default=None)
 
@@ -129,6 +153,15 @@ class _Door:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         return vocabulary(self.project, self.campaign, self.houses.loaded.campaigns)
+
+    def _asks(self, what: str, make: Callable[[Compiler], sa.Select[Any]]) -> tuple[sa.Select[Any], dict[str, object]]:
+        """A question of this door and its instants; compiled once for all instants of these houses."""
+        key = self.row.version_id, what
+        if key not in self.houses.doors:
+            compiler = Compiler(self.vocabulary, campaign=self.house.name)
+            self.houses.doors[key] = make(compiler), compiler
+        query, compiler = self.houses.doors[key]
+        return query, compiler.parameters(self.now)
 
     def open(self) -> None:
         {
@@ -206,7 +239,7 @@ class _Door:
         assert self.way.when is not None
         last, ms = self.row.last_event_id, clock.to_ms(self.now)
         with self.store.read() as connection:
-            top = connection.execute(sa.select(sa.func.coalesce(sa.func.max(tb.event.c.id), 0))).scalar_one()
+            top = connection.execute(_TOP).scalar_one()
             waiting = self._waiting(connection)
             if top <= last and not waiting:
                 return
@@ -223,12 +256,14 @@ class _Door:
         order = sorted((at, uids.get(contact_id, b""), event_id, contact_id) for event_id, (contact_id, at) in found.items())
         rest = self._admit([Candidate(contact_id, at, event_id) for at, _, event_id, contact_id in order])
         with self.store.write() as connection:
-            connection.execute(sa.update(tb.campaign).where(tb.campaign.c.id == self.row.id).values(last_event_id=top))
+            connection.execute(_HEARD, {"top": top, "id": self.row.id})
             self._wait(connection, [c.event_id for c in rest if c.event_id is not None])
 
     def _occurrences(self, term: str) -> tuple[sa.Select[Any], dict[str, object]]:
         """The new events that an event term means: (id, contact, at), by the index on (name, id)."""
-        compiler = Compiler(self.vocabulary, campaign=self.house.name)
+        return self._asks(f"when {term}", lambda compiler: self._new_events(compiler, term))
+
+    def _new_events(self, compiler: Compiler, term: str) -> sa.Select[Any]:
         columns: list[Any] = [sa.literal_column(f"event.{name}", sa.BigInteger()) for name in ("id", "contact_id", "at")]
         query: sa.Select[Any] = sa.select(*columns).where(
             *compiler.occurrences(term),
@@ -237,8 +272,7 @@ class _Door:
             sa.literal_column("event.at") >= sa.bindparam("since_start"),
             sa.literal_column("event.at") <= sa.bindparam("now_ms"),
         )
-        query = query.select_from(sa.table("event"))
-        return query, compiler.parameters(self.now)
+        return query.select_from(sa.table("event"))
 
     def _by_date(self) -> None:
         """Whoever's moment lies between the last look and now, in the contact's own zone."""
@@ -303,29 +337,16 @@ class _Door:
         """All who fulfil `if` at the newest occurrence since the last one; a missed one is made up once."""
         schedule = self.way.every or self.way.at
         assert schedule is not None
-        o = tb.occurrence.c
-        mine = sa.and_(o.campaign == self.row.name, o.schedule == str(schedule))
+        mine = {"campaign": self.row.name, "schedule": str(schedule)}
         with self.store.read() as connection:
-            done, open_ = connection.execute(
-                sa.select(sa.func.max(o.at), sa.func.max(sa.case((o.done_at.is_(None), o.at)))).where(mine)
-            ).one()
+            done, open_ = connection.execute(_SCHEDULED, mine).one()
         after = clock.from_ms(max(done if done is not None else 0, self.since - 1, 0))
         newest = occurrence.latest(schedule, self.zone, after, self.now)
         if newest is not None and not self._had(newest, mine):
             with self.store.write() as connection:
                 if open_ is not None:
-                    connection.execute(
-                        sa.update(tb.occurrence).where(mine, o.done_at.is_(None)).values(done_at=clock.to_ms(self.now))
-                    )
-                connection.execute(
-                    sa.insert(tb.occurrence).values(
-                        campaign=self.house.name,
-                        schedule=str(schedule),
-                        local_date=newest.date,
-                        local_slot=newest.slot,
-                        at=clock.to_ms(newest.at),
-                    )
-                )
+                    connection.execute(_MISSED, {**mine, "now": clock.to_ms(self.now)})
+                connection.execute(_COMES, {**mine, "date": newest.date, "slot": newest.slot, "at": clock.to_ms(newest.at)})
             faults.point("F18")
             at = clock.to_ms(newest.at)
         elif open_ is not None:
@@ -334,26 +355,36 @@ class _Door:
             return
         if not self._admit([Candidate(contact_id, at) for contact_id in self._everybody()], fresh=at):
             with self.store.write() as connection:
-                connection.execute(sa.update(tb.occurrence).where(mine, o.at == at).values(done_at=clock.to_ms(self.now)))
+                connection.execute(_DONE, {**mine, "now": clock.to_ms(self.now), "at": at})
 
-    def _had(self, newest: occurrence.Occurrence, mine: sa.ColumnElement[bool]) -> bool:
+    def _had(self, newest: occurrence.Occurrence, mine: dict[str, str]) -> bool:
         """Whether that date and time of day was: a project that moved to a zone further west would live it again."""
-        o = tb.occurrence.c
-        query = sa.select(sa.literal(1)).where(mine, o.local_date == newest.date, o.local_slot == newest.slot)
         with self.store.read() as connection:
-            return connection.execute(query).first() is not None and guards.on("occurrence_key")
+            had = connection.execute(_HAD, {**mine, "date": newest.date, "slot": newest.slot}).first() is not None
+        return had and guards.on("occurrence_key")
 
     def _everybody(self, changed_since: int | None = None) -> list[int]:
         """Ids of those who fulfil `if`, by uid; only of those changed since that instant when given."""
-        compiler = Compiler(self.vocabulary, campaign=self.house.name)
-        chosen = compiler.selection(self.way.if_ or "everyone")
-        c = tb.contact.c
-        query = sa.select(c.id).where(c.id.in_(chosen), c.erased_at.is_(None)).order_by(c.uid)
-        if changed_since is not None:
-            query = sa.select(c.id).where(c.changed_at >= changed_since, c.erased_at.is_(None)).order_by(c.uid)
-            query = query.where(compiler.predicate(self.way.if_ or "everyone", where="elsewhere"))
+        query, given = (
+            self._asks("everybody", self._fulfilling) if changed_since is None else self._asks("changed", self._changed)
+        )
         with self.store.read() as connection:
-            return list(connection.execute(query, compiler.parameters(self.now)).scalars())
+            return list(connection.execute(query, given | ({} if changed_since is None else {"since": changed_since})).scalars())
+
+    def _fulfilling(self, compiler: Compiler) -> sa.Select[Any]:
+        c = tb.contact.c
+        return (
+            sa.select(c.id).where(c.id.in_(compiler.selection(self.way.if_ or "everyone")), c.erased_at.is_(None)).order_by(c.uid)
+        )
+
+    def _changed(self, compiler: Compiler) -> sa.Select[Any]:
+        c = tb.contact.c
+        query = (
+            sa.select(c.id)
+            .where(c.changed_at >= sa.bindparam("since", type_=sa.BigInteger()), c.erased_at.is_(None))
+            .order_by(c.uid)
+        )
+        return query.where(compiler.predicate(self.way.if_ or "everyone", where="elsewhere"))
 
     def _by_condition(self) -> None:
         """Whoever fulfils it now. Speaking of time: everybody, once a unit; else those changed since the last look."""
@@ -419,9 +450,8 @@ class _Door:
         found: dict[int, bytes] = {}
         wanted = sorted(ids)
         for start in range(0, len(wanted), BATCH):
-            c = tb.contact.c
-            query = sa.select(c.id, c.uid).where(c.id.in_(wanted[start : start + BATCH]))
-            found.update({row[0]: row[1] for row in connection.execute(query)})
+            some = {"ids": wanted[start : start + BATCH]}
+            found.update({row[0]: row[1] for row in connection.execute(_UIDS, some)})
         return found
 
     def _wait(self, connection: sa.Connection, ids: Sequence[int]) -> None:
@@ -430,7 +460,7 @@ class _Door:
 
     def _looked(self, at: datetime) -> None:
         with self.store.write() as connection:
-            connection.execute(sa.update(tb.campaign).where(tb.campaign.c.id == self.row.id).values(last_look_at=clock.to_ms(at)))
+            connection.execute(_LOOKED, {"at": clock.to_ms(at), "id": self.row.id})
 
     # --- in -----------------------------------------------------------------------------------------------------
     def _admit(self, candidates: Sequence[Candidate], *, fresh: int | None = None) -> list[Candidate]:
@@ -474,14 +504,12 @@ class _Door:
         if not ids:
             return {}
         if self._select is None:
-            query, compiler = self._asking()
-            self._select = query.where(tb.contact.c.id.in_(sa.bindparam("ids", expanding=True))), compiler.parameters(self.now)
+            self._select = self._asks("people", self._asking)
         query, parameters = self._select
         return {row.id: row for row in connection.execute(query, {**parameters, "ids": list(ids)})}
 
-    def _asking(self) -> tuple[sa.Select[Any], Compiler]:
-        """What entry asks of everybody, and what knows its instants."""
-        compiler = Compiler(self.vocabulary, campaign=self.house.name)
+    def _asking(self, compiler: Compiler) -> sa.Select[Any]:
+        """What entry asks of these people."""
         judged = self.way.if_ is not None and self.way.form in ("when", "on")
         holds = compiler.predicate(self.way.if_ or "", where="elsewhere") if judged else sa.true()
         matches = [(compiler.predicate(p.match, where="elsewhere"), sa.literal(name))
@@ -489,17 +517,15 @@ class _Door:
         default = "default" if "default" in self.house.personas else None
         persona = sa.case(*matches, else_=default) if matches else sa.literal(default)
         c = tb.contact.c
-        query = sa.select(c.id, c.uid, c.language, c.country, c.time_zone, c.region, persona.label("persona"), holds.label("holds"))
-        return query.where(c.erased_at.is_(None)), compiler
+        query = sa.select(
+            c.id, c.uid, c.language, c.country, c.time_zone, c.region, persona.label("persona"), holds.label("holds")
+        )
+        return query.where(c.erased_at.is_(None), c.id.in_(sa.bindparam("ids", expanding=True)))
 
     def _passes(self, connection: sa.Connection, ids: Sequence[int]) -> dict[int, tuple[int, int, bool]]:
         """contact → (number of passes, last entry, whether one is open)."""
-        e = tb.enrollment.c
-        query = sa.select(
-            e.contact_id, sa.func.max(e["pass"]), sa.func.max(e.entered_at), sa.func.max(sa.case((e.state == "open", 1), else_=0))
-        )
-        query = query.where(e.contact_id.in_(list(ids)), e.campaign_id == self.row.id).group_by(e.contact_id)
-        return {row[0]: (row[1], row[2], bool(row[3])) for row in connection.execute(query)} if ids else {}
+        rows = connection.execute(_PASSES, {"ids": list(ids), "campaign": self.row.id}) if ids else ()
+        return {row[0]: (row[1], row[2], bool(row[3])) for row in rows}
 
     def _may_come(self, candidate: Candidate, person: Any, before: tuple[int, int, bool] | None, fresh: int | None) -> bool:
         if not person.holds:

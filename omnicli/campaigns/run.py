@@ -241,7 +241,9 @@ def run(
             before.append(outcomes(store, names, now))
 
     try:
-        work = Work(store, loaded, report, tools, step, look, live, real, only, late_after, late_since, bound=bound, approved=approved)
+        work = Work(
+            store, loaded, report, tools, step, look, live, real, only, late_after, late_since, bound=bound, approved=approved
+        )
         work.until_rest(max)
         report.approval = _awaiting_approval(store, names) if live and bound is None else ()
         report.finished = life.finish(store, loaded, _rows(store, names), now=now)
@@ -361,7 +363,9 @@ class Work:
         report = self.report
         running = [row.name for row in _rows(self.store, report.names) if row.state == "running"]
         if running:
-            for name, count in enter(self.store, self.loaded, now=report.now, campaigns=running, houses=self.houses).by_campaign.items():
+            for name, count in enter(
+                self.store, self.loaded, now=report.now, campaigns=running, houses=self.houses
+            ).by_campaign.items():
                 if count:
                     report.entered[name] = report.entered.get(name, 0) + count
         self.step(0)
@@ -394,10 +398,8 @@ class Work:
 
 def _somebody_due(store: Store, now: datetime) -> bool:
     """One look at an index: a tick with nothing due costs no more, however many people are in flight."""
-    e = tb.enrollment.c
-    due = sa.select(e.id).where(e.due_at.is_not(None), e.state == "open", e.due_at <= clock.to_ms(now)).limit(1)
     with store.read() as connection:
-        return connection.execute(due).first() is not None
+        return connection.execute(_DUE, {"now": clock.to_ms(now)}).first() is not None
 
 
 def something_came(store: Store) -> bool:
@@ -407,6 +409,7 @@ def something_came(store: Store) -> bool:
 
 
 #: Literals, not parameters: only then may a store answer from its partial indexes.
+_DUE = sa.text("SELECT 1 FROM enrollment WHERE due_at IS NOT NULL AND state = 'open' AND due_at <= :now LIMIT 1")
 _DOUBT = sa.text("SELECT 1 FROM touch WHERE send_state IN ('unknown','parked') LIMIT 1")
 _TO_SEND = (
     sa.text("SELECT 1 FROM touch WHERE send_state IN ('planned','retry') AND due_at <= :now LIMIT 1"),

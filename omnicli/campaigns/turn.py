@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -88,6 +88,7 @@ class Houses(Mapping[int, House]):
         self._trees: dict[int, Campaign] = {}
         self._houses: dict[int, House] = {}
         self.gathers: dict[tuple[int, str | None], turns.Gather] = {}  # what is asked of those who stand at a step
+        self.doors: dict[tuple[int, str], tuple[sa.Select[Any], Compiler]] = {}  # what a door asks of those who may come
         self._read(connection)
 
     def _read(self, connection: sa.Connection) -> None:
@@ -114,6 +115,7 @@ class Houses(Mapping[int, House]):
         if (self.rows, self._packs) != before:
             self._houses.clear()
             self.gathers.clear()
+            self.doors.clear()
 
     def on(self, connection: sa.Connection) -> Houses:
         """The same houses, read further over this connection."""

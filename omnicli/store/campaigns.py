@@ -68,10 +68,11 @@ def find(connection: sa.Connection, name: str) -> Standing | None:
 
 def known(connection: sa.Connection, *, states: Iterable[str] | None = None) -> tuple[Standing, ...]:
     """All campaigns that the store knows, by name; only those in `states` when given."""
-    query = sa.select(tb.campaign).order_by(tb.campaign.c.name)
-    if states is not None:
-        query = query.where(tb.campaign.c.state.in_(tuple(states)))
+    query = _KNOWN if states is None else _KNOWN.where(tb.campaign.c.state.in_(tuple(states)))
     return tuple(_standing(row) for row in connection.execute(query))
+
+
+_KNOWN = sa.select(tb.campaign).order_by(tb.campaign.c.name)
 
 
 def create(connection: sa.Connection, name: str) -> Standing:

@@ -20,10 +20,13 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from omnicli import guards
 from omnicli.errors import Exit, OmniError
+from omnicli.store.quick import Quick
 from omnicli.texts import t
 
 PASSIVE_ABOVE = 16 * 1024 * 1024
 TRUNCATE_ABOVE = 64 * 1024 * 1024
+#: A run has some hundred statements: more than the driver keeps prepared by itself.
+_CONNECT = {"check_same_thread": False, "cached_statements": 1024}
 
 
 class Store:
@@ -36,6 +39,7 @@ class Store:
         self.writer = writer
         self.reader = reader
         self._thread = threading.Lock()
+        self._mine = threading.local()  # this thread's connections to a store in memory
         self._holder: int | None = None
         self._lock_file: int | None = None
         self._process = os.getpid()
@@ -48,19 +52,22 @@ class Store:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         writer = sa.create_engine(f"sqlite+pysqlite:///{path}", poolclass=QueuePool, pool_size=1, max_overflow=0,
-                                  connect_args={"check_same_thread": False})  # fmt: skip
+                                  connect_args=_CONNECT)  # fmt: skip
         reader = sa.create_engine(f"sqlite+pysqlite:///{path}", poolclass=QueuePool, pool_size=4,
-                                  connect_args={"check_same_thread": False})  # fmt: skip
+                                  connect_args=_CONNECT)  # fmt: skip
         _configure(writer, begin="BEGIN IMMEDIATE", query_only=False)
         _configure(reader, begin="BEGIN", query_only=True)
         return cls(path, writer, reader, live=path.stem == "live" if live is None else live)
 
     @classmethod
     def memory(cls) -> Store:
-        """A store in memory: one connection for everything."""
-        engine = sa.create_engine("sqlite+pysqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        _configure(engine, begin="BEGIN", query_only=False, wal=False)
-        return cls(None, engine, engine)
+        """A store in memory: one connection for everything. Nobody else writes into it, so a read needs no transaction to see one state."""
+        writer = sa.create_engine("sqlite+pysqlite://", poolclass=StaticPool, connect_args=_CONNECT)
+        _configure(writer, begin="BEGIN", query_only=False, wal=False)
+        reader = sa.create_engine(
+            "sqlite+pysqlite://", poolclass=StaticPool, pool_reset_on_return=None, creator=lambda: _driver(writer)
+        )
+        return cls(None, writer, reader)
 
     @property
     def dialect(self) -> str:
@@ -69,16 +76,37 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A connection that sees one snapshot and cannot write."""
-        with self.reader.connect() as connection:
+        if self.path is None:
+            yield self._kept("reader", self.reader)
+            return
+        with Quick(self.reader) as connection:
             yield connection
+
+    def _kept(self, role: str, engine: sa.Engine) -> sa.Connection:
+        """The connection of this thread to a store in memory, opened once: there is no other to be had, and opening costs more than asking."""
+        found: sa.Connection | None = getattr(self._mine, role, None)
+        if found is None or found.closed:
+            found = Quick(engine)
+            setattr(self._mine, role, found)
+        return found
 
     @contextmanager
     def write(self, *, wait: float | None = None) -> Iterator[sa.Connection]:
         """One write transaction: committed at the end, rolled back on any exception. `wait`: seconds for the lock."""
         with self._turn(wait):
-            with self.writer.begin() as connection:
+            with self._transaction() as connection:
                 yield connection
             self._checkpoint()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        if self.path is not None:
+            with Quick(self.writer) as connection, connection.begin():
+                yield connection
+            return
+        connection = self._kept("writer", self.writer)
+        with connection.begin():
+            yield connection
 
     @contextmanager
     def rebuild(self) -> Iterator[sa.Connection]:
@@ -131,6 +159,8 @@ class Store:
             return
         self._process = os.getpid()
         self._thread, self._holder, self._lock_file = threading.Lock(), None, None
+        if self.path is None:
+            return  # a memory of its own, and nobody else's to leave alone
         self.writer.dispose(close=False)
         self.reader.dispose(close=False)
 
@@ -175,6 +205,8 @@ class Store:
                 raw.execute("PRAGMA busy_timeout=5000")
 
     def close(self) -> None:
+        for connection in vars(self._mine).values():
+            connection.close()
         self.writer.dispose()
         self.reader.dispose()
         if self._lock_file is not None:
@@ -209,6 +241,13 @@ def _configure(engine: sa.Engine, *, begin: str, query_only: bool, wal: bool = T
             raise OmniError(t("this SQLite has no foreign keys", "ce SQLite n'a pas de clés étrangères"), code="store")
         cursor.close()
 
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(begin)
+    def _begin(raw: Any) -> None:
+        raw.execute(begin)
+
+    engine.dialect.do_begin = _begin  # type: ignore[method-assign, assignment]  # a listener would make every statement look for listeners
+
+
+def _driver(engine: sa.Engine) -> Any:
+    """The one connection of the driver below an engine in memory."""
+    with engine.connect() as connection:
+        return connection.connection.driver_connection

@@ -14,13 +14,15 @@ from omnicli.store.tables import ground
 def keep(connection: sa.Connection, text: str, *, now: datetime) -> int:
     """The id of this text; it is kept when it was not known."""
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    known = sa.select(ground.c.id).where(ground.c.hash == digest)
-    found = connection.scalar(known)
+    found = connection.execute(_KNOWN, {"digest": digest}).scalar()
     if found is None:
         connection.execute(sa.insert(ground).values(hash=digest, text=text, at=clock.to_ms(now)))
-        found = connection.scalar(known)
+        found = connection.execute(_KNOWN, {"digest": digest}).scalar()
     assert isinstance(found, int)
     return found
+
+
+_KNOWN = sa.select(ground.c.id).where(ground.c.hash == sa.bindparam("digest"))
 
 
 def text(connection: sa.Connection, id: int) -> str:

@@ -515,8 +515,12 @@ def wake(connection: sa.Connection, contact_ids: Iterable[int], now: datetime) -
 
 def spent(connection: sa.Connection, versions: Sequence[int]) -> int:
     """Money taken and reserved by the touches of these versions, in millionths: what the budget counts."""
-    query = sa.select(sa.func.coalesce(sa.func.sum(touch.c.cost), 0)).where(touch.c.version_id.in_(versions), sa.text(SPENT))
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_COST, {"versions": list(versions)}).scalar_one())
+
+
+_COST = sa.select(sa.func.coalesce(sa.func.sum(touch.c.cost), 0)).where(
+    touch.c.version_id.in_(sa.bindparam("versions", expanding=True)), sa.text(SPENT)
+)
 
 
 def enter(connection: sa.Connection, rows: Sequence[Mapping[str, Any]], *, campaign: str, now: datetime) -> None:

@@ -353,11 +353,14 @@ def watched(stage: Stage, deed: Any) -> list[tuple[str, Any]]:
     def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
         seen.append((statement, parameters[0] if many else parameters))
 
-    sa.event.listen(stage.store.writer, "before_cursor_execute", note)
+    engines = {stage.store.writer, stage.store.reader}
+    for engine in engines:
+        sa.event.listen(engine, "before_cursor_execute", note)
     try:
         deed()
     finally:
-        sa.event.remove(stage.store.writer, "before_cursor_execute", note)
+        for engine in engines:
+            sa.event.remove(engine, "before_cursor_execute", note)
     return seen
 
 

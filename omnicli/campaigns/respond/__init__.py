@@ -74,12 +74,26 @@ def fold(store: Store, loaded: Loaded, *, now: datetime, batch: int = BATCH) -> 
 
 def _waiting(connection: sa.Connection, *, now: datetime, limit: int, after: tuple[int, str, bytes] | None) -> list[Arrival]:
     """Unfolded arrivals in a fixed order, after that position."""
-    i = tb.inbox.c
-    query = sa.select(i.provider, i.dedup_key, i.raw, i.received_at).where(i.folded_at.is_(None))
+    given: dict[str, object] = {"most": limit}
     if after is not None:
-        query = query.where(sa.tuple_(i.received_at, i.provider, i.dedup_key) > sa.tuple_(*after))
-    query = query.order_by(i.received_at, i.provider, i.dedup_key).limit(limit)
-    return [Arrival(p, k, read_raw(raw), clock.from_ms(at)) for p, k, raw, at in connection.execute(query)]
+        given |= dict(zip(("at", "provider", "key"), after, strict=True))
+    rows = connection.execute(_UNFOLDED if after is None else _UNFOLDED_AFTER, given)
+    return [Arrival(p, k, read_raw(raw), clock.from_ms(at)) for p, k, raw, at in rows]
+
+
+_i = tb.inbox.c
+_UNFOLDED = (
+    sa.select(_i.provider, _i.dedup_key, _i.raw, _i.received_at)
+    .where(_i.folded_at.is_(None))
+    .order_by(_i.received_at, _i.provider, _i.dedup_key)
+    .limit(sa.bindparam("most", type_=sa.Integer()))
+)
+_AFTER = (
+    sa.bindparam("at", type_=sa.BigInteger()),
+    sa.bindparam("provider", type_=sa.Text()),
+    sa.bindparam("key", type_=sa.LargeBinary()),
+)
+_UNFOLDED_AFTER = _UNFOLDED.where(sa.tuple_(_i.received_at, _i.provider, _i.dedup_key) > sa.tuple_(*_AFTER))
 
 
 def _fold(

@@ -40,9 +40,12 @@ def _ended(connection: sa.Connection, contacts: Sequence[int]) -> dict[int, list
     """Version → ended passes of these contacts that have not converted."""
     groups: dict[int, list[int]] = {}
     if contacts:
-        e = tb.enrollment.c
-        query = sa.select(e.id, e.version_id).where(e.contact_id.in_(contacts), e.state == "ended", e.converted_at.is_(None),
-                                                    e.reason != "erased")  # fmt: skip
-        for id_, version_id in connection.execute(query):
+        for id_, version_id in connection.execute(_ENDED, {"contacts": list(contacts)}):
             groups.setdefault(version_id, []).append(id_)
     return groups
+
+
+_ENDED = sa.select(tb.enrollment.c.id, tb.enrollment.c.version_id).where(
+    tb.enrollment.c.contact_id.in_(sa.bindparam("contacts", expanding=True)), tb.enrollment.c.state == "ended",
+    tb.enrollment.c.converted_at.is_(None), tb.enrollment.c.reason != "erased",
+)  # fmt: skip

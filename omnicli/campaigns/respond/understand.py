@@ -184,9 +184,8 @@ class Understanding:
         return self.reached.get((response.channel or "", normal(response.address)), ())
 
     def _contacts(self, names: Iterable[str]) -> dict[str, int]:
-        c = tb.contact.c
-        query = sa.select(c.source_id, c.id).where(c.source_id.in_(sorted(n for n in names if n)), c.erased_at.is_(None))
-        return {row[0]: row[1] for row in self.connection.execute(query)}
+        wanted = sorted(n for n in names if n)
+        return {row[0]: row[1] for row in self.connection.execute(_CONTACTS, {"names": wanted})} if wanted else {}
 
     def _at_addresses(self, responses: Sequence[Response]) -> dict[tuple[str, str], list[int]]:
         """(channel, normalised address) → everybody there; `names` keeps what they are called."""
@@ -315,3 +314,8 @@ def _latest(sent: Sequence[Touched], response: Response, at: int) -> Touched | N
         return touch.settled_at <= at and (response.channel is not None or media is None or touch.channel in media)
 
     return max((touch for touch in sent if fits(touch)), key=lambda touch: (touch.settled_at, touch.key), default=None)
+
+
+_CONTACTS = sa.select(tb.contact.c.source_id, tb.contact.c.id).where(
+    tb.contact.c.source_id.in_(sa.bindparam("names", expanding=True)), tb.contact.c.erased_at.is_(None)
+)

@@ -114,17 +114,19 @@ def _sent(row: Any) -> Sent:
 
 
 def passes(connection: sa.Connection, contact: int) -> tuple[Pass, ...]:
-    e = tb.enrollment.c
-    query = (
-        sa.select(e.id, tb.campaign.c.name, e["pass"], e.state, e.step, e.entered_at, e.ended_at, e.reason, e.language, e.persona,
-                  e.held_out, e.converted_at, e.due_at, e.wait_until, e.held_by, e.held_from)
-        .join(tb.campaign, tb.campaign.c.id == e.campaign_id).where(e.contact_id == contact).order_by(e.entered_at, e.id)
-    )  # fmt: skip
     return tuple(
         Pass(r[0], r[1], r[2], r[3], r[4], clock.from_ms(r[5]), _at(r[6]), r[7], r[8], r[9], bool(r[10]), _at(r[11]), _at(r[12]), _at(r[13]),
              r[14], _at(r[15]))
-        for r in connection.execute(query)
+        for r in connection.execute(_PASSES, {"contact": contact})
     )  # fmt: skip
+
+
+_e = tb.enrollment.c
+_PASSES = (
+    sa.select(_e.id, tb.campaign.c.name, _e["pass"], _e.state, _e.step, _e.entered_at, _e.ended_at, _e.reason, _e.language, _e.persona,
+              _e.held_out, _e.converted_at, _e.due_at, _e.wait_until, _e.held_by, _e.held_from)
+    .join(tb.campaign, tb.campaign.c.id == _e.campaign_id).where(_e.contact_id == sa.bindparam("contact")).order_by(_e.entered_at, _e.id)
+)  # fmt: skip
 
 
 def _at(ms: int | None) -> datetime | None:

@@ -12,8 +12,11 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
 from omnicli import clock
 from omnicli.campaigns import life, versions
+from omnicli.condition.sql import Compiler
 from omnicli.model.flow import Flow
 from omnicli.model.literals import Money
 from omnicli.store import campaigns as stored
@@ -47,6 +50,7 @@ class Studio:
         self.watchful = any(campaign.enter.form == "if" for campaign in self.authored.values())  # whatever happens may open these
         self.steps = frozenset(step for campaign in self.authored.values() for step in Flow.of(campaign).nodes)
         self.gathers: dict[tuple[int, str | None], Gather] = {}  # statements are compiled for all worlds
+        self.ways: dict[tuple[int, str], tuple[sa.Select[Any], Compiler]] = {}  # and what doors ask
         self._spare: list[Store] = []
         self._lock = Lock()
 

@@ -226,7 +226,7 @@ class World:
                 self._houses = Houses(
                     connection, self.loaded, now=self.now, usable=self.studio.renderer.usable, draws=self._draws
                 )
-                self._houses.gathers = self.studio.gathers
+                self._houses.gathers, self._houses.doors = self.studio.gathers, self.studio.ways
             else:
                 self._houses.later(connection, now=self.now)
         return self._houses
