@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
 import pytest
+from sample_project import copy_sample
 from seen_in_preview import Element, read, words
 
 from omnicli.app import open_project
@@ -46,10 +46,7 @@ def html(preview: Preview) -> str:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the sample project that a test may spoil."""
-    for name in ("campaigns", "templates"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    shutil.copy(ROOT / "omni.yaml", tmp_path)
-    return tmp_path
+    return copy_sample(tmp_path)
 
 
 def spoil(project: Path, file: str, old: str, new: str) -> None:

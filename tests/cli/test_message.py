@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
+from sample_project import copy_sample
 
 from omnicli.cli.main import run as omni
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the sample project, without its store."""
-    for name in ("campaigns", "templates"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    shutil.copy(ROOT / "omni.yaml", tmp_path)
+    copy_sample(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -95,7 +91,7 @@ def test_in_a_terminal_each_word_has_the_colour_of_its_origin_and_a_legend_says_
     [
         (["offre-bienvenu"], "Did you mean 'offre-bienvenue'?"),
         (["offre-bienvenue", "--channel", "smss"], "Did you mean 'sms'?"),
-        (["offre-bienvenue", "--language", "de"], "known: fr, en"),
+        (["offre-bienvenue", "--language", "de"], "there are: en, fr"),
         (["offre-bienvenue", "--persona", "camile"], "Did you mean 'camille'?"),
         (["offre-bienvenue", "--html"], "choose --channel"),
     ],

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
+from sample_project import copy_sample
 
 from omnicli.cli.main import run as omni
 
-ROOT = Path(__file__).resolve().parents[2]
 ONE = [
     "campaign",
     "preview",
@@ -28,9 +27,7 @@ ONE = [
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("campaigns", "templates"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    shutil.copy(ROOT / "omni.yaml", tmp_path)
+    copy_sample(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

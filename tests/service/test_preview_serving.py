@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from sample_project import copy_sample
 from starlette.testclient import TestClient
 
 from omnicli.app import open_project
@@ -22,17 +22,13 @@ from omnicli.campaigns.preview.readings import Wish
 from omnicli.service.preview import app as serving
 from omnicli.service.preview.watch import fingerprint
 
-ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2027, 1, 4, 10, 30, tzinfo=UTC)
 ASKED = Asked(Wish("bienvenue", "guide-senteurs", language="fr", persona="camille"))
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    for name in ("campaigns", "templates"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    shutil.copy(ROOT / "omni.yaml", tmp_path)
-    return tmp_path
+    return copy_sample(tmp_path)
 
 
 @pytest.fixture
