@@ -21,6 +21,7 @@ from omnicli.text import nearest
 from omnicli.texts import t
 
 T = TypeVar("T")
+W = TypeVar("W", bound=str)
 
 
 class Reading(Check):
@@ -108,13 +109,13 @@ class Reading(Check):
     def yes(self, path: KeyPath) -> bool | None:
         return self.literal(path, lit.parse_yes_no)
 
-    def word(self, path: KeyPath, known: Collection[str]) -> str | None:
+    def word(self, path: KeyPath, known: Collection[W]) -> W | None:
         """One word of a closed list (S004)."""
         text = self.text(path)
-        if text is None or text in known:
-            return text
-        self.unknown_value(path, text, known)
-        return None
+        found = next((one for one in known if one == text), None)
+        if text is not None and found is None:
+            self.unknown_value(path, text, known)
+        return found
 
     def among(self, path: KeyPath, word: str, known: Collection[str], *, start: int = 0) -> bool:
         """Whether a word inside the scalar at the path is one of these; told at the word when not."""

@@ -19,7 +19,7 @@ from omnicli.campaignfile.story_people import read_given, read_people
 from omnicli.model import literals as lit
 from omnicli.model.finding import Finding
 from omnicli.model.promise import PHRASES, named, parse_promise
-from omnicli.model.story import MANNERS, PATIENCE, Always, Environment, Person, Scenario, StoryFile, Wall
+from omnicli.model.story import MANNERS, PATIENCE, Always, Environment, Manner, Person, Scenario, StoryFile, Wall
 from omnicli.texts import t
 
 SUFFIX = ".test.yaml"
@@ -198,7 +198,7 @@ class _File:
         r = self.reading
         if not r.has(path) or r.mapping(path, ("provider", "budget_left", "paused"), where="'environment'") is None:
             return Environment()
-        provider = {}
+        provider: dict[str, Manner] = {}
         if r.has((*path, "provider")):
             for channel in r.mapping((*path, "provider"), self.project.channels) or ():
                 if channel in self.project.channels and (manner := r.word((*path, "provider", channel), MANNERS)) is not None:
@@ -206,7 +206,7 @@ class _File:
         left = r.literal((*path, "budget_left"), lit.Money.parse) if r.has((*path, "budget_left")) else None
         r.money((*path, "budget_left"), left, self.project)
         paused = r.yes((*path, "paused")) if r.has((*path, "paused")) else False
-        return Environment(provider, left, bool(paused))  # type: ignore[arg-type]
+        return Environment(provider, left, bool(paused))
 
     # --- always -----------------------------------------------------------------------------------------------------
     def _always(self) -> tuple[Always, ...]:

@@ -237,7 +237,8 @@ def _busiest(simulation: Simulation) -> dict[str, Any] | None:
     if not hours:
         return None
     hour, most = min(hours.items(), key=lambda kv: (-kv[1], kv[0]))
-    zone = ZoneInfo(simulation.task.loaded.project.time_zone)  # type: ignore[union-attr]
+    assert simulation.task.loaded.project is not None
+    zone = ZoneInfo(simulation.task.loaded.project.time_zone)
     start = clock.to_ms(simulation.task.start.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0))
     at = clock.from_ms(start + hour * 60 * MINUTE).astimezone(zone)
     return {"at": at.isoformat(timespec="minutes"), "touches": most,
