@@ -181,8 +181,9 @@ class _Fuzz:
         return Found(self.seed, script.number, breach, script, len(self.told(before, life, breach)), times, lines)
 
     def told(self, script: Script, life: Life, breach: Breach) -> tuple[str, ...]:
-        """The scenario to paste: it ends where the promise was broken, at the next full minute."""
-        at = breach.at
+        """The scenario to paste: it ends where the promise was broken, at the next full minute. Where openings are spread, the name
+        of a pasted scenario may draw a later place in them: then it ends with the spread."""
+        at = breach.at + (self.project.schedule.spread.about if breach.at.microsecond else timedelta())
         end = at if at == at.replace(second=0, microsecond=0) else at.replace(second=0, microsecond=0) + timedelta(minutes=1)
         return tuple(told(script, self.zone, life.zone, end=end, name=f"found by fuzz {self.seed}/{script.number}"))
 
