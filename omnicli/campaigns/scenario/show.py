@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 from omnicli import clock
 from omnicli.campaigns.scenario.played import Broken, FilePlayed, Played
 from omnicli.campaigns.scenario.timeline import told, when
+from omnicli.model.spoken import number
 from omnicli.text import printable, width
 from omnicli.texts import several, t
 
@@ -26,15 +28,22 @@ def show(console: Console, files: Sequence[FilePlayed], *, tail: Sequence[str] =
     for file in files:
         console.print(file.file, style="bold")
         first = True
+        column = _column(console, file)
         for one in file.scenarios:
-            _scenario(console, one, spelled=first)
+            _scenario(console, one, spelled=first, column=column)
             first = first and not (one.status == "passed" and one.days)
         _always(console, file)
     console.print()
-    console.print(" · ".join([*_figures(files), *tail, *([] if seconds is None else [f"{seconds * 1000:.0f} ms"])]))
+    console.print(" · ".join([*_figures(files), *tail, *([] if seconds is None else [f"{number(seconds, 1)} s"])]))
 
 
-def _scenario(console: Console, one: Played, *, spelled: bool) -> None:
+def _column(console: Console, file: FilePlayed) -> int:
+    """Where the days of a file stand: behind its longest name, as far as the terminal allows."""
+    longest = max((width(printable(one.name)) for one in file.scenarios), default=0)
+    return min(max(longest, NAME - 6), console.width - 22 if console.is_terminal else longest)
+
+
+def _scenario(console: Console, one: Played, *, spelled: bool, column: int) -> None:
     from rich.text import Text
 
     mark, style = {"passed": ("✔", "green"), "failed": ("✘", "bold red"), "skipped": ("–", "yellow")}[one.status]
@@ -46,8 +55,12 @@ def _scenario(console: Console, one: Played, *, spelled: bool) -> None:
             else f"{one.days}"
         )
     name = printable(one.name)
-    pad = max(2, min(NAME, console.width - 22) - width(name)) if days else 0
-    line = Text(" ").append(mark, style=style).append(f" {name}{' ' * pad}").append(days, style="dim")
+    room = console.width - len(days) - 6
+    above = textwrap.wrap(name, room, break_on_hyphens=False) if console.is_terminal and width(name) > room else [name]
+    line = Text(" ").append(mark, style=style).append(f" {above[0]}")
+    for more in above[1:]:
+        line.append(f"\n   {more}")
+    line.append(" " * max(2, column + 2 - width(above[-1])) if days else "").append(days, style="dim")
     if one.status == "skipped":
         line.append(t("   skipped: {why}", "   sauté : {why}", why=one.because), style="dim")
     console.print(line)
@@ -76,8 +89,6 @@ def _timeline(console: Console, one: Played) -> None:
 
 def _wrapped(console: Console, head: str, text: str, *, indent: int) -> None:
     """On a terminal broken at blanks to its width, never in a pipe."""
-    import textwrap
-
     text = printable(text)
     room = console.width - indent
     if not console.is_terminal or room < 24:
@@ -99,7 +110,7 @@ def _always(console: Console, file: FilePlayed) -> None:
             _timeline(console, one)
     if not file.broken and file.lives:
         properties = several(file.properties, ("{n} property", "{n} properties"), ("{n} propriété", "{n} propriétés"))
-        said = f"always ({properties}, {several(file.lives, ('{n} life', '{n} lives'), ('{n} vie', '{n} vies'))})"
+        said = f"always ({f'{properties}, ' if file.properties else ''}{several(file.lives, ('{n} life', '{n} lives'), ('{n} vie', '{n} vies'))})"
         console.print(Text(" ").append("✔", style="green").append(f" {said}"))
 
 
