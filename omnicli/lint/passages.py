@@ -14,6 +14,7 @@ from omnicli.model.campaign import Campaign, Fact, Migrate, WaitStep
 from omnicli.model.flow import Flow
 from omnicli.render.facts import fixed_facts
 from omnicli.store.positions import Group
+from omnicli.texts import t
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,13 @@ def stranded(groups: Iterable[Group], trees: Mapping[str, Campaign], new: Campai
         if moving.landing(old[group.version], flow, people, group.step).kind == "stranded":
             found[group.step or ""] += group.people
     return dict(sorted(found.items()))
+
+
+def lost(new: Campaign, step: str) -> str:
+    """Why nobody can stand at this step any more, in words: a step of the same name that has another verb is another step."""
+    if step in Flow.of(new).nodes:
+        return t("does something else now", "fait autre chose désormais")
+    return t("is gone", "n'existe plus")
 
 
 def promises(groups: Iterable[Group], trees: Mapping[str, Campaign], new: Campaign) -> tuple[Promise, ...]:

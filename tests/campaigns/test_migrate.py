@@ -84,6 +84,19 @@ def test_a_step_that_is_gone_names_itself_and_its_people_and_nobody_is_moved(sta
     assert "step 'attente' is gone and 6 people stand there" in error.message
 
 
+def test_a_step_that_changed_its_verb_is_another_step_and_its_people_go_there_only_when_the_file_says_so(stage: Living) -> None:
+    flow = FLOW.replace("wait: 3 days, id: attente", "send: offre, by: sms, id: attente")
+    edited(stage, flow)
+    error = refusal(stage)
+    assert (error.code, error.exit) == ("V002", Exit.FINDINGS)
+    assert "step 'attente' does something else now and 6 people stand there" in error.message
+    edited(stage, flow, "{from: v1, people: {attente: attente}}")
+    assert moved(stage).kinds == {"anew": 6}
+    stage.run("2027-01-04 12:10")
+    assert stage.got().count("p0 j0") == 1
+    assert stage.got().count("p0 attente") == 1
+
+
 @pytest.mark.parametrize(("there", "expected"), [
     ("repos", {"repos open": 6}), ("next", {"rappel open": 6}), ("exit", {"attente ended": 6}),
 ])  # fmt: skip

@@ -67,7 +67,7 @@ def intend(store: Store, loaded: Loaded, name: str) -> Intent:
     groups = [g for g in groups if g.version != found.hash]
     _places(campaign, migrate)
     if gone := passages.stranded(groups, trees, campaign, migrate.people):
-        raise _stranded(gone)
+        raise _stranded(gone, campaign)
     told = passages.promises(groups, trees, campaign)
     anew = {message for message, what in migrate.facts.items() if what == "new"}
     leaving = tuple(v for v in known if v.hash in {g.version for g in groups})
@@ -111,10 +111,10 @@ def _places(campaign: Campaign, migrate: Migrate) -> None:
         )
 
 
-def _stranded(gone: Mapping[str, int]) -> OmniError:
+def _stranded(gone: Mapping[str, int], new: Campaign) -> OmniError:
     said = " · ".join(
-        several(n, ("step '{s}' is gone and {n} person stands there", "step '{s}' is gone and {n} people stand there"),
-                ("l'étape « {s} » n'existe plus et {n} personne s'y trouve", "l'étape « {s} » n'existe plus et {n} personnes s'y trouvent"), s=step)
+        several(n, ("step '{s}' {lost} and {n} person stands there", "step '{s}' {lost} and {n} people stand there"),
+                ("l'étape « {s} » {lost} et {n} personne s'y trouve", "l'étape « {s} » {lost} et {n} personnes s'y trouvent"), s=step, lost=passages.lost(new, step))
         for step, n in gone.items()
     )  # fmt: skip
     first = next(iter(gone))

@@ -132,8 +132,8 @@ class _Mover:
         values: dict[str, Any] = {"version_id": self.target.id}
         match there.kind:
             case "stranded":
-                raise OmniError(t("V002 step '{s}' is gone and somebody has come to it meanwhile; the rest was not moved",
-                                  "V002 l'étape « {s} » n'existe plus et quelqu'un y est arrivé entre-temps ; le reste n'a pas bougé", s=row.step or ""),
+                raise OmniError(t("V002 step '{s}' has no place and somebody has come to it meanwhile; the rest was not moved",
+                                  "V002 l'étape « {s} » n'a plus de place et quelqu'un y est arrivé entre-temps ; le reste n'a pas bougé", s=row.step or ""),
                                 hint=f"omni campaign migrate {self.intent.name}", code="V002", exit=Exit.FINDINGS)  # fmt: skip
             case "stay":
                 self._stay(connection, touches)

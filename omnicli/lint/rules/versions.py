@@ -68,8 +68,8 @@ def not_applied(ground: Ground) -> Iterator[Finding]:
 def stranded(ground: Ground) -> Iterator[Finding]:
     for m in _moving(ground):
         for step, n in passages.stranded(m.groups, m.trees, m.new, m.migrate.people).items():
-            said = several(n, ("step '{s}' is gone and {n} person stands there; add migrate.people", "step '{s}' is gone and {n} people stand there; add migrate.people"),
-                           ("l'étape « {s} » n'existe plus et {n} personne s'y trouve ; ajoutez migrate.people", "l'étape « {s} » n'existe plus et {n} personnes s'y trouvent ; ajoutez migrate.people"), s=step)  # fmt: skip
+            said = several(n, ("step '{s}' {lost} and {n} person stands there; add migrate.people", "step '{s}' {lost} and {n} people stand there; add migrate.people"),
+                           ("l'étape « {s} » {lost} et {n} personne s'y trouve ; ajoutez migrate.people", "l'étape « {s} » {lost} et {n} personnes s'y trouvent ; ajoutez migrate.people"), s=step, lost=passages.lost(m.new, step))  # fmt: skip
             path = ("migrate", "people") if m.migrate.people else ("migrate",)
             yield ground.finding("V002", ground.place(m.chapter.file, path, key=True), said, path=path)
 
