@@ -123,5 +123,11 @@ def test_what_came_late_binds_from_when_it_was_known() -> None:
     assert broken(life(touch("2027-01-07 12:00"), heard=[late]), "nothing after purchase")
 
 
+def test_a_pass_that_waits_for_a_person_to_say_what_became_of_a_touch_is_not_late() -> None:
+    open_ = (replace(life().passes[0], ended_at=None, step="j0"),)
+    assert broken(life(touch(MON), passes=open_), "every pass ends within 16 days")
+    assert not broken(life(touch(MON, state="unknown"), passes=open_), "every pass ends within 16 days")
+
+
 def test_machines_promise_nothing() -> None:
     assert not broken(life(touch(TUE), heard=[replace(said("purchase", MON), machine=True)]), "nothing after purchase")

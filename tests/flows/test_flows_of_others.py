@@ -62,6 +62,7 @@ def test_every_flow_lives_as_its_scenarios_say_and_every_branch_is_lived(flows: 
     assert measured.branches == measured.all_branches, measured.missing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("project", "campaign"), CAMPAIGNS)
 def test_no_generated_life_breaks_a_promise(flows: Path, project: str, campaign: str) -> None:
     report = fuzz(_loaded(flows / project), campaign, lives=8, seed=7)

@@ -126,7 +126,11 @@ def _concerns(life: Life, said: Heard, touch: Touch, within: Duration | None) ->
 
 
 def _ends_within(life: Life, one: p.EndsWithin, _: Any) -> Moments:
+    # held by a touch of which a person has to say what became of it.
+    doubtful = {(x.campaign, x.number) for x in life.touches if x.state in ("unknown", "parked")}
     for way in life.passes:
+        if way.ended_at is None and (way.campaign, way.number) in doubtful:
+            continue
         latest = one.length.after(way.entered_at, life.zone)
         if (way.ended_at or life.end) > latest:
             at = (
