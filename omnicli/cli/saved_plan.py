@@ -71,6 +71,8 @@ def run(
     from omnicli.cli import run_view as view
     from omnicli.cli.campaign import interruptible
 
+    assert loaded.project is not None
+    zone = loaded.project.time_zone
     record = written.read(file)
     carry.fits(store, loaded, record, tuple(names), now=now)
     began = time.monotonic()
@@ -80,9 +82,9 @@ def run(
         if dry_run:
             s.finish(
                 {**_json(record, verdict), "dry_run": True},
-                show=lambda console: console.print(_said(record, verdict), soft_wrap=True),
+                show=lambda console: console.print(_said(record, verdict, zone), soft_wrap=True),
             )
-        s.talk(_said(record, verdict))
+        s.talk(_said(record, verdict, zone))
         if s.live and verdict.due:
             _agree(s, record, verdict, confirm)
         with interruptible(s) as stopping, s.progress(t("sending", "envoi")) as step:
@@ -119,16 +121,18 @@ def _json(record: Record, verdict: Verdict) -> dict[str, Any]:
     return {"plan": plan}
 
 
-def _said(record: Record, verdict: Verdict) -> str:
-    """`Plan of ines, made 2027-01-04 11:30 UTC: 1,152 touches · 0 left before · 1,152 due now`."""
+def _said(record: Record, verdict: Verdict, zone: str) -> str:
+    """`Plan of ines, made 2027-01-04 11:30: it holds, 1,152 touches · 1,152 due now`, by the project's clock."""
+    from zoneinfo import ZoneInfo
+
     from omnicli.cli.rows import number
     from omnicli.cli.run_view import reason_word
 
     words = [
-        several(len(record.touches), ("Plan of {by}, {at} UTC: it holds, {n} touch", "Plan of {by}, {at} UTC: it holds, {n} touches"),
-                ("Plan de {by}, {at} UTC : il tient, {n} envoi", "Plan de {by}, {at} UTC : il tient, {n} envois"), by=record.by,
-                at=f"{record.made:%Y-%m-%d %H:%M}", n=number(len(record.touches))),
-        t("{n} due now", "{n} dus maintenant", n=number(verdict.due)),
+        several(len(record.touches), ("Plan of {by}, made {at}: it holds, {n} touch", "Plan of {by}, made {at}: it holds, {n} touches"),
+                ("Plan de {by}, fait le {at} : il tient, {n} envoi", "Plan de {by}, fait le {at} : il tient, {n} envois"), by=record.by,
+                at=f"{record.made.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}", n=number(len(record.touches))),
+        several(verdict.due, ("{n} due now", "{n} due now"), ("{n} dû maintenant", "{n} dus maintenant"), n=number(verdict.due)),
     ]  # fmt: skip
     words += [t("{n} left before", "{n} déjà partis", n=number(verdict.gone))] if verdict.gone else []
     words += [

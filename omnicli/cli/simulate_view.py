@@ -107,8 +107,8 @@ def _figures(console: Console, result: Result) -> None:
         )
     pressure = result["pressure"]
     if pressure["median"] is not None:
-        lines.append([(t("Pressure", "Pression"), "bold"), t("{m} touches a person in the middle, {p} at most; {w} at most in 7 days",
-                      "{m} envois par personne au milieu, {p} au plus ; {w} au plus en 7 jours", m=pressure["median"], p=pressure["most"], w=pressure["most_in_a_week"])])  # fmt: skip
+        lines.append([(t("Pressure", "Pression"), "bold"), t("touches a person: median {m}, at most {p}; in 7 days at most {w}",
+                      "envois par personne : médiane {m}, au plus {p} ; en 7 jours au plus {w}", m=pressure["median"], p=pressure["most"], w=pressure["most_in_a_week"])])  # fmt: skip
     if busiest:
         by = " · ".join(f"{channel_name(c)} {number(n)}" for c, n in busiest["channels"].items())
         lines.append([(t("Busiest", "Pointe"), "bold"), f"{day(busiest['at'])} {busiest['at'][11:16]} · {by}"])

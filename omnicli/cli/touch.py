@@ -265,6 +265,7 @@ def _show_list(console: Console, found: list[Listed], total: int, loaded: Loaded
 
 def _show_whole(console: Console, found: Whole, message: Mapping[str, str], loaded: Loaded) -> None:
     from omnicli.cli.rows import Cell, cash, lay, moment
+    from omnicli.lint.passages import shown
     from omnicli.text import printable
 
     one, zone = found.listed, _zone(loaded)
@@ -273,7 +274,7 @@ def _show_whole(console: Console, found: Whole, message: Mapping[str, str], load
         (t("to", "à"), one.contact + (f" <{found.address}>" if found.address else "")), (t("state", "état"), (_state(one), _COLOURS.get(one.state, ""))),
         (t("when", "quand"), moment(one.at, zone)), (t("cost", "coût"), cash(one.cost, _project(loaded).currency) if one.cost else ""),
         (t("persona", "persona"), " · ".join(filter(None, (found.persona, found.language, f"v{found.version}")))),
-        (t("facts", "faits"), ", ".join(f"{name} {value}" for name, (_, value) in found.facts.items() if value is not None)),
+        (t("facts", "faits"), ", ".join(f"{name} {shown(kind, value)}" for name, (kind, value) in found.facts.items() if value is not None)),
     ]  # fmt: skip
     lay(console, [row for row in rows if row[1]], indent=1)
     _show_history(console, found, zone)
