@@ -14,7 +14,7 @@ import sqlite3
 import sys
 from typing import Any
 
-NAMES = ("startup", "import", "segment", "tick", "dispatch", "e2e", "deliver", "smtp", "webhook", "simulate")
+NAMES = ("startup", "import", "segment", "tick", "dispatch", "e2e", "deliver", "smtp", "webhook", "simulate", "lives")
 MODULES = {"import": "importing"}
 
 
