@@ -17,8 +17,9 @@ def report(error: BaseException, argv: list[str]) -> int:
     if frame.current().options.json:
         frame.tell_error(OmniError(t("bug: {it}", "défaut d'omni : {it}", it=type(error).__name__), code="bug", exit=1))
     lines = [
-        t("This is a bug in omni, not in your files. Nothing is half done: running again is safe.",
-          "C'est un défaut d'omni, pas de vos fichiers. Rien n'est fait à moitié : recommencer est sans risque."),
+        frame.folded(
+            t("This is a bug in omni, not in your files. Nothing is half done: running again is safe.",
+              "C'est un défaut d'omni, pas de vos fichiers. Rien n'est fait à moitié : recommencer est sans risque.")),
         "",
         f"omni {__version__} · Python {platform.python_version()} · {platform.system()}",
         t("command: {it}", "commande : {it}", it="omni " + " ".join(word for word in argv[:2] if "@" not in word)),

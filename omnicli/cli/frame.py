@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -295,10 +296,22 @@ def tell_error(error: OmniError) -> None:
     if s.json:
         print(json.dumps(s._object(None, error.exit, error), ensure_ascii=False, indent=2, default=plain))
     else:
-        print(printable(f"omni: {error.message}"), file=sys.stderr)
+        print(folded(f"omni: {error.message}", indent=6), file=sys.stderr)
         if hint := same_environment(error.hint, live=s.live):
-            print(f"  → {printable(hint)}", file=sys.stderr)
+            print(folded(f"  → {hint}", indent=4), file=sys.stderr)
     s.close()
+
+
+def folded(text: str, *, indent: int = 0) -> str:
+    """Talk broken at blanks where stderr is a terminal, never in a pipe; a line that holds a command stays whole: it is copied."""
+    import shutil
+    from textwrap import wrap
+
+    text = printable(text)
+    if not sys.stderr.isatty() or re.search(r"\bomni [a-z]", text):
+        return text
+    return "\n".join(wrap(text, shutil.get_terminal_size().columns, subsequent_indent=" " * indent, break_long_words=False,
+                          break_on_hyphens=False, drop_whitespace=True)) or text  # fmt: skip
 
 
 def same_environment(hint: str, *, live: bool) -> str:

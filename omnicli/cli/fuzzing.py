@@ -100,7 +100,7 @@ def tell_coverage(console: Console, found: Sequence[Coverage], *, lines: bool) -
     for one in found:
         if one.uncovered:
             name = f"{one.campaign}: " if len(found) > 1 else ""
-            console.print(f"{t('not covered', 'non couvert')}: {name}{one.uncovered}", soft_wrap=True)
+            console.print(f"{t('not covered:', 'non couvert :')} {name}{one.uncovered}", soft_wrap=not console.is_terminal)
         if lines and one.missing:
             console.print(f"# campaigns/{one.campaign}.test.yaml", style="dim")
             for line in one.lines():

@@ -7,6 +7,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from omnicli.cli.frame import folded
 from omnicli.cli.helping import _block
 
 
@@ -22,3 +23,18 @@ def test_options_are_told_whole_at_every_width(width: int) -> None:
     assert all(len(line) <= max(width, 52) for line in lines)
     words = " ".join(out.getvalue().split())
     assert "--fix apply safe fixes" in words and "jsonl|github|markdown a file for the format that stands before it" in words
+
+
+class Terminal:
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_talk_is_broken_at_blanks_on_a_terminal_and_commands_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("omnicli.cli.frame.sys.stderr", Terminal())
+    monkeypatch.setenv("COLUMNS", "24")
+    assert folded("omni: nobody is called like that here", indent=6) == "omni: nobody is called\n      like that here"
+    command = "  → omni campaign plan bienvenue --until 7d"
+    assert folded(command) == command
