@@ -504,12 +504,12 @@ class _Door:
         if not ids:
             return {}
         if self._select is None:
-            self._select = self._asks("people", self._asking)
+            self._select = self._asks("people", self._asking_these)
         query, parameters = self._select
         return {row.id: row for row in connection.execute(query, {**parameters, "ids": list(ids)})}
 
     def _asking(self, compiler: Compiler) -> sa.Select[Any]:
-        """What entry asks of these people."""
+        """What entry asks of everybody."""
         judged = self.way.if_ is not None and self.way.form in ("when", "on")
         holds = compiler.predicate(self.way.if_ or "", where="elsewhere") if judged else sa.true()
         matches = [(compiler.predicate(p.match, where="elsewhere"), sa.literal(name))
@@ -520,7 +520,10 @@ class _Door:
         query = sa.select(
             c.id, c.uid, c.language, c.country, c.time_zone, c.region, persona.label("persona"), holds.label("holds")
         )
-        return query.where(c.erased_at.is_(None), c.id.in_(sa.bindparam("ids", expanding=True)))
+        return query.where(c.erased_at.is_(None))
+
+    def _asking_these(self, compiler: Compiler) -> sa.Select[Any]:
+        return self._asking(compiler).where(tb.contact.c.id.in_(sa.bindparam("ids", expanding=True)))
 
     def _passes(self, connection: sa.Connection, ids: Sequence[int]) -> dict[int, tuple[int, int, bool]]:
         """contact → (number of passes, last entry, whether one is open)."""

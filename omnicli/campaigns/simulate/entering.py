@@ -92,7 +92,8 @@ class Door(_Door):
 
     def _people(self, connection: sa.Connection, ids: Sequence[int]) -> dict[int, Any]:
         if "people" not in self._ready:
-            query, compiler = self._asking()
+            compiler = Compiler(self.vocabulary, campaign=self.house.name)
+            query = self._asking(compiler)
             self._ready["people"] = Ready(query.where(_THESE), {**compiler.parameters(self.now), "ids": "[]"}), compiler
         ready, compiler = self._ready["people"]
         rows = ready.rows(self.raw, {**compiler.parameters(self.now), "ids": json.dumps(list(ids))})
