@@ -22,7 +22,8 @@ def test_options_are_told_whole_at_every_width(width: int) -> None:
     lines = out.getvalue().splitlines()
     assert all(len(line) <= max(width, 52) for line in lines)
     words = " ".join(out.getvalue().split())
-    assert "--fix apply safe fixes" in words and "jsonl|github|markdown a file for the format that stands before it" in words
+    assert "--fix apply safe fixes" in words
+    assert "jsonl|github|markdown a file for the format that stands before it" in words
 
 
 class Terminal:
