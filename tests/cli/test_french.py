@@ -238,6 +238,35 @@ def test_a_life_of_the_sample_shop_is_told_in_one_language(shop: Shop) -> None:
     see("rules")
 
 
+@pytest.mark.slow
+def test_what_is_proved_before_it_is_sent_is_told_in_one_language(shop: Shop) -> None:
+    see = shop.refuses_strangers
+    shop.said("contact", "import", "people.csv", "--map", "people.map.yaml", "--as-of", "2027-01-04 09:00")
+    shop.said("response", "import", "events.jsonl", "--as-of", "2027-01-04 11:00")
+    shop.said("campaign", "start", "bienvenue", "--since", "2026-12-29", "--as-of", "2027-01-04 11:30")
+    for at in ("2027-01-04 11:30", "2027-01-05 10:00", "2027-01-08 11:00"):
+        shop.said("campaign", "run", "bienvenue", "--as-of", at)
+    see("campaign", "plan", "bienvenue", "--until", "7d", "--out", "p.plan")
+    see("campaign", "run", "bienvenue", "--plan", "p.plan", "-n")
+    see("campaign", "test", "--replay", "--keep", "people.jsonl")
+    see("campaign", "test", "--replay", "--journal", "people.jsonl")
+    see("campaign", "test", "--replay", "--journal", "people.csv")
+    see("campaign", "test", "--journal", "people.jsonl")
+    see("campaign", "test", "bienvenue", "--coverage", "-k", "achat")
+    see("campaign", "graph", "bienvenue", "--format", "term", "--counts", "none")
+    see("campaign", "simulate", "bienvenue", "--contacts", "20", "--days", "10", "-o", "s.html")
+    see("campaign", "preview", "bienvenue", "--message", "guide-senteurs", "-o", "p.html")
+    see("message", "check", "guide-senteurs")
+    file = shop.root / "campaigns" / "bienvenue.yaml"
+    file.write_text(file.read_text("utf-8").replace("offer: 20 %", "offer: 25 %").replace("39.92 EUR", "37.43 EUR"), "utf-8")
+    see("campaign", "diff", "bienvenue")
+    file.write_text(
+        file.read_text("utf-8").replace("id: respiration", "id: pause"), "utf-8"
+    )  # steps are told as the file writes them
+    see("campaign", "migrate", "bienvenue", "-n")
+    see("message", "check", "offre-bienvenue")
+
+
 WRONG = (
     ("campaign", "plna"), ("campaign", "plan"), ("campaign", "plan", "bienvenue", "--limit", "abc"), ("campaign", "plan", "bienvenue", "--limit"),
     ("campaign", "plan", "bienvenue", "--nope"), ("campaign", "list", "x", "y"), ("campaign", "run", "bienvenue", "--dry-run=1"), ("cmapaign",),
