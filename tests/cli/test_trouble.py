@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shlex
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +100,10 @@ def test_a_hint_asks_the_environment_that_was_asked(hint: str, live: bool, said:
     from omnicli.cli.frame import same_environment
 
     assert same_environment(hint, live=live) == said
+
+
+def test_a_closed_output_is_no_reason_to_fail(project):
+    words = [sys.executable, "-c", "from omnicli.cli.main import main; main()", "campaign", "list", "-C", str(project)]
+    command = "exec " + " ".join(map(shlex.quote, words))
+    for closed in (">&-", "2>&-", "<&- >&- 2>&-"):
+        assert subprocess.run(["sh", "-c", f"{command} {closed}"], capture_output=True).returncode == 0
