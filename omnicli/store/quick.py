@@ -67,7 +67,8 @@ class Quick(sa.Connection):
 
     @property
     def _straight(self) -> bool:
-        return not (self._has_events or self.engine._has_events) and self.dialect.name == "sqlite"
+        heard = self._has_events or self.engine._has_events or self.dialect._has_events
+        return not heard and self.dialect.name == "sqlite"
 
     def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
         if execution_options is None and self._straight and (plan := _planned(statement, self.dialect)) is not None:
