@@ -9,8 +9,8 @@ import typer
 
 from omnicli.cli.campaign import Name, app
 from omnicli.cli.frame import session
-from omnicli.cli.options import AsOf, opt, page
-from omnicli.errors import Exit, OmniError
+from omnicli.cli.options import AsOf, one_of, opt, page
+from omnicli.errors import Exit
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ def diff(
     from omnicli.campaigns.diff.effect import effects
 
     s = session()
-    if format not in FORMATS:
-        raise OmniError(t("--format is one of {known}", "--format vaut {known}", known=", ".join(FORMATS)), code="usage")
+    one_of("--format", format, FORMATS)
     loaded = s.loaded()
     assert loaded.project is not None
     if positions is not None:

@@ -113,7 +113,9 @@ def test_those_under_way_are_replayed_in_the_version_they_live_and_in_the_file(l
     (found,) = replay(lived.store, lived.load(), ("bienvenue",))
     assert found.fails
     assert found.defects == []
-    assert [(one.then, one.now) for one in found.otherwise if one.step == "reponse"] == [("wait up to 3 days", "wait up to 2 days")]
+    assert [(one.then, one.now) for one in found.otherwise if one.step == "reponse"] == [
+        ("wait up to 3 days", "wait up to 2 days")
+    ]
 
 
 def test_a_campaign_that_nobody_started_has_nobody_under_way(tmp_path: Path) -> None:

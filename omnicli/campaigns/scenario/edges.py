@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from omnicli.model.campaign import Campaign
 
 
-
 @dataclass
 class Edges:
     """By attribute and by (event, field): raw values, the one at the edge between its neighbours. `counts` are how often an event is
