@@ -143,7 +143,9 @@ def decisions(connection: sa.Connection, contact: int) -> tuple[Decided, ...]:
     found: list[Decided] = []
     for id_, at, step, kind, why, enrollment, campaign in connection.execute(_DECIDED, {"contact": contact}):
         instant = clock.from_ms(at)
-        for line in json.loads(why) if why else ({},):
-            found.append(Decided(instant, enrollment, campaign, id_, kind, line.get("step") or step, str(line.get("rule", "")),
-                                 str(line.get("answer", "")), line.get("values") or {}))  # fmt: skip
+        found += (
+            Decided(instant, enrollment, campaign, id_, kind, line.get("step") or step, str(line.get("rule", "")),
+                    str(line.get("answer", "")), line.get("values") or {})
+            for line in (json.loads(why) if why else ({},))
+        )  # fmt: skip
     return tuple(found)
