@@ -122,6 +122,11 @@ class Ground:
                 ):
                     yield from self.grid.of(chapter, name)
 
+    @cached_property
+    def languages(self) -> tuple[str, ...]:
+        """The project's languages, but those that could not be read."""
+        return tuple(language for language in self.project.languages if isinstance(language, str))
+
     def place(self, file: str, path: Path_, *, key: bool = False) -> Place:
         return self.loaded.locate(file, path, key=key)
 

@@ -54,7 +54,7 @@ class FileProvider:
         path = self.folder / name
         try:
             make(path.parent)
-            write_whole(path, text)
+            write_whole(path, text, mode=0o644)
         except OSError as error:
             return Outcome("not_sent", code="file", detail=system_said(error), halt=True)
         return Outcome("accepted", ref=name)

@@ -79,7 +79,7 @@ class Store:
         if self.path is None:
             yield self._kept("reader", self.reader)
             return
-        with Quick(self.reader) as connection:
+        with self.reader.connect() as connection:
             yield connection
 
     def _kept(self, role: str, engine: sa.Engine) -> sa.Connection:
@@ -101,7 +101,7 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
         if self.path is not None:
-            with Quick(self.writer) as connection, connection.begin():
+            with self.writer.begin() as connection:
                 yield connection
             return
         connection = self._kept("writer", self.writer)
@@ -241,10 +241,18 @@ def _configure(engine: sa.Engine, *, begin: str, query_only: bool, wal: bool = T
             raise OmniError(t("this SQLite has no foreign keys", "ce SQLite n'a pas de clés étrangères"), code="store")
         cursor.close()
 
-    def _begin(raw: Any) -> None:
-        raw.execute(begin)
+    if wal:
 
-    engine.dialect.do_begin = _begin  # type: ignore[method-assign, assignment]  # a listener would make every statement look for listeners
+        @sa.event.listens_for(engine, "begin")
+        def _begin(connection: sa.Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+    else:  # in memory: a listener would make every statement look for listeners
+
+        def _begin_raw(raw: Any) -> None:
+            raw.execute(begin)
+
+        engine.dialect.do_begin = _begin_raw  # type: ignore[method-assign, assignment]
 
 
 def _driver(engine: sa.Engine) -> Any:

@@ -1,5 +1,6 @@
 """A connection on which a statement that was sent before goes straight to SQLite: SQLAlchemy wrote its SQL and need not look at it again.
 
+Stores in memory use it, for the virtual worlds of scenarios and simulations; what is kept in a file goes by SQLAlchemy alone.
 SQLAlchemy's own way costs 100 to 200 µs a statement, SQLite's a few: whoever asks a hundred small things an instant feels nothing else.
 Texts, and statement objects that are sent again and again, are taken this way; new ones, writes of the Core (whose SQL hangs on the values), connections that
 somebody listens to, and other databases go the old way. Rows, transactions and errors are the same on both.

@@ -68,7 +68,7 @@ def _compare(ground: Ground, causes: Causes, chapter: Chapter, cell: Cell, facts
 
 def _on(ground: Ground, page: str, fact: Resolved, language: str) -> bool:
     """True when the page says the fact in a form of any of the project's languages, spaces and capitals aside."""
-    for tongue in dict.fromkeys((language, *ground.project.languages)):
+    for tongue in dict.fromkeys((language, *ground.languages)):
         locale = forms.locale_of(tongue, tuple(ground.project.countries))
         for medium in (MEDIA["email"], MEDIA["sms"]):
             texts = forms.allowed(fact[0], fact[1] or "", locale=locale, medium=medium, places={})

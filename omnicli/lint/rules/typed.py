@@ -52,7 +52,7 @@ def typed(ground: Ground, reading: Reading) -> Iterator[Typed]:
     for part in reading.seen.values():
         for seen in (part, *part.asides):
             allowed_spans = tuple(_allowed_spans(seen.text, reading.message.allow)) if reading.message.allow else ()
-            for one in mentions(seen.text, ground.project.languages, countries=ground.project.countries, codes=codes):
+            for one in mentions(seen.text, ground.languages, countries=ground.project.countries, codes=codes):
                 found = _typed(reading, seen, one)
                 if found is not None and not any(start <= one.start and one.end <= end for start, end in allowed_spans):
                     yield found
@@ -214,7 +214,7 @@ def judge(ground: Ground, reading: Reading, fact: str, text: str) -> str:
     if any(_even(text) == _even(form) for form in forms):
         return "M004"
     codes = (value,) if kind == "code" else ()
-    found = mentions(text, ground.project.languages, countries=ground.project.countries, codes=codes)
+    found = mentions(text, ground.languages, countries=ground.project.countries, codes=codes)
     if any(one.agrees(kind, value) for one in found) or _same_number(text, value):
         return "M004"
     return "M003" if found or any(letter.isdigit() for letter in text) else "M004"
