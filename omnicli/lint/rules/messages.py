@@ -149,8 +149,11 @@ def reformatted(reading: Reading) -> Iterator[tuple[str, str, Piece]]:
 
 
 def _still_said(reading: Reading, fact: str, text: str) -> bool:
-    if "".join(shown(reading, fact).split()) in "".join(text.split()):
+    whole = shown(reading, fact)
+    if "".join(whole.split()) in "".join(text.split()):
         return False  # whole, but broken over lines
+    if any(text.rstrip(" .…").endswith(whole[:n].rstrip(" .")) for n in range(len(whole) - 1, 3, -1)):
+        return False  # the words end within it: "jusqu'au 3 avr" still names the day, and is cut all the same
     kind, value = reading.facts[fact]
     project = reading.renderer.project
     codes = (value,) if kind == "code" and value else ()
