@@ -40,13 +40,15 @@ class Difference:
 @dataclass
 class Replayed:
     """What became of one campaign's people under way. `defects` differ under the version that was lived; `otherwise` under the
-    file's, where `version` is its hash (None: it is the applied one); `unasked` need what nobody asked then, by what it is."""
+    file's, where `version` is its hash (None: it is the applied one); `unasked` need what nobody asked then, by what it is. `untold` are
+    people under way of whom no decision can be taken again: what they rest on was not kept then."""
 
     campaign: str
     applied: str
     version: str | None
     people: int = 0
     decisions: int = 0
+    untold: int = 0
     defects: list[Difference] = field(default_factory=list)
     otherwise: list[Difference] = field(default_factory=list)
     unasked: dict[str, int] = field(default_factory=dict)
@@ -90,6 +92,7 @@ def _campaign(
         if progress is not None:
             progress(1)
     found.people = len(people)
+    found.untold = max(0, campaigns.passage(connection, row.id).open - len(people))
     _places(connection, row.id, found, new)
     return found
 

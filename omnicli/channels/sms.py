@@ -24,6 +24,10 @@ PLAINER = {
 }  # fmt: skip
 
 
+#: Units in a message of one part, and in each part of a longer one (3GPP TS 23.040).
+SIZES = {"GSM-7": (160, 153), "UCS-2": (70, 67)}
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
     """`units` are septets (GSM-7) or UTF-16 units (UCS-2)."""
@@ -32,16 +36,22 @@ class Count:
     parts: int
     units: int
 
+    @property
+    def size(self) -> int:
+        """Units that one part of this text holds."""
+        single, several = SIZES[self.encoding]
+        return single if self.parts == 1 else several
+
 
 def count_sms(text: str) -> Count:
     """Encoding, parts (an empty text is one) and units of a text as it would be sent."""
     beyond = set(text) - BASIC
     if beyond <= EXTENDED:
         units = len(text) + sum(map(text.count, beyond))
-        return _counted("GSM-7", text, units, single=160, several=153, double=beyond)
+        return _counted("GSM-7", text, units, double=beyond)
     wide = {letter for letter in beyond if ord(letter) > 0xFFFF}
     units = len(text) + sum(map(text.count, wide))
-    return _counted("UCS-2", text, units, single=70, several=67, double=wide)
+    return _counted("UCS-2", text, units, double=wide)
 
 
 def foreign(text: str) -> tuple[str, ...]:
@@ -49,9 +59,8 @@ def foreign(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(letter for letter in text if letter not in BASIC and letter not in EXTENDED))
 
 
-def _counted(
-    encoding: Literal["GSM-7", "UCS-2"], text: str, units: int, *, single: int, several: int, double: Collection[str]
-) -> Count:
+def _counted(encoding: Literal["GSM-7", "UCS-2"], text: str, units: int, *, double: Collection[str]) -> Count:
+    single, several = SIZES[encoding]
     if units <= single:
         return Count(encoding, 1, units)
     least = -(-units // several)

@@ -56,7 +56,7 @@ def _keep(s: Session, store: Store, names: tuple[str, ...], file: Path) -> dict[
 
 def _as_json(one: Replayed) -> dict[str, Any]:
     return {
-        "campaign": one.campaign, "applied": one.applied, "file": one.version, "people": one.people, "decisions": one.decisions,
+        "campaign": one.campaign, "applied": one.applied, "file": one.version, "people": one.people, "decisions": one.decisions, "untold": one.untold,
         "defects": [_difference(d) for d in one.defects], "otherwise": [_difference(d) for d in one.otherwise], "unasked": dict(one.unasked),
         "stranded": dict(one.stranded),
         "promises": [{"message": p.message, "fact": p.fact, "told": p.old, "would_say": p.new, "people": p.people} for p in one.promises],
@@ -78,6 +78,10 @@ def _show(console: Console, found: Sequence[Replayed]) -> None:
                  t("a defect of omni: please report it", "un défaut d'omni : merci de le signaler"))  # fmt: skip
         if one.version is not None:
             _version(console, t("the file, {hash}", "le fichier, {hash}", hash=one.version[:7]), one.otherwise, "")
+        if one.untold:
+            console.print(t(" ! {n} more under way: the ledger keeps nothing on which their decisions could be taken again",
+                            " ! {n} de plus en cours : le registre ne garde rien sur quoi reprendre leurs décisions", n=_people(one.untold)),
+                          style="yellow", soft_wrap=True)  # fmt: skip
         for what, count in sorted(one.unasked.items()):
             console.print(t(" ! {n} depend on '{what}', which nobody asked then", " ! {n} dépendent de « {what} », que personne ne demandait alors",
                             n=_decisions(count), what=what), style="yellow", soft_wrap=True)  # fmt: skip

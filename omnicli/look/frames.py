@@ -35,10 +35,8 @@ def chat(channel: str, peer: str, brand: str, bubble: str, at: datetime) -> str:
     )
 
 
-def sms_count(encoding: str, parts: int, units: int) -> str:
-    """How many parts a carrier bills, and how full the last one is."""
-    gsm = encoding == "GSM-7"
-    size = (160 if gsm else 70) if parts == 1 else (153 if gsm else 67)
+def sms_count(encoding: str, parts: int, units: int, size: int) -> str:
+    """How many parts of `size` units a carrier bills, and how full the last one is."""
     meters = "".join(f'<i style="--f:{min(100, max(0, round(100 * (units - n * size) / size)))}%"></i>' for n in range(parts))
     words = t("{n} part", "{n} partie", n=parts) if parts == 1 else t("{n} parts", "{n} parties", n=parts)
     return (

@@ -152,7 +152,7 @@ def _chat(one: Handed, parts: Mapping[str, str], local: datetime, house: House) 
 
 def _sms_count(body: str) -> str:
     count = count_sms(body)
-    return frames.sms_count(count.encoding, count.parts, count.units)
+    return frames.sms_count(count.encoding, count.parts, count.units, count.size)
 
 
 def _push(one: Handed, parts: Mapping[str, str], local: datetime, house: House) -> str:

@@ -121,3 +121,19 @@ def test_those_under_way_are_replayed_in_the_version_they_live_and_in_the_file(l
 def test_a_campaign_that_nobody_started_has_nobody_under_way(tmp_path: Path) -> None:
     stage = Living(tmp_path, a_campaign(FLOW))
     assert replay(stage.store, stage.loaded, ("bienvenue",)) == ()
+
+
+def test_those_whose_premises_were_not_kept_are_counted_and_not_passed_over(lived: Living) -> None:
+    lived.sign_up("ada", consent=("email", "sms"))
+    lived.run("2027-01-12 11:00")
+    (before,) = replay(lived.store, lived.loaded, ("bienvenue",))
+    with lived.store.write() as connection:
+        for name in (
+            connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'decision'")
+            .scalars()
+            .all()
+        ):
+            connection.exec_driver_sql(f"DROP TRIGGER {name}")  # the ledger only grows; a store from before 0003 has no premises
+        connection.exec_driver_sql("UPDATE decision SET premises = NULL")
+    (after,) = replay(lived.store, lived.loaded, ("bienvenue",))
+    assert (before.untold, after.untold, after.people) == (0, before.people, 0)

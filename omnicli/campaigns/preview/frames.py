@@ -138,7 +138,7 @@ def _each(one: Weave, make: Callable[[str], str]) -> str:
 
 def _counted(body: str) -> str:
     count = count_sms(body)
-    return frames.sms_count(count.encoding, count.parts, count.units)
+    return frames.sms_count(count.encoding, count.parts, count.units, count.size)
 
 
 def _push(one: Weave, cell: Cell, stage: Stage) -> str:

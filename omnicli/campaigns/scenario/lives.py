@@ -227,7 +227,7 @@ def _plain(declared: Attribute) -> str:
     """An ordinary value of a field."""
     if declared.choices:
         return declared.choices[0]
-    plain = {"money": f"39.92 {declared.currency}", "number": "1", "text": "bougie", "code": "A1", "yes or no": "yes", "percent": "20 %",
+    plain = {"money": f"39.92 {declared.currency}", "number": "1", "text": "some", "code": "A1", "yes or no": "yes", "percent": "20 %",
              "distance": "2 km", "duration": "30 minutes", "date": "2027-02-01"}  # fmt: skip
     return declared.example or plain.get(declared.kind, "")
 

@@ -16,7 +16,7 @@ CODES = {
     ("email", "subject"): "C001", ("whatsapp", "body"): "C020", ("push", "title"): "C030", ("push", "body"): "C030",
     ("voice", "script"): "C040",
 }  # fmt: skip
-_FILLING = {"fr": "une senteur douce et tranquille pour la maison ", "en": "a soft and quiet scent for the whole house "}
+_FILLING = {"fr": "quelques mots de plus qui ne disent vraiment rien ", "en": "a few more words that do not say anything at all "}
 _DEAR = ("ç", "ê", "’", "…", "œ", "\u00a0–")
 
 

@@ -16,7 +16,7 @@ STYLES = (
     '<div style="display: none;">{}</div>',
 )
 COMMENTS = ("<!-- {} -->", "<!-- hidden: {} -->")
-PICTURES = ('<img src="https://www.maisonlune.example/offre.png" alt="{}" width="200">', '<img alt="{}" src="https://www.maisonlune.example/o.png">')  # fmt: skip
+PICTURES = ('<img src="https://pictures.example/offer.png" alt="{}" width="200">', '<img alt="{}" src="https://pictures.example/o.png">')  # fmt: skip
 
 
 def hidden(around: tuple[str, ...], *codes: str) -> Callable[[Field], Iterator[Candidate]]:
