@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omnicli import clock
+from omnicli import clock, settings
 from omnicli.errors import Exit, OmniError
 from omnicli.texts import t
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
     from omnicli.store.connection import Store
+
+
+#: How an address of PostgreSQL begins.
+POSTGRESQL = ("postgresql://", "postgresql+psycopg://", "postgres://")
 
 
 def find_root(given: Path | None) -> Path:
@@ -46,42 +51,73 @@ def open_project(root: Path) -> Loaded:
     return loaded
 
 
-def database(loaded: Loaded, *, live: bool) -> Path:
-    """The SQLite file of the environment: `OMNI_DATABASE`, `environments.live.database`, else `.omni/<env>.db`."""
-    from omnicli import settings
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the store of an environment is: a SQLite file, or a schema of the PostgreSQL database at `url`; `path` then names its side files."""
 
-    name = "live" if live else "sandbox"
-    url = os.environ.get("OMNI_DATABASE") if live else None
-    assert loaded.project is not None
-    declared = loaded.project.environments.get("live")
-    if live and not url and declared is not None and declared.database:
-        url = (
-            settings.text(settings.resolve(declared.database))
-            if os.environ.get(settings.reference(declared.database) or "")
-            else None
-        )
-    if not url:
-        return loaded.root / ".omni" / f"{name}.db"
+    path: Path
+    live: bool
+    url: str | None = field(default=None, repr=False)  # it may hold a password
+
+    @property
+    def schema(self) -> str:
+        return "omni_live" if self.live else "omni_sandbox"
+
+    def open(self) -> Store:
+        """The store there; a file is made where there is none."""
+        from omnicli.store.connection import Store
+
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self.url is not None:
+            return Store.postgresql(self.url, schema=self.schema, live=self.live, beside=self.path)
+        return Store.sqlite(self.path, live=self.live)
+
+
+def place(loaded: Loaded, *, live: bool) -> Place:
+    """Where the store of the environment is: `OMNI_DATABASE`, else `environments.live.database` or `database` of the project, else
+    `.omni/<env>.db`. A SQLite address in `OMNI_DATABASE` is for the live store only; PostgreSQL holds both, a schema each."""
+    beside = loaded.root / ".omni" / ("live.db" if live else "sandbox.db")
+    url = _address(loaded, live=live)
+    if url is None:
+        return Place(beside, live)
     if url.startswith("sqlite:///"):
-        return Path(url.removeprefix("sqlite:///"))
+        return Place(Path(url.removeprefix("sqlite:///")) if live else beside, live)
+    if url.startswith(POSTGRESQL):
+        return Place(beside, live, url)
     raise OmniError(
-        t("this omni keeps its store in SQLite; '{scheme}' is not supported yet", "cet omni garde ses données dans SQLite ; « {scheme} » pas encore",
+        t("a store is kept in SQLite or PostgreSQL, not in '{scheme}'", "une base est tenue dans SQLite ou PostgreSQL, pas dans « {scheme} »",
           scheme=url.partition(":")[0]),
-        hint="sqlite:////path/to/live.db", code="store", exit=Exit.REFUSED,
+        hint="sqlite:////path/to/live.db · postgresql://user@host/database", code="store", exit=Exit.REFUSED,
     )  # fmt: skip
+
+
+def _address(loaded: Loaded, *, live: bool) -> str | None:
+    """The address that is given for the environment's store; an unset `${NAME}` of the live one is none."""
+    assert loaded.project is not None
+    if given := os.environ.get("OMNI_DATABASE"):
+        return given
+    declared = loaded.project.environments.get("live")
+    for text in (declared.database if live and declared is not None else None, loaded.project.database):
+        name = settings.reference(text) if text else None
+        if text and (name is None or os.environ.get(name)):
+            return settings.text(settings.resolve(text))
+    return None
+
+
+def database(loaded: Loaded, *, live: bool) -> Path:
+    """The file of the environment's store; on PostgreSQL what its side files are named after."""
+    return place(loaded, live=live).path
 
 
 def open_store(loaded: Loaded, *, live: bool, create: bool = True) -> Store:
     """Open (and in the sandbox create and upgrade) the store of the environment."""
-    from omnicli.store.connection import Store
     from omnicli.store.preparing import prepare
 
-    path = database(loaded, live=live)
-    if not path.exists() and not create:
+    where = place(loaded, live=live)
+    if where.url is None and not where.path.exists() and not create:
         raise OmniError(t("there is no store yet", "il n'y a pas encore de données"),
                         hint="omni contact import FILE", code="no-store", exit=Exit.REFUSED)  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    store = Store.sqlite(path, live=live)
+    store = where.open()
     assert loaded.project is not None
     prepare(store, loaded.project, upgrade=not live)
     if live:

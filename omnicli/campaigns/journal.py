@@ -35,7 +35,7 @@ FAILURES = (sa.exc.DatabaseError, sqlite3.Error, OSError)
 
 def path_of(store: Store) -> Path | None:
     """Where the journal of this store stands; None for a store in memory and the copy of a rehearsal."""
-    return None if store.path is None or store.rehearsed else store.path.with_suffix(".journal")
+    return None if store.beside is None or store.rehearsed else store.beside.with_suffix(".journal")
 
 
 def refused(failure: BaseException) -> OmniError:

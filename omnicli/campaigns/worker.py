@@ -51,7 +51,7 @@ def at_work(store: Store, worker: str) -> Iterator[None]:
     ACTIVE.add(worker)
     done = threading.Event()
     thread = threading.Thread(target=_renewing, args=(store, worker, done), name="leases", daemon=True)
-    if store.path is not None or store.dialect != "sqlite":
+    if not store.in_memory:
         thread.start()
     try:
         yield

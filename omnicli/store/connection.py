@@ -32,8 +32,11 @@ _CONNECT = {"check_same_thread": False, "cached_statements": 1024}
 class Store:
     """A store that stands. `read()` and `write()` give connections inside a transaction; a write in a write raises."""
 
-    def __init__(self, path: Path | None, writer: sa.Engine, reader: sa.Engine, *, live: bool = False) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path | None, writer: sa.Engine, reader: sa.Engine, *, live: bool = False, beside: Path | None = None
+    ) -> None:
+        self.path = path  # the SQLite file
+        self.beside = path if beside is None else beside  # what side files are named after: keys, serial, journal
         self.live = live
         self.rehearsed = False  # a copy that is thrown away
         self.writer = writer
@@ -69,9 +72,21 @@ class Store:
         )
         return cls(None, writer, reader)
 
+    @classmethod
+    def postgresql(cls, url: str, *, schema: str, live: bool = False, beside: Path | None = None) -> Store:
+        """A store in that schema of a PostgreSQL database. `beside` names its side files (`.omni/live.db`: `.omni/live.serial` …)."""
+        from omnicli.store.postgres import PostgresStore
+
+        return PostgresStore(url, schema=schema, live=live, beside=beside)
+
     @property
     def dialect(self) -> str:
         return self.writer.dialect.name
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether nobody else can see this store."""
+        return self.path is None
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

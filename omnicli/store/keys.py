@@ -54,7 +54,7 @@ def of_store(store: Store, project: str) -> Keys:
                    "remettez .omni/keys (ou OMNI_KEYS) depuis leur copie à part : liens, désabonnements et exclusions en dépendent"),
             code="keys_lost", exit=Exit.REFUSED,
         )  # fmt: skip
-    return keys_of(project, store.path, live=store.live)
+    return keys_of(project, store.beside, live=store.live)
 
 
 def lost(store: Store, project: str) -> str | None:
@@ -62,25 +62,25 @@ def lost(store: Store, project: str) -> str | None:
     used = _used(store)
     if not used:
         return None
-    assert store.path is not None
-    if not os.environ.get("OMNI_KEYS") and not store.path.with_name("keys").exists():
+    assert store.beside is not None
+    if not os.environ.get("OMNI_KEYS") and not store.beside.with_name("keys").exists():
         return ", ".join(sorted(used))
-    held = _prints(keys_of(project, store.path, live=True))
+    held = _prints(keys_of(project, store.beside, live=True))
     return ", ".join(sorted(name for name, mark in used.items() if held.get(name) != mark)) or None
 
 
 def witness(store: Store, project: str) -> None:
     """Let a live store remember the keys that it uses from now on; does nothing while some that it used are lost."""
-    if not store.live or store.rehearsed or store.path is None or lost(store, project) is not None:
+    if not store.live or store.rehearsed or store.beside is None or lost(store, project) is not None:
         return
-    used, held = _used(store), _prints(keys_of(project, store.path, live=True))
+    used, held = _used(store), _prints(keys_of(project, store.beside, live=True))
     if {**used, **held} != used:
         with store.write() as connection:
             setting.put(connection, USED, json.dumps({**used, **held}))
 
 
 def _used(store: Store) -> dict[str, str]:
-    if not store.live or store.path is None:
+    if not store.live or store.beside is None:
         return {}
     with store.read() as connection:
         found: dict[str, str] = json.loads(setting.get(connection, USED) or "{}")

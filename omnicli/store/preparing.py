@@ -106,7 +106,7 @@ def _house(connection: sa.Connection, project: Project, *, live: bool) -> None:
 
 
 def _migrate(store: Store) -> None:
-    if store.path is None:
+    if store.in_memory:
         with store.write() as connection:
             create_fresh(connection)
         return

@@ -40,7 +40,7 @@ class Mark:
 
 def side_file(store: Store) -> Path | None:
     """Where the mark of this store stands; None where there is none: the sandbox, a rehearsal's copy, a store in memory."""
-    return None if store.path is None or not store.live or store.rehearsed else store.path.with_suffix(".serial")
+    return None if store.beside is None or not store.live or store.rehearsed else store.beside.with_suffix(".serial")
 
 
 def here(connection: sa.Connection) -> Mark | None:

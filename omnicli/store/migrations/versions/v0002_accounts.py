@@ -54,7 +54,7 @@ def _inbox_in_the_order_of_arrival() -> None:
         return
     op.drop_index("inbox_event", "inbox")
     op.drop_index("ix_inbox_unfolded", "inbox")
-    op.rename_table("inbox", "inbox_before")
+    _aside("inbox")
     op.create_table(
         "inbox",
         sa.Column("provider", sa.Text(), nullable=False),
@@ -72,13 +72,20 @@ def _inbox_in_the_order_of_arrival() -> None:
     op.execute(f"INSERT INTO inbox ({columns}) SELECT {columns} FROM inbox_before ORDER BY received_at, provider, dedup_key")
     op.drop_table("inbox_before")
     named, waiting = sa.text("provider_event_id IS NOT NULL"), sa.text("folded_at IS NULL")
-    op.create_index("inbox_event", "inbox", ["provider", "provider_event_id"], unique=True, sqlite_where=named)
-    op.create_index("ix_inbox_unfolded", "inbox", ["received_at"], sqlite_where=waiting)
+    op.create_index("inbox_event", "inbox", ["provider", "provider_event_id"], unique=True, sqlite_where=named, postgresql_where=named)
+    op.create_index("ix_inbox_unfolded", "inbox", ["received_at"], sqlite_where=waiting, postgresql_where=waiting)
+
+
+def _aside(table: str) -> None:
+    """Rename a table that is made again; on PostgreSQL the name of its key is taken by the schema, not by the table."""
+    op.rename_table(table, f"{table}_before")
+    if op.get_context().dialect.name == "postgresql":
+        op.execute(f"ALTER INDEX pk_{table} RENAME TO pk_{table}_before")
 
 
 def _several_reasons() -> None:
     """The reason joins the key of a suppression: the table is made again, its rows carried over."""
-    op.rename_table("suppression", "suppression_before")
+    _aside("suppression")
     op.create_table(
         "suppression",
         sa.Column("channel", sa.Text(), nullable=False),
