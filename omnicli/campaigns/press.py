@@ -211,8 +211,9 @@ class Presses:
     """The presses of all versions in hand, and the renderer that they share."""
 
     def __init__(self, store: Store, loaded: Loaded, renderer: Renderer, *, now: datetime, live: bool,
-                 houses: Houses | None = None) -> None:  # fmt: skip
+                 houses: Houses | None = None, processes: int = 1) -> None:  # fmt: skip
         assert loaded.project is not None
+        self.processes = processes
         self.loaded, self.renderer, self.now = loaded, renderer, now
         self.project = loaded.project
         self.live = live
@@ -258,6 +259,21 @@ class Presses:
         return dict(zip(self._names, touch.attributes, strict=True))
 
     # --- rendering --------------------------------------------------------------------------------------------------
+    def staff(self, expected: int) -> None:
+        """So many touches are about to be ordered."""
+
+    def dismiss(self) -> None:
+        """Nobody orders any more."""
+
+    @property
+    def busy(self) -> int:
+        """Orders that are being rendered elsewhere."""
+        return 0
+
+    def order(self, touches: Sequence[Claimed]) -> Order:
+        """Begin to prepare these touches; `Order.take` gives them."""
+        return Order(self, touches)
+
     def prepare(self, touches: Sequence[Claimed]) -> list[Prepared | Unfit]:
         """Each touch with its message, or why there is none; in order."""
         from omnicli.render.renderer import RenderFailure, RenderJob
@@ -362,6 +378,23 @@ class Presses:
         if not own or not own.startswith("https://"):
             return ""
         return f"{own}/{links.PATHS['unsubscribe']}/{links.token(self.renderer.signing, 'unsubscribe', touch.key)}"
+
+
+@dataclass(slots=True)
+class Order:
+    """Touches that are being prepared."""
+
+    presses: Presses
+    touches: Sequence[Claimed]
+
+    @property
+    def ready(self) -> bool:
+        """Whether `take` would not wait for another process."""
+        return True
+
+    def take(self) -> list[Prepared | Unfit]:
+        """Each touch with its message, or why there is none; in order."""
+        return self.presses.prepare(self.touches)
 
 
 @dataclass(frozen=True, slots=True)
