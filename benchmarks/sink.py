@@ -1,6 +1,6 @@
 """A local stand-in for mail/send that does nothing but count: requests, touches, bytes. A process of its own, stdlib only.
 
-`python -m benchmarks.sink` prints its port, takes connections (kept or not) and answers every POST 202 with an id; `GET /stats`
+`python -m benchmarks.sink [LATENCY]` prints its port, waits LATENCY seconds before each answer, takes connections (kept or not) and answers every POST 202 with an id; `GET /stats`
 says what was counted. It ends when its standard input does.
 """
 
@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -21,6 +22,7 @@ from typing import Any
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *([0-9]+)")
 #: What stands once for each person in a request.
 MARK = b'"omni"'
+LATENCY = float(sys.argv[1]) if __name__ == "__main__" and len(sys.argv) > 1 else 0.0
 _lock = threading.Lock()
 counted = {"requests": 0, "touches": 0, "bytes": 0}
 
@@ -43,7 +45,10 @@ def serve(peer: socket.socket) -> None:
                 body += peer.recv(262_144)
             waiting = bytes(body[length:])
             del body[length:]
-            peer.sendall(_answer(head, body))
+            answer = _answer(head, body)
+            if LATENCY and not head.startswith(b"GET"):
+                time.sleep(LATENCY)
+            peer.sendall(answer)
             if b"\r\nConnection: close" in head:
                 return
 
@@ -61,7 +66,7 @@ def _answer(head: bytes, body: bytearray) -> bytes:
 
 
 def main() -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
         print(listener.getsockname()[1], flush=True)
 
         def accept() -> None:
@@ -75,9 +80,11 @@ def main() -> None:
 
 
 @contextmanager
-def sink() -> Iterator[str]:
-    """The address of a running sink."""
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.sink"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+def sink(latency: float = 0.0) -> Iterator[str]:
+    """The address of a running sink that answers after so many seconds."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.sink", str(latency)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     assert process.stdout is not None
     assert process.stdin is not None
     try:
