@@ -1,0 +1,61 @@
+"""The same campaign at a hundredth, a tenth and all of N contacts with five events each; on SQLite with 1 and 2 processes, on PostgreSQL
+with 1, 2 and 4 workers: µs a touch, memory, bytes, commits a second, and what the machine gives at most.
+
+Each cell is a process of its own (its workers are others), so that no memory is counted twice. `--contacts 1000000` takes about half an
+hour; without a server the cells of PostgreSQL are left out, and said to be.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
+
+from benchmarks import limits, scale
+
+GOAL = "µs a touch at N ≤ 1.3 × at N/10; ≤ 250 MB in the main process, ≤ 120 MB in each rendering process, not growing with N"
+CELLS = (("sqlite", 1), ("sqlite", 2), ("postgresql", 1), ("postgresql", 2), ("postgresql", 4))
+#: Below this many contacts a cell measures the start of processes, not their work.
+FEWEST = 200
+
+
+def measure(contacts: int) -> dict[str, Any]:
+    """`ratio` is µs a touch at N by that at N/10 (SQLite, one process); `cells` has every size, store and number of workers."""
+    missing = scale._missing()
+    stores = [(store, n) for store, n in CELLS if store == "sqlite" or not missing]
+    sizes = sorted({max(FEWEST, contacts // part) for part in (100, 10, 1)})
+    with nullcontext("") if missing else scale.server() as url:
+        cells = [cell for size in sizes for cell in _cells(size, stores, url)]
+        bare = {f"postgresql_commits_a_second_{n}": limits.postgresql(url, n) for n in (1, 4)} if url else {}
+        version = {"postgresql": scale._version(url)} if url else {}
+    most, tenth = (_cell(cells, size, 1) for size in (sizes[-1], sizes[-2]))
+    two, two_tenth = (_cell(cells, size, 2) for size in (sizes[-1], sizes[-2]))
+    return {
+        "goal": GOAL, "contacts": contacts, "events": contacts * 5, "ratio": _by(most["us_a_touch"], tenth["us_a_touch"]),
+        "cpu_ratio": _by(most["cpu_us"], tenth["cpu_us"]), "growth": _by(most["us_a_touch"], tenth["us_a_touch"]), "us_a_touch": most["us_a_touch"],
+        "tenth_us": tenth["us_a_touch"], "main_mb": max(most["mb"], two["mb"]), "main_growth": _by(most["mb"], tenth["mb"]),
+        **({"child_mb": two["child_mb"], "child_growth": _by(two["child_mb"], two_tenth["child_mb"])} if two["child_mb"] and two_tenth["child_mb"] else {}),
+        "cells": cells, "limits": limits.disk() | bare, **version, **({"left_out": f"PostgreSQL: missing {missing}"} if missing else {}),
+    }  # fmt: skip
+
+
+def _cells(contacts: int, stores: list[tuple[str, int]], url: str) -> Iterator[dict[str, Any]]:
+    for store, workers in stores:
+        command = [sys.executable, "-m", "benchmarks.growth_cell", store, str(contacts), str(workers), url]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{store}, {contacts} contacts, {workers}: {done.stderr[-2000:]}")
+        found = json.loads(done.stdout.splitlines()[-1])
+        print(f"  growth: {found}", file=sys.stderr)
+        yield found
+
+
+def _cell(cells: list[dict[str, Any]], contacts: int, processes: int) -> dict[str, Any]:
+    return next(one for one in cells if (one["store"], one["contacts"], one["workers"]) == ("sqlite", contacts, processes))
+
+
+def _by(one: float, other: float) -> float:
+    return round(one / other, 2) if other else 0.0
