@@ -57,6 +57,21 @@ audit = _table(
     "audit", C("id", ID, primary_key=True), C("at", INT, nullable=False), C("who", TEXT, nullable=False),
     C("what", TEXT, nullable=False), C("detail", TEXT),
 )  # fmt: skip
+#: Who leads a task that one process does for all (docs/delivery 12): a lease with a fence. `done_at`: when it was last done. Milliseconds
+#: of the database's own clock.
+leader = _table(
+    "leader",
+    C("task", TEXT, primary_key=True), C("held_by", TEXT), C("until", INT, nullable=False, server_default="0"),
+    C("fence", INT, nullable=False, server_default="0"), C("done_at", INT, nullable=False, server_default="0"),
+    without_rowid=True,
+)  # fmt: skip
+#: Processes of `omni worker`, alive while `seen_at` is young; `done`: jobs they have carried out.
+worker = _table(
+    "worker",
+    C("name", TEXT, primary_key=True), C("host", TEXT, nullable=False), C("started_at", INT, nullable=False), C("seen_at", INT, nullable=False),
+    C("threads", INT, nullable=False), C("done", INT, nullable=False, server_default="0"),
+    without_rowid=True,
+)  # fmt: skip
 
 # --- people ---------------------------------------------------------------------------------------------------------
 contact = _table(
