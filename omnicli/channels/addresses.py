@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from omnicli.channels.clean import Refused
@@ -20,6 +20,10 @@ from omnicli.texts import t
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(rf"(?P<local>{_ATOM}(?:\.{_ATOM})*)@(?P<host>(?:{_LABEL}\.)+(?:[A-Za-z]{{2,63}}|xn--[A-Za-z0-9-]{{1,59}}))")
+#: Lines that are addresses, or nothing, written so that no step is ever taken back: half the time of asking one by one.
+_EMAILS = re.compile(
+    rf"(?:(?:{_ATOM}+(?:\.{_ATOM}+)*+@(?:(?!-)[A-Za-z0-9-]{{1,63}}+(?<!-)\.)++(?:[A-Za-z]{{2,63}}+|xn--[A-Za-z0-9-]{{1,59}}+))?\n)*+"
+)
 _POWER = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+")
 _NUMBER_SIGNS = re.compile(r"[0-9０-９٠-٩۰-۹ ().\-/+＋\u2010-\u2015\u2212·]+")
 _FLOAT = re.compile(r"(\d{6,15})\.0+")
@@ -47,6 +51,18 @@ def plain_email(text: str) -> tuple[str, str, None] | None:
     small = text.lower()
     at = found.end("local")
     return text[:at] + small[at:], small, None
+
+
+def plain_emails(texts: Sequence[str]) -> tuple[list[str | None], list[str | None]] | None:
+    """Values and norms of many texts of which each is an address that needs no repair, or empty; None when one may be another."""
+    lines = "\n".join(texts) + "\n"
+    if max(map(len, texts)) > 64 or lines.count("\n") != len(texts) or not _EMAILS.fullmatch(lines):
+        return None
+    if lines.islower() or lines.lower() == lines:
+        found = [text or None for text in texts]
+        return found, found
+    whole = [plain_email(text) if text else None for text in texts]
+    return [w and w[0] for w in whole], [w and w[1] for w in whole]
 
 
 def _ascii_host(text: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import compress
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 
 from omnicli.model.contact import ChannelReach, write_reach
-from omnicli.model.ids import contact_uid
+from omnicli.model.ids import contact_uids
 from omnicli.people.plan import Plan
 from omnicli.people.table import Table
 from omnicli.store import consents, imports
@@ -40,10 +41,10 @@ class Fresh:
         """Write them with their addresses and consents; `bars`: some address of the store is barred, so reach is folded again."""
         project, ms = self.plan.project.project, self.plan.ms
         now = [ms] * self.size
-        created = self.pick(self.table.created) if self.table.created else now
         columns: dict[str, Sequence[Any]] = {
-            "id": self.ids, "uid": [contact_uid(project, name) for name in self.names], "source_id": self.names,
-            "created_at": [at or ms for at in created] if self.table.created else now, "changed_at": now, "attributes_at": now, "reach": self.reach(),
+            "id": self.ids, "uid": contact_uids(project, self.names), "source_id": self.names,
+            "created_at": [at or ms for at in self.pick(self.table.created)] if self.table.created else now, "changed_at": now,
+            "attributes_at": now, "reach": self.reach(),
         }  # fmt: skip
         for name, values in self.table.built_in.items():
             columns[name] = self.pick(values)
@@ -51,31 +52,32 @@ class Fresh:
             columns[attribute_column(name)] = self.pick(self.table.values[name])
             if name in self.table.copies and self.plan.kinds[name].name in FOLDED:
                 columns[folded_column(name)] = self.pick(self.table.copies[name])
-        imports.insert(self.connection, "contact", tuple(columns), zip(*columns.values(), strict=True))
+        imports.insert_columns(self.connection, "contact", columns)
         self.insert_addresses()
         self.insert_consents()
         if bars:
             consents.refold_reach(self.connection, self.ids, now=self.plan.now)
 
     def insert_addresses(self) -> None:
-        key, rows = self.plan.pepper, []
-        fingerprint = consents.fingerprint
+        kept: list[dict[str, Sequence[Any]]] = []
         for channel, (values, norms) in sorted(self.table.addresses.items()):
-            rows += [(i, channel, value, norm, fingerprint(key, channel, norm))
-                     for i, value, norm in zip(self.ids, self.pick(values), self.pick(norms), strict=True) if value is not None]  # fmt: skip
-        imports.insert(self.connection, "address", ("contact_id", "channel", "value", "norm", "hmac"), rows)
+            chosen, there = self.pick(values), self.pick(norms)
+            part = _present(chosen, {"contact_id": self.ids, "channel": [channel] * self.size, "value": chosen, "norm": there})
+            kept.append({**part, "hmac": consents.fingerprints(self.plan.pepper, channel, part["norm"])})
+        _write(self.connection, "address", kept)
 
     def insert_consents(self) -> None:
-        rows, ms = [], self.plan.ms
-        nothing = [None] * self.size
+        kept: list[dict[str, Sequence[Any]]] = []
+        ms, nothing = self.plan.ms, [None] * self.size
         for channel, states in sorted(self.table.granted.items()):
             at = self.pick(self.table.granted_at[channel]) if channel in self.table.granted_at else nothing
             source = self.pick(self.table.granted_from[channel]) if channel in self.table.granted_from else nothing
-            rows += [(i, channel, "marketing", state, when if when is not None else ms, told)
-                     for i, state, when, told in zip(self.ids, self.pick(states), at, source, strict=True) if state is not None]  # fmt: skip
-        if rows:
-            rows.sort(key=lambda row: row[0])  # the order of the table: pages are filled once
-            imports.insert(self.connection, "consent", ("contact_id", "channel", "purpose", "granted", "at", "source"), rows)
+            granted = self.pick(states)
+            kept.append(_present(granted, {
+                "contact_id": self.ids, "channel": [channel] * self.size, "purpose": ["marketing"] * self.size, "granted": granted,
+                "at": [ms if when is None else when for when in at], "source": source,
+            }))  # fmt: skip
+        if _write(self.connection, "consent", kept):
             imports.log_new_consents(self.connection, self.ids.start, self.ids.stop - 1, ms)
 
     def reach(self) -> list[str]:
@@ -98,3 +100,22 @@ class Fresh:
                     reach[channel] = ChannelReach(bool(has), None if granted is None else bool(granted))
             texts[facts] = write_reach(reach)
         return list(map(texts.__getitem__, combined))
+
+
+def _present(deciding: Sequence[Any], columns: dict[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    """The rows of these columns where `deciding` has a value."""
+    if None not in deciding:
+        return columns
+    mask = [value is not None for value in deciding]
+    return {name: list(compress(values, mask)) for name, values in columns.items()}
+
+
+def _write(connection: sa.Connection, table: str, parts: Sequence[dict[str, Sequence[Any]]]) -> bool:
+    """Insert the parts, one a channel, in the order of the table's key (contact, channel): pages are filled once."""
+    parts = [part for part in parts if part["contact_id"]]
+    if len(parts) == 1:
+        imports.insert_columns(connection, table, parts[0])
+    elif parts:
+        rows = sorted((row for part in parts for row in zip(*part.values(), strict=True)), key=itemgetter(0))
+        imports.insert_columns(connection, table, dict(zip(parts[0], zip(*rows, strict=True), strict=True)))
+    return bool(parts)

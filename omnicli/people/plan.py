@@ -11,7 +11,7 @@ from typing import Any
 from omnicli import clock
 from omnicli.model.project import Project
 from omnicli.people.mapping import ImportMap, Target
-from omnicli.people.reading import PHONES, Memory, parser
+from omnicli.people.reading import PHONES, Memory, memory
 from omnicli.people.sheet import Sheet
 from omnicli.store.columns import ValueRefused, kind_of, to_column
 
@@ -37,13 +37,11 @@ class Plan:
         places = {column: place for place, column in enumerate(sheet.header)}
         self.fills = []
         for column, targets in mapping.columns.items():
-            shared = Memory(parser(Target("address", "sms"), project, now))  # one number may reach by sms, WhatsApp and voice
+            shared = memory(Target("address", "sms"), project, now)  # one number may reach by sms, WhatsApp and voice
             for target in targets:
                 if target.kind != "ignore":
-                    memory = (
-                        shared if target.kind == "address" and target.name in PHONES else Memory(parser(target, project, now))
-                    )
-                    self.fills.append(Fill(places[column], column, target, memory))
+                    read = shared if target.kind == "address" and target.name in PHONES else memory(target, project, now)
+                    self.fills.append(Fill(places[column], column, target, read))
         self.fills.sort(key=lambda fill: not (fill.target.kind == "built_in" and fill.target.name == "country"))  # phones need it
         self.attributes = tuple(project.contacts.attributes)
         self.kinds = {name: kind_of(attribute) for name, attribute in project.contacts.attributes.items()}

@@ -24,20 +24,23 @@ from omnicli.texts import t
 #: (stored value, its second form: folded copy or norm, what was found)
 Read = tuple[Any, Any, Problem | None]
 Parse = Callable[[Any], Read]
-MANY = 50_000
+#: The values and second forms of cells that need no repair; None when one of them may.
+Plain = Callable[[Sequence[str]], tuple[list[Any], list[Any]] | None]
+MANY, BLOCK = 50_000, 32
 NOTHING = frozenset({"null", "nil", "none", "n/a", "na", "nan", "#n/a", "\\n", "-", "--", "?"})
 
 
 class Memory:
     """A parser with a memory: `read(keys)` gives the values, their second forms and the problems by place.
 
-    Where nearly every cell is another one (ids, addresses), remembering costs more than reading: then it stops.
+    Where nearly every cell is another one (ids, addresses), remembering costs more than reading: then it stops, and what needs
+    no repair is read a block of cells at a time by `plain`.
     """
 
-    __slots__ = ("_first", "_parse", "_problems", "_second", "_various")
+    __slots__ = ("_first", "_parse", "_plain", "_problems", "_second", "_various")
 
-    def __init__(self, parse: Parse) -> None:
-        self._parse = parse
+    def __init__(self, parse: Parse, plain: Plain | None = None) -> None:
+        self._parse, self._plain = parse, plain
         self._various = False
         self._forget()
 
@@ -48,8 +51,7 @@ class Memory:
 
     def read(self, keys: Sequence[Any]) -> tuple[list[Any], list[Any], list[tuple[int, Problem]]]:
         if self._various:
-            read = [self._parse(key) for key in keys]
-            return [r[0] for r in read], [r[1] for r in read], [(place, r[2]) for place, r in enumerate(read) if r[2] is not None]
+            return self._read_various(keys)
         different = set(keys)
         self._various = len(different) > 0.6 * len(keys) > 600
         if len(self._first) > MANY:
@@ -64,6 +66,54 @@ class Memory:
             return values, seconds, []
         problems = self._problems
         return values, seconds, [(place, problems[key]) for place, key in enumerate(keys) if key in problems]
+
+    def _read_various(self, keys: Sequence[Any]) -> tuple[list[Any], list[Any], list[tuple[int, Problem]]]:
+        values: list[Any] = []
+        seconds: list[Any] = []
+        problems: list[tuple[int, Problem]] = []
+        for start in range(0, len(keys), BLOCK):
+            block = keys[start : start + BLOCK]
+            read = self._plain(block) if self._plain is not None else None
+            if read is not None:
+                values += read[0]
+                seconds += read[1]
+                continue
+            for place, key in enumerate(block, start):
+                value, second, problem = self._parse(key)
+                values.append(value)
+                seconds.append(second)
+                if problem is not None:
+                    problems.append((place, problem))
+        return values, seconds, problems
+
+
+def memory(target: Target, project: Project, at: datetime) -> Memory:
+    """What reads the cells of this target."""
+    plain: Plain | None = None
+    match target.kind:
+        case "id":
+            plain = _plain_ids
+        case "address" if target.name == "email":
+            plain = addresses.plain_emails
+        case "attribute" if (
+            not target.form and not target.written and kind_of(project.contacts.attributes[target.name]).name == "number"
+        ):
+            plain = _plain_numbers
+    return Memory(parser(target, project, at), plain)
+
+
+def _plain_ids(texts: Sequence[str]) -> tuple[list[Any], list[Any]] | None:
+    whole = "".join(texts)
+    if not (whole.isascii() and whole.isalnum() and all(texts)) or max(map(len, texts)) > 200:
+        return None
+    return list(texts), [None] * len(texts)
+
+
+def _plain_numbers(texts: Sequence[str]) -> tuple[list[Any], list[Any]] | None:
+    whole = "".join(texts)
+    if not (whole.isascii() and whole.isdecimal()) or max(map(len, texts)) > 15:
+        return None
+    return [float(text) if text else None for text in texts], [None] * len(texts)
 
 
 def parser(target: Target, project: Project, at: datetime) -> Parse:

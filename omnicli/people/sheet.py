@@ -302,6 +302,13 @@ def _chunks(sheet: Sheet, reader: Iterator[list[str]], line_of: Any, size: int) 
         end = line_of() or line + len(found)
         chunk = Chunk(last_row=row + len(found), header=sheet.header)
         plain = end - line == len(found)
+        if plain and {*map(len, found)} == {width} and all(map(any, found)):  # nearly every chunk
+            chunk.cells, chunk.rows, chunk.lines = (
+                found,
+                list(range(row + 1, row + 1 + len(found))),
+                list(range(line + 1, end + 1)),
+            )
+            row, found = chunk.last_row, []
         for cells in found:
             row += 1
             start, line = line + 1, line + 1 if plain else line + _height(cells)

@@ -5,6 +5,7 @@ Whatever changes an address, a consent or a suppression calls `refold_reach` in 
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,21 @@ def pepper(store: Store, project: str) -> bytes:
 def fingerprint(key: bytes, channel: str, norm: str) -> bytes:
     """16 bytes of HMAC-SHA256 over (channel, normalised address): what a suppression keeps instead of the address."""
     return hmac.digest(key, f"{channel}\x1f{norm}".encode(), "sha256")[:FINGERPRINT]
+
+
+def fingerprints(key: bytes, channel: str, norms: Iterable[str | None]) -> list[bytes | None]:
+    """The same of many addresses, None of None: the key is hashed once (RFC 2104), which takes half the time."""
+    block = (key if len(key) <= 64 else hashlib.sha256(key).digest()).ljust(64, b"\0")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block) + f"{channel}\x1f".encode())
+    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def one(norm: str) -> bytes:
+        inside, outside = inner.copy(), outer.copy()
+        inside.update(norm.encode())
+        outside.update(inside.digest())
+        return outside.digest()[:FINGERPRINT]
+
+    return [None if norm is None else one(norm) for norm in norms]
 
 
 # --- reach ----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +17,8 @@ from omnicli.store import tables
 
 job, row_of = tables.import_job, tables.import_row
 contact, address, suppression = tables.contact, tables.address, tables.suppression
+#: Rows a statement: at 200 columns still below SQLite's 32,766 parameters.
+BLOCK = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,42 @@ def insert(connection: sa.Connection, table: str, columns: Sequence[str], rows: 
         mark = _mark(connection)
         names = ", ".join(quote(column) for column in columns)
         connection.exec_driver_sql(f"INSERT INTO {quote(table)} ({names}) VALUES ({', '.join([mark] * len(columns))})", given)
+
+
+def insert_columns(connection: sa.Connection, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Insert rows given column by column, all of one length: `BLOCK` rows a statement in SQLite, which halves what the driver
+    costs, and one COPY in PostgreSQL."""
+    size = len(next(iter(columns.values())))
+    if not size:
+        return
+    quote = connection.dialect.identifier_preparer.quote
+    head = f"{quote(table)} ({', '.join(map(quote, columns))})"
+    if connection.dialect.name == "postgresql":
+        _copy(connection, head, zip(*columns.values(), strict=True))
+        return
+    width = len(columns)
+    cells: list[Any] = [None] * (size * width)
+    for place, values in enumerate(columns.values()):
+        cells[place::width] = values
+    whole, block = size - size % BLOCK, BLOCK * width
+    if whole:
+        many = [tuple(cells[start : start + block]) for start in range(0, whole * width, block)]
+        connection.exec_driver_sql(_block(head, width, BLOCK), many)
+    if whole < size:
+        connection.exec_driver_sql(_block(head, width, size - whole), tuple(cells[whole * width :]))
+
+
+@lru_cache(maxsize=256)
+def _block(head: str, width: int, rows: int) -> str:
+    row = f"({', '.join('?' * width)})"
+    return f"INSERT INTO {head} VALUES {', '.join([row] * rows)}"
+
+
+def _copy(connection: sa.Connection, head: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    raw: Any = connection.connection.driver_connection
+    with raw.cursor() as cursor, cursor.copy(f"COPY {head} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def update(connection: sa.Connection, table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
