@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from stores import memory_store, prepared_store
 
 from omnicli import clock
 from omnicli.campaignfile import Loaded, load_project
@@ -26,10 +31,8 @@ from omnicli.store import campaigns as stored
 from omnicli.store import tables as tb
 from omnicli.store import turns
 from omnicli.store.columns import kind_of, to_column
-from omnicli.store.connection import Store
 from omnicli.store.consents import fingerprint, pepper
 from omnicli.store.inbox import receive
-from omnicli.store.preparing import prepare
 
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -78,20 +81,6 @@ def paris(text: str) -> datetime:
     return clock.read_instant(text, "Europe/Paris")
 
 
-_STORES: dict[str, bytes] = {}
-
-
-def _prepared(omni: str, project: Any) -> bytes:
-    """An empty store of this project, made once: a copy in memory is quick."""
-    if omni not in _STORES:
-        store = Store.memory()
-        prepare(store, project)
-        with store.writer.connect() as connection:
-            _STORES[omni] = connection.connection.driver_connection.serialize()
-        store.close()
-    return _STORES[omni]
-
-
 class Stage:
     """One project on disk, one store, and verbs that read like the product."""
 
@@ -102,12 +91,7 @@ class Stage:
         for text in campaigns:
             self.write(text)
         self.loaded: Loaded = self.load()
-        self.store = Store.sqlite(folder / "sandbox.db") if file else Store.memory()
-        if file:
-            prepare(self.store, self.loaded.project)
-        else:
-            with self.store.writer.connect() as connection:
-                connection.connection.driver_connection.deserialize(_prepared(omni, self.loaded.project))
+        self.store = (prepared_store if file else memory_store)(folder, self.loaded.project)
         self.now = paris(at)
         self.serial = itertools.count(1)
         for name in self.loaded.campaigns:

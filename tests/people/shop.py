@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from stores import prepared_store
 
 from omnicli.campaignfile import Loaded, load_project
 from omnicli.people.imports import ImportReport, import_contacts
 from omnicli.people.mapping import ImportMap, guess_mapping, read_map
 from omnicli.people.sheet import open_sheet
 from omnicli.store.connection import Store
-from omnicli.store.preparing import prepare
 
 NOW = datetime(2027, 1, 4, 10, 30, tzinfo=UTC)
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -48,9 +52,6 @@ segments:
 """
 
 
-_empty: dict[str, bytes] = {}
-
-
 def a_shop(root: Path, project: str = PROJECT) -> tuple[Store, Loaded]:
     """The project in `root` and its sandbox store."""
     root.mkdir(parents=True, exist_ok=True)
@@ -59,14 +60,7 @@ def a_shop(root: Path, project: str = PROJECT) -> tuple[Store, Loaded]:
     loaded = load_project(root)
     assert loaded.project is not None, loaded.findings
     (root / ".omni").mkdir(exist_ok=True)
-    path = root / ".omni" / "sandbox.db"
-    if project not in _empty:  # an empty store is made once, then copied
-        made = Store.sqlite(root / ".omni" / "empty.db")
-        prepare(made, loaded.project)
-        made.close()
-        _empty[project] = (root / ".omni" / "empty.db").read_bytes()
-    path.write_bytes(_empty[project])
-    return Store.sqlite(path), loaded
+    return prepared_store(root / ".omni", loaded.project), loaded
 
 
 def a_file(root: Path, text: str | bytes, name: str = "people.csv") -> Path:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from stores import open_store
+
 from omnicli.campaignfile import load_project
 from omnicli.model.ids import contact_uid
 from omnicli.model.project import Project
@@ -34,7 +36,7 @@ def a_project(
 
 
 def a_store(root: Path, project: Project) -> Store:
-    store = Store.sqlite(root / "sandbox.db")
+    store = open_store(root)
     prepare(store, project)
     return store
 
