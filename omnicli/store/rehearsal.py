@@ -1,7 +1,8 @@
 """A rehearsal works on a copy of the store that is thrown away: whatever is done there, the store itself stays as it is.
 
 A copy and not a transaction rolled back: a plan over a large base must not hold the writer's lock while it thinks, or
-webhooks would have to wait for it (docs/delivery 8). The copy is one consistent snapshot (SQLite's backup in one step). It
+webhooks would have to wait for it (docs/delivery 8). The copy is one consistent snapshot: SQLite's backup in one step; of a
+PostgreSQL store the rows that a plan reads, into a SQLite file, where the same statements mean the same (store/carrying). It
 lies in a folder of its own beside the store, under the store's own name and with its keys, and is removed at the end, also
 after an error; leftovers of a killed process are removed by the next rehearsal.
 """
@@ -20,6 +21,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from omnicli.store import holding
+from omnicli.store.carrying import snapshot
 from omnicli.store.connection import Store
 
 _PREFIX = "rehearsal-"
@@ -28,12 +30,14 @@ _PREFIX = "rehearsal-"
 @contextmanager
 def rehearsal(store: Store) -> Iterator[Store]:
     """A store that holds what `store` holds now, for as long as the block lasts."""
-    beside = store.path.parent if store.path is not None else Path(tempfile.gettempdir())
+    beside = store.beside.parent if store.beside is not None else Path(tempfile.gettempdir())
+    if store.beside is not None:
+        beside.mkdir(parents=True, exist_ok=True, mode=0o700)
     _sweep(beside)
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=beside))
     try:
-        path = folder / (store.path.name if store.path is not None else "sandbox.db")
-        _copy(store, path)
+        path = folder / (store.beside.name if store.beside is not None else "sandbox.db")
+        _copy(store, path) if store.dialect == "sqlite" else snapshot.into_file(store, path)
         if (beside / "keys").exists():
             (folder / "keys").symlink_to(beside / "keys")
         copy = Store.sqlite(path, live=store.live)

@@ -59,7 +59,11 @@ class Simulation:
 def simulate(task: Task, store: Store | None, *, processes: int = 1, progress: Callable[[int], None] | None = None) -> Simulation:
     """Live it. `store` is read and never written; `progress` counts virtual hours of the parts that live in this process."""
     from omnicli.campaigns.life import authored
+    from omnicli.store.rehearsal import rehearsal
 
+    if store is not None and store.dialect != "sqlite" and task.people is None:
+        with rehearsal(store) as copy:
+            return simulate(task, copy, processes=processes, progress=progress)
     campaign = authored(task.loaded, task.name)
     source = raw_of(store) if store is not None and task.people is None else None
     count = task.people if task.people is not None else _people(source)
