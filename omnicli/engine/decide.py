@@ -124,11 +124,16 @@ class Answers:
         return decision
 
     def _found(self, standing: Standing, tally: Tally) -> tuple[Decision, bool]:
-        walk = _Walk(standing, self.house, tally, self.now)
-        decision = walk.decide()
-        if decision.told:
-            decision = replace(decision, premises=premises.write(standing, tally, self.house))
-        return decision, walk.personal
+        return answer(standing, self.house, tally, self.now)
+
+
+def answer(standing: Standing, house: House, tally: Tally, now: datetime) -> tuple[Decision, bool]:
+    """As `decide`, with the premises where the ledger gets a line, and whether it leaned on who this is."""
+    walk = _Walk(standing, house, tally, now)
+    decision = walk.decide()
+    if decision.told:
+        decision = replace(decision, premises=premises.write(standing, tally, house))
+    return decision, walk.personal
 
 
 class _Walk:

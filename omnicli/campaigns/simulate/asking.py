@@ -51,7 +51,7 @@ class Asked(turns.Gather):
 
     def of(self, connection: sqlite3.Connection, ids: Sequence[int], counted: Mapping[int, Counted]) -> list[Standing]:
         """What `__call__` gives; `counted` by contact."""
-        found = [self._standing(row) for row in self.ready.rows(connection, {**self.parameters, "ids": json.dumps(ids)})]
+        found = [self.standing(row) for row in self.ready.rows(connection, {**self.parameters, "ids": json.dumps(ids)})]
         for standing in found if self.whole.sends else ():
             if (mine := counted.get(standing.contact_id)) is not None:
                 object.__setattr__(standing, "slots", mine[0])  # nobody has seen it yet
