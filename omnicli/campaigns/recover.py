@@ -34,8 +34,16 @@ HOWS = ("accepted", "not-sent", "resend", "drop")
 def machine() -> str:
     """Eight characters that stand for this boot of this machine."""
     boot = Path("/proc/sys/kernel/random/boot_id")
-    text = socket.gethostname() + (boot.read_text() if boot.exists() else "")
+    text = socket.gethostname() + (boot.read_text() if boot.exists() else "") + _pids()
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _pids() -> str:
+    """Which pids these are: containers of one host have the same boot and may have the same name."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
 
 
 def lease_over(stray: Stray, *, active: Collection[str], now: int) -> bool:
@@ -44,14 +52,17 @@ def lease_over(stray: Stray, *, active: Collection[str], now: int) -> bool:
     The worker's name is `machine.pid.process-round`. A recycled pid only means waiting for the lease; a process wrongly taken
     for dead is harmless, since `sending` never returns to `planned` and its late outcome is kept as evidence.
     """
-    if stray.lease_until < now:
-        return True
-    where, _, rest = stray.lease_by.partition(".")
+    return stray.lease_until < now or process_gone(stray.lease_by, active=active)
+
+
+def process_gone(worker: str, *, active: Collection[str]) -> bool:
+    """Whether that worker's process is known to be gone from this machine, or its round from this process."""
+    where, _, rest = worker.partition(".")
     pid, _, _round = rest.partition(".")
     if where != machine() or not pid.isdigit():
         return False
     if int(pid) == os.getpid():
-        return stray.lease_by not in active
+        return worker not in active
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from omnicli.engine import breaker
 from omnicli.engine.breaker import Account
+from omnicli.store.outbox.locking import locked
 from omnicli.store.outbox.statements import fetch, run
 
 __all__ = ["Account", "Book", "close", "load", "save", "standing"]
@@ -19,8 +20,11 @@ _SET = ", ".join(f"{name} = excluded.{name}" for name in _NAMES)
 
 
 def load(connection: sa.Connection, provider: str, account: str) -> Account:
-    """The account's row; a new one is closed."""
-    rows = fetch(connection, f"SELECT {_COLUMNS} FROM account WHERE provider = ? AND account = ?", provider, account)
+    """The account's row; a new one is closed. Where rows are locked, nobody else writes it until this transaction ends."""
+    lock = locked(connection)
+    if lock:
+        run(connection, "INSERT INTO account (provider, account) VALUES (?, ?) ON CONFLICT DO NOTHING", provider, account)
+    rows = fetch(connection, f"SELECT {_COLUMNS} FROM account WHERE provider = ? AND account = ?" + lock, provider, account)
     return _read(rows[0]) if rows else Account()
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool, StaticPool
@@ -22,6 +22,9 @@ from omnicli import guards
 from omnicli.errors import Exit, OmniError
 from omnicli.store.quick import Quick
 from omnicli.texts import t
+
+if TYPE_CHECKING:
+    from omnicli.store.leases import Lease
 
 PASSIVE_ABOVE = 16 * 1024 * 1024
 TRUNCATE_ABOVE = 64 * 1024 * 1024
@@ -39,6 +42,7 @@ class Store:
         self.beside = path if beside is None else beside  # what side files are named after: keys, serial, journal
         self.live = live
         self.rehearsed = False  # a copy that is thrown away
+        self.lease: Lease | None = None  # the term under which it is written (store/leases)
         self.writer = writer
         self.reader = reader
         self._thread = threading.Lock()

@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from omnicli.errors import Exit, OmniError
+from omnicli.store import leases
 from omnicli.store.connection import Store
 from omnicli.texts import t
 
@@ -57,6 +58,8 @@ class PostgresStore(Store):
             with self.writer.begin() as connection:
                 if wait is not None:
                     connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, int(wait * 1000))}")
+                if self.lease is not None:
+                    leases.hold(connection, self.lease)
                 yield connection
         except sa.exc.OperationalError as error:
             if wait is not None and type(error.orig).__name__ == "LockNotAvailable":
