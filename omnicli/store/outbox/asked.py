@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from omnicli.store.outbox.statements import fetch, listed
+from omnicli.store.outbox.statements import fetch
 from omnicli.store.outbox.values import Guarded
 
 
@@ -25,13 +25,15 @@ def guards(connection: sa.Connection, ids: Sequence[int], *, worker: str) -> dic
     if connection.dialect.name == "postgresql":
         fetch(
             connection,
-            f"SELECT id FROM contact WHERE id IN (SELECT contact_id FROM touch WHERE id IN ({listed(ids)})) ORDER BY id FOR UPDATE",
+            "SELECT id FROM contact WHERE id IN (SELECT contact_id FROM touch WHERE id IN (?*)) ORDER BY id FOR NO KEY UPDATE",
+            ids,
         )
     rows = fetch(
         connection,
         "SELECT t.id, e.state, e.touch_id, c.erased_at, c.reach, c.complaint_until"
         " FROM touch t JOIN enrollment e ON e.id = t.enrollment_id JOIN contact c ON c.id = t.contact_id"
-        f" WHERE t.id IN ({listed(ids)}) AND t.send_state = 'claimed' AND t.lease_by = ?",
+        " WHERE t.id IN (?*) AND t.send_state = 'claimed' AND t.lease_by = ?",
+        ids,
         worker,
     )
     return {row[0]: Guarded(*row) for row in rows}
@@ -51,7 +53,8 @@ def slots(connection: sa.Connection, contacts: Collection[int], *, since: str) -
         return []
     return fetch(
         connection,
-        f"SELECT contact_id, local_date, rule, slot, at FROM cap_slot WHERE contact_id IN ({listed(contacts)}) AND local_date >= ? AND rule <> 'all'",
+        "SELECT contact_id, local_date, rule, slot, at FROM cap_slot WHERE contact_id IN (?*) AND local_date >= ? AND rule <> 'all'",
+        contacts,
         since,
     )
 
@@ -63,7 +66,8 @@ def sharers(connection: sa.Connection, contacts: Collection[int]) -> set[int]:
     rows = fetch(
         connection,
         "SELECT DISTINCT o.contact_id FROM address a JOIN address o ON o.channel = a.channel AND o.norm = a.norm AND o.contact_id <> a.contact_id"
-        f" WHERE a.contact_id IN ({listed(contacts)})",
+        " WHERE a.contact_id IN (?*)",
+        contacts,
     )
     return {row[0] for row in rows}
 
@@ -75,7 +79,8 @@ def bodies(connection: sa.Connection, contacts: Collection[int], *, since: int) 
     rows = fetch(
         connection,
         "SELECT t.channel, a.address_hash, a.body_sha256 FROM touch t JOIN attempt a ON a.touch_id = t.id"
-        f" WHERE t.contact_id IN ({listed(contacts)}) AND a.started_at > ? AND a.outcome IN ('intent','unknown','accepted')",
+        " WHERE t.contact_id IN (?*) AND a.started_at > ? AND a.outcome IN ('intent','unknown','accepted')",
+        contacts,
         since,
     )
     return {(row[0], bytes(row[1]), bytes(row[2])) for row in rows}

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from omnicli import faults
+from omnicli.store.outbox.locking import skipping_locked
 from omnicli.store.outbox.statements import fetch, listed, many, run
 from omnicli.store.outbox.values import Claimed
 
@@ -38,10 +39,11 @@ class Cursor:
 
 
 def due(connection: sa.Connection, *, now: int, versions: Collection[int] | None, channels: Collection[str] | None,
-        limit: int, after: Cursor | None = None, without: Collection[str] = ()) -> list[tuple[int, int, int, bytes]]:  # fmt: skip
+        limit: int, after: Cursor | None = None, without: Collection[str] = (), lock: bool = False) -> list[tuple[int, int, int, bytes]]:  # fmt: skip
     """Due touches as (id, priority, due_at, key), most urgent priority first, then by due instant and key.
 
-    Only of campaigns that run (or are paused with `--people finish`, or have stopped: those are skipped by the gate).
+    Only of campaigns that run (or are paused with `--people finish`, or have stopped: those are skipped by the gate). `lock`: their rows
+    are locked for the claim that follows, and those that another worker has locked are passed over (row locks on PostgreSQL).
     """
     clauses = ["t.send_state IN ('planned','retry')", "t.due_at <= ?"]
     if versions is not None:
@@ -63,7 +65,7 @@ def due(connection: sa.Connection, *, now: int, versions: Collection[int] | None
         found += fetch(
             connection,
             f"SELECT t.id, t.priority, t.due_at, t.touch_key FROM touch t WHERE t.priority = {priority} AND {' AND '.join(here)}"
-            f" ORDER BY t.due_at, t.touch_key LIMIT {limit - len(found)}",
+            f" ORDER BY t.due_at, t.touch_key LIMIT {limit - len(found)}{skipping_locked(connection) if lock else ''}",
             *more,
         )
         priority = _next_priority(connection, priority)
@@ -107,8 +109,8 @@ def claim(connection: sa.Connection, ids: Sequence[int], *, worker: str, until: 
     taken = run(
         connection,
         "UPDATE touch SET send_state = 'claimed', fence = fence + 1, lease_by = ?, lease_until = ?"
-        f" WHERE id IN ({listed(ids)}) AND send_state IN ('planned','retry')",
-        worker, until,
+        " WHERE id IN (?*) AND send_state IN ('planned','retry')",
+        worker, until, ids,
     )  # fmt: skip
     faults.point("F04")
     return taken
@@ -122,7 +124,8 @@ def load(connection: sa.Connection, ids: Sequence[int], *, attributes: Sequence[
         connection,
         f"SELECT {_LOAD}{wanted} FROM touch t JOIN enrollment e ON e.id = t.enrollment_id JOIN contact c ON c.id = t.contact_id"
         " LEFT JOIN address a ON a.contact_id = t.contact_id AND a.channel = t.channel AND a.bad IS NULL"
-        f" WHERE t.id IN ({listed(ids)}) AND t.send_state = 'claimed'",
+        " WHERE t.id IN (?*) AND t.send_state = 'claimed'",
+        ids,
     )
     found = {row[0]: Claimed._make((*row[:_FIXED], row[_FIXED:])) for row in rows}
     return [found[i] for i in ids if i in found]
@@ -138,7 +141,7 @@ class Entering:
 
 def entering(connection: sa.Connection, events: Collection[int]) -> dict[int, Entering]:
     """The entering events, by id."""
-    rows = fetch(connection, f"SELECT id, at, payload FROM event WHERE id IN ({listed(events)})") if events else []
+    rows = fetch(connection, "SELECT id, at, payload FROM event WHERE id IN (?*)", events) if events else []
     return {row[0]: Entering(row[1], json.loads(row[2]) if row[2] else {}) for row in rows}
 
 
@@ -148,8 +151,9 @@ def phones(connection: sa.Connection, contacts: Collection[int]) -> dict[int, st
         return {}
     rows = fetch(
         connection,
-        f"SELECT contact_id, value FROM address WHERE contact_id IN ({listed(contacts)}) AND channel IN ('voice','sms') AND bad IS NULL"
+        "SELECT contact_id, value FROM address WHERE contact_id IN (?*) AND channel IN ('voice','sms') AND bad IS NULL"
         " ORDER BY contact_id, channel",  # sms before voice: the number for calls wins
+        contacts,
     )
     return {row[0]: row[1] for row in rows}
 
@@ -179,13 +183,13 @@ class Stray:
     provider: str | None
 
 
-def leased(connection: sa.Connection) -> list[Stray]:
-    """Every touch under a lease."""
+def leased(connection: sa.Connection, *, lock: bool = False) -> list[Stray]:
+    """Every touch under a lease. `lock`: the rows are locked, but for those that somebody writes at this moment."""
     rows = fetch(
         connection,
         "SELECT t.id, t.touch_key, t.send_state, t.lease_by, t.lease_until, t.attempts, t.channel, t.purpose, h.provider"
         " FROM touch t LEFT JOIN attempt a ON a.touch_id = t.id AND a.outcome = 'intent' LEFT JOIN handover h ON h.id = a.handover_id"
-        " WHERE t.send_state IN ('claimed','sending')",
+        " WHERE t.send_state IN ('claimed','sending')" + (skipping_locked(connection, "t") if lock else ""),
     )
     return [Stray(*row) for row in rows]
 
@@ -193,7 +197,7 @@ def leased(connection: sa.Connection) -> list[Stray]:
 def release(connection: sa.Connection, strays: Sequence[Stray]) -> None:
     """Claimed without an intent: planned again, at the same due instant."""
     run(connection, "UPDATE touch SET send_state = 'planned', lease_by = NULL, lease_until = NULL"
-                     f" WHERE id IN ({listed(s.id for s in strays)}) AND send_state = 'claimed'")  # fmt: skip
+                     " WHERE id IN (?*) AND send_state = 'claimed'", [s.id for s in strays])  # fmt: skip
 
 
 def renew(connection: sa.Connection, *, worker: str, until: int) -> None:

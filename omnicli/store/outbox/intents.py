@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 
 from omnicli import faults
-from omnicli.store.outbox.statements import fetch, for_all, grouped, listed, many, run
+from omnicli.store.outbox.statements import fetch, for_all, grouped, insert, many, run
 from omnicli.store.outbox.values import Handing
 
 
@@ -15,7 +15,7 @@ def keep_skeletons(connection: sa.Connection, wanted: Mapping[str, tuple[str, by
     """Archive skeletons once each: hash → (channel, packed parts, template); gives hash → row id."""
     if not wanted:
         return {}
-    names = list(wanted)
+    names = list(wanted) if connection.dialect.name == "sqlite" else sorted(wanted)  # two workers keep the same ones in one order
     many(
         connection,
         "INSERT INTO skeleton (hash, channel, parts, template, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -28,10 +28,10 @@ def keep_skeletons(connection: sa.Connection, wanted: Mapping[str, tuple[str, by
 def intend(connection: sa.Connection, calls: Sequence[Handing], *, now: int) -> list[int]:
     """Write the intents of all calls about to start: attempts, archive, cap slots, state `sending`. Gives a handover a call."""
     handovers = [_handover(connection, call, now) for call in calls]
-    many(
+    insert(
         connection,
-        "INSERT INTO attempt (touch_id, n, handover_id, fence, outcome, address_hash, body_sha256, started_at)"
-        " VALUES (?, ?, ?, ?, 'intent', ?, ?, ?)",
+        "attempt (touch_id, n, handover_id, fence, outcome, address_hash, body_sha256, started_at)",
+        "(?, ?, ?, ?, 'intent', ?, ?, ?)",
         [
             (i[0].id, i[0].attempts + 1, h, i[0].fence, i[1], i[2], now)
             for h, call in zip(handovers, calls, strict=True)
@@ -40,26 +40,32 @@ def intend(connection: sa.Connection, calls: Sequence[Handing], *, now: int) -> 
     )
     faults.point("F06")
     intents = calls[0][2] if len(calls) == 1 else [i for call in calls for i in call[2]]
-    many(
+    insert(
         connection,
-        'INSERT INTO rendering (touch_id, skeleton_id, "values") VALUES (?, ?, ?)'
-        ' ON CONFLICT (touch_id) DO UPDATE SET skeleton_id = excluded.skeleton_id, "values" = excluded."values"',
+        'rendering (touch_id, skeleton_id, "values")',
+        "(?, ?, ?)",
         [(i[0].id, i[3], i[4]) for i in intents],
+        ' ON CONFLICT (touch_id) DO UPDATE SET skeleton_id = excluded.skeleton_id, "values" = excluded."values"',
     )
     changed = [i for i in intents if i[5] is not None or i[6] != i[0].cost]
     for_all(connection, "UPDATE touch SET facts = ?, cost = ? WHERE id", grouped(((i[5], i[6]), i[0].id) for i in changed))
     for until, ids in grouped((call[3], i[0].id) for call in calls for i in call[2]):
-        lease = "" if until is None else f", lease_until = {until}"
+        lease = "" if until is None else f", lease_until = {int(until)}"
         run(
             connection,
-            f"UPDATE touch SET send_state = 'sending', attempts = attempts + 1, held_by = NULL{lease} WHERE id IN ({listed(ids)})",
+            f"UPDATE touch SET send_state = 'sending', attempts = attempts + 1, held_by = NULL{lease} WHERE id IN (?*)",
+            ids,
         )
-    many(
+    insert(
         connection,
-        "INSERT INTO cap_slot (contact_id, local_date, rule, slot, touch_id, at) VALUES (?, ?, ?, ?, ?, ?)",
+        "cap_slot (contact_id, local_date, rule, slot, touch_id, at)",
+        "(?, ?, ?, ?, ?, ?)",
         [(i[0].contact_id, *i[7], i[0].id, now) for i in intents if i[7] is not None],
     )
-    connection.exec_driver_sql("UPDATE instance SET serial = serial + 1")
+    if connection.dialect.name == "sqlite" or any(
+        call[3] is not None for call in calls
+    ):  # one row: whoever writes it makes others wait
+        connection.exec_driver_sql("UPDATE instance SET serial = serial + 1")
     return handovers
 
 

@@ -5,6 +5,8 @@ NO KEY UPDATE, not UPDATE: rows that point to a contact, a touch or a campaign m
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 
 
@@ -17,3 +19,20 @@ def skipping_locked(connection: sa.Connection, table: str = "") -> str:
     """The same, passing over rows that somebody else has locked; `table`: only this one of a join."""
     of = f" OF {table}" if table else ""
     return f" FOR NO KEY UPDATE{of} SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
+
+
+def lock_money(connection: sa.Connection, campaigns: Collection[str]) -> None:
+    """Nobody else reserves or takes money of these campaigns until the transaction ends. After all other locks."""
+    if campaigns and connection.dialect.name == "postgresql":
+        connection.execute(_CAMPAIGNS, {"names": sorted(campaigns)})
+
+
+_CAMPAIGNS = sa.text("SELECT id FROM campaign WHERE name IN :names ORDER BY id FOR NO KEY UPDATE").bindparams(
+    sa.bindparam("names", expanding=True)
+)
+
+
+def lock_contacts(connection: sa.Connection, ids: Collection[int]) -> None:
+    """Nobody else decides about these people, sends to them or changes what they allow until the transaction ends. In id order."""
+    if ids and connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT id FROM contact WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", (sorted(ids),))

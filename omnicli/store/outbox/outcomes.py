@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from omnicli import faults, guards
 from omnicli.store.outbox.doubts import disproof, proof, remember
+from omnicli.store.outbox.locking import locked
 from omnicli.store.outbox.statements import fetch, for_all, grouped, listed, many, run
 from omnicli.store.outbox.values import Claimed, Ended, Result
 
@@ -55,15 +56,16 @@ def tries(connection: sa.Connection, touches: Sequence[int]) -> dict[int, tuple[
     """Of each touch: when its first attempt began, and how many used up a try (the open one among them)."""
     if not touches:
         return {}
-    sql = f"SELECT touch_id, min(started_at), sum(1 - free) FROM attempt WHERE touch_id IN ({listed(touches)}) GROUP BY touch_id"
-    return {row[0]: (row[1], int(row[2])) for row in fetch(connection, sql)}
+    sql = "SELECT touch_id, min(started_at), sum(1 - free) FROM attempt WHERE touch_id IN (?*) GROUP BY touch_id"
+    return {row[0]: (row[1], int(row[2])) for row in fetch(connection, sql, touches)}
 
 
 def _held(connection: sa.Connection, results: Sequence[Result], worker: str) -> set[int]:
     fences = {r.touch.id: r.touch.fence for r in results}
     rows = fetch(
         connection,
-        f"SELECT id, fence FROM touch WHERE id IN ({listed(fences)}) AND send_state = 'sending' AND lease_by = ?",
+        f"SELECT id, fence FROM touch WHERE id IN ({listed(fences)}) AND send_state = 'sending' AND lease_by = ? ORDER BY id"
+        + locked(connection),
         worker,
     )
     return {row[0] for row in rows if row[1] == fences[row[0]]}
@@ -78,8 +80,9 @@ def _touches(connection: sa.Connection, results: Sequence[Result], *, now: int) 
     if accepted := by.get("accepted"):
         run(
             connection,
-            f"UPDATE touch SET send_state = 'accepted', settled_at = ?, facts = NULL, {gone} WHERE id IN ({listed(r.touch.id for r in accepted)})",
+            f"UPDATE touch SET send_state = 'accepted', settled_at = ?, facts = NULL, {gone} WHERE id IN (?*)",
             now,
+            [r.touch.id for r in accepted],
         )
         settled += [(r.touch.id, "accepted", now, None) for r in accepted]
     if rejected := by.get("rejected"):
@@ -87,7 +90,7 @@ def _touches(connection: sa.Connection, results: Sequence[Result], *, now: int) 
               [(r.reason, now, r.touch.id) for r in rejected])  # fmt: skip
         settled += [(r.touch.id, "rejected", now, r.reason) for r in rejected]
     if unknown := by.get("unknown"):
-        run(connection, f"UPDATE touch SET send_state = 'unknown', {gone} WHERE id IN ({listed(r.touch.id for r in unknown)})")
+        run(connection, f"UPDATE touch SET send_state = 'unknown', {gone} WHERE id IN (?*)", [r.touch.id for r in unknown])
     if again := by.get("not_sent"):
         many(connection, f"UPDATE touch SET send_state = 'retry', due_at = ?, {gone} WHERE id = ?",
               [(r.retry_at if r.retry_at is not None else now, r.touch.id) for r in again])  # fmt: skip
@@ -115,7 +118,7 @@ def _late(connection: sa.Connection, results: Sequence[Result], *, now: int) -> 
 def free_slots(connection: sa.Connection, touches: Sequence[int]) -> None:
     """Give back the slots of touches that did not leave."""
     if touches:
-        run(connection, f"DELETE FROM cap_slot WHERE touch_id IN ({listed(touches)})")
+        run(connection, "DELETE FROM cap_slot WHERE touch_id IN (?*)", touches)
 
 
 def skip(connection: sa.Connection, touches: Sequence[tuple[int, str, str | None]], *, now: int) -> None:
@@ -146,10 +149,10 @@ def fates(connection: sa.Connection, touches: Sequence[int]) -> tuple[int, int]:
     for at in range(0, len(touches), 5000):
         query = (
             "SELECT count(*), coalesce(sum(send_state <> 'accepted'), 0) FROM touch"
-            f" WHERE id IN ({listed(touches[at : at + 5000])}) AND (send_state IN ('accepted','rejected') OR (send_state = 'skipped'"
+            " WHERE id IN (?*) AND (send_state IN ('accepted','rejected') OR (send_state = 'skipped'"
             " AND reason = 'render_failed'))"
         )
-        row = fetch(connection, query)[0]
+        row = fetch(connection, query, touches[at : at + 5000])[0]
         tried, bad = tried + int(row[0]), bad + int(row[1])
     return tried, bad
 
