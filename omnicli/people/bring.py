@@ -81,7 +81,7 @@ class _Deed:
     # -- sorting the rows
     def _sort(self, who: Who) -> None:
         keys = who.keys
-        if not who.known and None not in keys and len(set(keys)) == len(keys):
+        if not who.known and None not in keys and len(set(keys)) == len(keys) == len(set(who.names)):
             self.new = list(range(self.table.size))
             return
         first: dict[str, int] = {}
@@ -93,6 +93,20 @@ class _Deed:
             else:
                 first[key] = place
                 self._one(place, who.known.get(key))
+        if self.plan.key == "email":
+            self._one_name_each(who)
+
+    def _one_name_each(self, who: Who) -> None:
+        """Told apart by their addresses, two new rows may still claim one id: the first has it."""
+        first: dict[str | None, int] = {}
+        for place in self.new:
+            earlier = first.setdefault(who.names[place], place)
+            if earlier != place:
+                reason = t("same id as an earlier row with another address; the earlier row stays as it is",
+                           "même identifiant qu'une ligne précédente à une autre adresse ; la ligne précédente reste telle quelle")  # fmt: skip
+                self._refuse(place, self._column("id"), who.names[place] or "", Problem("duplicate_id", "row refused", reason),
+                             self.chunk.rows[earlier])  # fmt: skip
+        self.new = sorted(first.values())
 
     def _no_key(self) -> tuple[str, str, Problem]:
         if self.plan.key == "id":

@@ -53,27 +53,37 @@ class Change:
     def _people(self) -> list[tuple[Any, ...]]:
         """(values in column order …, contact id) of those with a value that changes."""
         standing = imports.people(self.connection, [i for _, i in self.old], tuple(self.columns))
-        keep, rows = self.policy == "keep", []
+        found = list(zip(*self.columns.values(), strict=True)) if self.columns else []
+        defaults = tuple(map(self._default, self.columns))
+        rows = []
         for place, contact_id in self.old:
             before = standing[contact_id]
-            after: list[Any] = []
-            different = False
-            for (column, values), was in zip(self.columns.items(), before, strict=True):
-                new = values[place]
-                take = new is not None and new != was and (was is None or (not keep and not self._default(column, new)))
-                different = different or take
-                value = new if take else was
-                after.append(value)
-                if column in self.copies:
-                    after.append(self.copies[column][place] if take else None if was is None else folded(self._kind(column), was))
-            if different:
-                rows.append((*after, contact_id))
+            if not found or found[place] == before:  # nearly everybody
+                continue
+            taken = self._taken(found[place], before, defaults)
+            if any(taken):
+                rows.append((*self._after(place, taken, before), contact_id))
         return rows
 
-    def _default(self, column: str, value: Any) -> bool:
-        """A default fills gaps; it never takes the place of a value."""
-        return any(attribute_column(name) == column and self.plan.defaults[name] == value for name in self.plan.read_attributes
-                   if self.plan.defaults[name] is not None)  # fmt: skip
+    def _taken(self, new: Sequence[Any], before: Sequence[Any], defaults: Sequence[Any]) -> list[bool]:
+        """Which columns take the file's value: gaps do, values under `replace`; a default never takes the place of a value."""
+        keep = self.policy == "keep"
+        return [
+            value is not None and value != was and (was is None or (not keep and (default is None or value != default)))
+            for value, was, default in zip(new, before, defaults, strict=True)
+        ]
+
+    def _after(self, place: int, taken: Sequence[bool], before: Sequence[Any]) -> list[Any]:
+        after: list[Any] = []
+        for (column, values), take, was in zip(self.columns.items(), taken, before, strict=True):
+            after.append(values[place] if take else was)
+            if column in self.copies:
+                after.append(self.copies[column][place] if take else None if was is None else folded(self._kind(column), was))
+        return after
+
+    def _default(self, column: str) -> Any:
+        defaults = self.plan.defaults
+        return next((defaults[name] for name in self.plan.read_attributes if attribute_column(name) == column), None)
 
     def _kind(self, column: str) -> Any:
         return next(kind for name, kind in self.plan.kinds.items() if attribute_column(name) == column)

@@ -157,7 +157,7 @@ def next_id(connection: sa.Connection) -> int:
 
 def by_source_id(connection: sa.Connection, ids: Sequence[str]) -> dict[str, int]:
     query = sa.select(contact.c.source_id, contact.c.id).where(_among(connection, contact.c.source_id, ids))
-    return {row[0]: row[1] for row in connection.execute(query)}
+    return {row[0]: row[1] for row in connection.execute(query).all()}
 
 
 def by_address(connection: sa.Connection, channel: str, norms: Sequence[str]) -> dict[str, list[tuple[int, str]]]:
@@ -165,7 +165,7 @@ def by_address(connection: sa.Connection, channel: str, norms: Sequence[str]) ->
     query = sa.select(address.c.norm, address.c.contact_id, address.c.value)
     query = query.where(address.c.channel == channel, _among(connection, address.c.norm, norms)).order_by(address.c.contact_id)
     found: dict[str, list[tuple[int, str]]] = {}
-    for norm, contact_id, value in connection.execute(query):
+    for norm, contact_id, value in connection.execute(query).all():
         found.setdefault(norm, []).append((contact_id, value))
     return found
 
@@ -190,14 +190,14 @@ def people(connection: sa.Connection, contact_ids: Sequence[int], columns: Seque
     """contact id → the values of these columns."""
     chosen: list[sa.ColumnClause[Any]] = [sa.column(name) for name in ("id", *columns)]
     query = sa.select(*chosen).select_from(contact).where(_among(connection, contact.c.id, list(contact_ids)))
-    return {row[0]: tuple(row[1:]) for row in connection.execute(query)}
+    return {row[0]: tuple(row[1:]) for row in connection.execute(query).all()}
 
 
 def addresses(connection: sa.Connection, contact_ids: Sequence[int]) -> dict[tuple[int, str], tuple[str, str]]:
     """(contact id, channel) → (value, norm)."""
     query = sa.select(address.c.contact_id, address.c.channel, address.c.value, address.c.norm)
     query = query.where(_among(connection, address.c.contact_id, list(contact_ids)))
-    return {(row[0], row[1]): (row[2], row[3]) for row in connection.execute(query)}
+    return {(row[0], row[1]): (row[2], row[3]) for row in connection.execute(query).all()}
 
 
 def permissions(connection: sa.Connection, contact_ids: Sequence[int]) -> dict[tuple[int, str], tuple[int, int]]:
@@ -205,7 +205,7 @@ def permissions(connection: sa.Connection, contact_ids: Sequence[int]) -> dict[t
     c = tables.consent.c
     query = sa.select(c.contact_id, c.channel, c.granted, c.at).where(c.purpose == "marketing")
     query = query.where(_among(connection, c.contact_id, list(contact_ids)))
-    return {(row[0], row[1]): (row[2], row[3]) for row in connection.execute(query)}
+    return {(row[0], row[1]): (row[2], row[3]) for row in connection.execute(query).all()}
 
 
 def put_addresses(connection: sa.Connection, rows: list[tuple[int, str, str, str, bytes]]) -> None:

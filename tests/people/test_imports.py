@@ -359,3 +359,12 @@ def test_a_kill_in_mid_file_is_taken_up_where_it_stood(tmp_path):
     assert report.refused_file.read_text() == expected.refused_file.read_text()
     query = "SELECT uid, source_id, reach, a_orders FROM contact ORDER BY source_id"
     assert rows(killed, query) == rows(whole, query)
+
+
+def test_two_addresses_that_claim_one_id_leave_it_to_the_first(tmp_path):
+    store, loaded = a_shop(tmp_path)
+    lines = HEAD + "7,Léa,lea@example.com,,,,,\n7,Zoé,zoe@example.com,,,,,\n8,Hugo,hugo@example.com,,,,,\n"
+    report = brought(store, loaded, a_file(tmp_path, lines), MAP, key="email")
+    assert (report.new, report.refused) == (2, 1)
+    assert [(f.row, f.column, f.value, f.kind, f.same_as_row) for f in report.findings] == [(2, "id", "7", "duplicate_id", 1)]
+    assert rows(store, "SELECT source_id, a_first_name FROM contact ORDER BY 1") == [("7", "Léa"), ("8", "Hugo")]
