@@ -131,6 +131,10 @@ class Reader:
                 return lambda html: self.today_as(form[0] if form else "", html=html)
         return None
 
+    def fact_behind(self, origin: Any) -> str | None:
+        """The fact that alone decides a value of this origin; None when it is the person's own."""
+        return origin[1] if origin[0] in ("fact", "url", "plural") and origin[1] in self.message.facts else None
+
     def _untracked(self, name: str) -> Fill:
         """A fact's address as it stands, the same for all who share their facts."""
         view = FactView(name, "", self.recorder)

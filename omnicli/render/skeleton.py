@@ -28,7 +28,7 @@ MARKS = tuple(f"{OPEN}{n}{CLOSE}" for n in range(2048))
 Origin = tuple[Any, ...] | None
 _ODD = re.compile("[&<>'\"]")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&#39;", '"': "&#34;"})
-_SEPARATOR, _AS_JSON = "\x1f", "\x1e"
+SEPARATOR, AS_JSON = "\x1f", "\x1e"
 
 
 def escape(text: str) -> str:
@@ -49,9 +49,15 @@ AGAIN: Mapping[str, Callable[[str], str]] = {SAME: str, ESCAPED: escape, RAW: un
 
 
 @lru_cache(maxsize=4096)
-def _head(differs: bytes) -> str:
+def head(differs: bytes) -> str:
     """Which values follow, as a hexadecimal number behind a leading one."""
-    return f"{int('1' + ''.join(map(str, differs)), 2):x}{_SEPARATOR}"
+    return f"{int('1' + ''.join(map(str, differs)), 2):x}{SEPARATOR}"
+
+
+def squeezed(text: str) -> bytes:
+    """Packed values as bytes, compressed where that pays."""
+    packed = text.encode("utf-8", "surrogatepass")
+    return zlib.compress(packed, 6) if len(packed) > 400 else packed
 
 
 class TooManyValues(Exception):
@@ -119,19 +125,18 @@ class Skeleton:
         kept = [values[n] for n in self.kept]
         differs = bytes(map(ne, kept, self.sample))
         rest = list(compress(kept, differs))
-        text = _SEPARATOR.join(rest)
-        if text.count(_SEPARATOR) != max(0, len(rest) - 1) or text.startswith(_AS_JSON):
-            text = _AS_JSON + json.dumps(rest, ensure_ascii=False)
-        packed = (_head(differs) + text).encode("utf-8", "surrogatepass")
-        return zlib.compress(packed, 6) if len(packed) > 400 else packed
+        text = SEPARATOR.join(rest)
+        if text.count(SEPARATOR) != max(0, len(rest) - 1) or text.startswith(AS_JSON):
+            text = AS_JSON + json.dumps(rest, ensure_ascii=False)
+        return squeezed(head(differs) + text)
 
     def unpack(self, blob: bytes) -> tuple[str, ...]:
         """All values again, twins included."""
         packed = zlib.decompress(blob) if blob[:1] == b"\x78" else blob
-        head, _, text = packed.decode("utf-8", "surrogatepass").partition(_SEPARATOR)
-        rest = iter(json.loads(text[1:]) if text.startswith(_AS_JSON) else text.split(_SEPARATOR))
+        flags, _, text = packed.decode("utf-8", "surrogatepass").partition(SEPARATOR)
+        rest = iter(json.loads(text[1:]) if text.startswith(AS_JSON) else text.split(SEPARATOR))
         values: list[str] = [""] * self.size
-        for n, digit, usual in zip(self.kept, f"{int(head, 16):b}"[1:], self.sample, strict=True):
+        for n, digit, usual in zip(self.kept, f"{int(flags, 16):b}"[1:], self.sample, strict=True):
             values[n] = next(rest) if digit == "1" else usual
         for n, (first, how) in self.twins.items():
             values[n] = AGAIN[how](values[first])

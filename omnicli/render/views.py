@@ -11,10 +11,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from jinja2 import StrictUndefined, Undefined
+from jinja2 import StrictUndefined, TemplateError, Undefined
 from markupsafe import Markup
 
-from omnicli.render.skeleton import CAPTURED, MARKS, Recorder, escape
+from omnicli.render.skeleton import CAPTURED, MARKS, Recorder, TooManyValues, escape
 from omnicli.texts import t
 
 
@@ -24,6 +24,11 @@ class CannotRender(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason, self.detail = reason, detail
+
+
+#: What a rendering may raise: a person's values, or an author's mistake.
+MISTAKES = (TemplateError, TooManyValues, RuntimeError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
+FAILURES = (CannotRender, *MISTAKES)
 
 
 class Lacking(Undefined):
