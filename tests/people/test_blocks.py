@@ -15,7 +15,7 @@ from omnicli.people.mapping import Target
 from omnicli.people.reading import memory, parser
 from omnicli.store import consents, imports
 
-LETTERS = st.sampled_from(list("aZ09.-_@+ \nxn'é") + ["example.com", "xn--", "K", "ſ"])
+LETTERS = st.sampled_from([*"aZ09.-_@+ \nxn'é", "example.com", "xn--", "K", "ſ"])
 ODD = st.lists(LETTERS, max_size=12).map("".join)
 MAIL = st.builds("{}@{}".format, ODD, st.one_of(ODD, st.just("example.com"), st.just("Example.COM"), st.just("xn--a.xn--b")))
 LONG = st.builds(lambda n, m: "a" * n + "@" + "b" * m + ".example", st.integers(60, 68), st.integers(1, 70))
