@@ -147,8 +147,8 @@ class Stage:
                 row["f_" + key] = folded
         columns = ", ".join(row)
         with self.store.write() as connection:
-            sql = f"INSERT INTO contact ({columns}) VALUES ({', '.join(':' + c for c in row)})"
-            id_ = connection.execute(sa.text(sql), row).lastrowid
+            sql = f"INSERT INTO contact ({columns}) VALUES ({', '.join(':' + c for c in row)}) RETURNING id"
+            id_ = connection.execute(sa.text(sql), row).scalar_one()
             key = pepper(self.store, project.project)
             for channel in reach:
                 norm = f"{name}@{channel}"
