@@ -20,7 +20,7 @@ def triggers() -> dict[str, tuple[str, str, str, str]]:
     found = {
         "touch_moves": ("touch", "UPDATE OF send_state",
                         "OLD.send_state <> NEW.send_state AND NOT EXISTS "
-                        "(SELECT 1 FROM touch_move WHERE old = OLD.send_state AND new = NEW.send_state)",
+                        "(SELECT 1 FROM touch_move m WHERE m.old = OLD.send_state AND m.new = NEW.send_state)",
                         "touch: this move of send_state is not allowed"),
         "touch_fence": ("touch", "UPDATE OF fence", "NEW.fence < OLD.fence", "touch: the fence never falls"),
     }  # fmt: skip
