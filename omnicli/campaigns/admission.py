@@ -73,7 +73,7 @@ class Admission:
             Handing(call.line.provider.name, call.line.account,
                     [Intent(p.touch, p.address_hash, p.body_hash, ids[p.skeleton], p.values, None if call.line.repeatable else p.facts, p.cost,
                             slots[p.touch.id]) for p in call.people],
-                    None if call.line.repeatable else lease(call.line.patience))
+                    None if call.line.repeatable else lease(connection, call.line.patience))
             for call in begun
         ]  # fmt: skip
         for call, handover in zip(begun, outbox.intend(connection, handings, now=clock.to_ms(self.at)), strict=True):
@@ -174,7 +174,7 @@ class Admission:
             self.worker,
             self.late_after,
             self.late_since,
-            self.spent,
+            self.spent if connection.dialect.name == "sqlite" else {},  # others spend too
             self.asked,
             same,
         )

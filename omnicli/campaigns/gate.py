@@ -22,6 +22,7 @@ from omnicli.model.literals import TimeOfDay
 from omnicli.providers import channels_of
 from omnicli.store import outbox, tables
 from omnicli.store.outbox import Claimed, Guarded
+from omnicli.store.outbox.locking import lock_money
 
 if TYPE_CHECKING:
     from omnicli.campaigns.turn import Houses
@@ -99,6 +100,7 @@ class Gate:
             if self.same
             else outbox.guards(self.connection, [t.id for t in touches], worker=self.worker)
         )
+        lock_money(self.connection, {h.name for v in {t.version_id for t in touches} if (h := self.houses[v]).guarding.budget})
         self.standings = outbox.standings(self.connection)
         self.plain = {
             version: self.standings[version][0] == "running" and self.late_after is None and self.houses[version].guarding.budget is None

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from omnicli import clock, faults, guards
 from omnicli.errors import OmniError
 from omnicli.model.touch import Provider
-from omnicli.store import consents, outbox, turns
+from omnicli.store import consents, leases, outbox, turns
 from omnicli.store.outbox import Claimed, Doubt, Stray
 from omnicli.texts import t
 
@@ -73,14 +73,19 @@ def process_gone(worker: str, *, active: Collection[str]) -> bool:
 
 
 def recover(store: Store, providers: Mapping[str, Provider], *, now: datetime, active: Collection[str]) -> None:
-    """Reap leases that are over."""
+    """Reap leases that are over: seen first, then looked at again under their rows' locks, for a lease may have been renewed meanwhile."""
     with store.read() as connection:
-        machine_now = clock.to_ms(clock.now())
-        strays = [s for s in outbox.leased(connection) if lease_over(s, active=active, now=machine_now)]
-    if strays:
-        with store.write() as connection:
+        if not _over(connection, active):
+            return
+    with store.write() as connection:
+        if strays := _over(connection, active, lock=True):
             _reap(connection, strays, providers, now=now)
             faults.point("F23")
+
+
+def _over(connection: sa.Connection, active: Collection[str], *, lock: bool = False) -> list[Stray]:
+    present = leases.now_ms(connection)
+    return [s for s in outbox.leased(connection, lock=lock) if lease_over(s, active=active, now=present)]
 
 
 def _reap(connection: sa.Connection, strays: Sequence[Stray], providers: Mapping[str, Provider], *, now: datetime) -> None:

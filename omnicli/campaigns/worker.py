@@ -7,15 +7,16 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
 from omnicli import clock
 from omnicli.campaigns.recover import machine
-from omnicli.store import outbox
+from omnicli.store import leases, outbox
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from omnicli.store.connection import Store
 
 #: Leases are renewed after this many seconds.
@@ -39,9 +40,10 @@ def name() -> str:
     return f"{machine()}.{os.getpid()}.{_process[1]}-{next(_numbers)}"
 
 
-def lease(seconds: float = outbox.LEASE / 1000) -> int:
-    """Until when a claim or a call holds, by the machine's clock: leases are about processes, not about `now`."""
-    return clock.to_ms(clock.now() + timedelta(seconds=seconds))
+def lease(connection: sa.Connection | None = None, seconds: float = outbox.LEASE / 1000) -> int:
+    """Until when a claim or a call holds, by the clock that those who share the store share: leases are about processes, not about `now`."""
+    present = leases.now_ms(connection) if connection is not None else clock.to_ms(clock.now())
+    return present + int(seconds * 1000)
 
 
 @contextmanager
@@ -65,4 +67,4 @@ def at_work(store: Store, worker: str) -> Iterator[None]:
 def _renewing(store: Store, worker: str, done: threading.Event) -> None:
     while not done.wait(RENEW):
         with suppress(Exception), store.write() as connection:  # a full disk is the round's to tell
-            outbox.renew(connection, worker=worker, until=lease())
+            outbox.renew(connection, worker=worker, until=lease(connection))

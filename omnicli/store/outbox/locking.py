@@ -5,9 +5,16 @@ NO KEY UPDATE, not UPDATE: rows that point to a contact, a touch or a campaign m
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import TypeVar
 
 import sqlalchemy as sa
+
+#: What PostgreSQL says to one of two who wait for each other, and to one whose snapshot grew old.
+_CROSSED = ("40P01", "40001")
+#: How often a transaction is begun again.
+TIMES = 5
+_T = TypeVar("_T")
 
 
 def locked(connection: sa.Connection) -> str:
@@ -36,3 +43,20 @@ def lock_contacts(connection: sa.Connection, ids: Collection[int]) -> None:
     """Nobody else decides about these people, sends to them or changes what they allow until the transaction ends. In id order."""
     if ids and connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SELECT id FROM contact WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", (sorted(ids),))
+
+
+# --- transactions that cross ----------------------------------------------------------------------------------------
+def crossed(error: BaseException) -> bool:
+    """Whether the transaction was taken back only because another crossed it: begun again, it goes through."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in _CROSSED
+
+
+def repeating(deed: Callable[[], _T]) -> _T:
+    """The deed, begun again where its transaction was crossed by another's. It must call nobody: a call is never repeated."""
+    for _ in range(TIMES - 1):
+        try:
+            return deed()
+        except sa.exc.DBAPIError as error:
+            if not crossed(error):
+                raise
+    return deed()
