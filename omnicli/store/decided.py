@@ -69,8 +69,7 @@ _events = Bulk(
 )  # fmt: skip
 _changed = Bulk("UPDATE contact SET changed_at = :now WHERE id = :id", "now", "id")
 #: The statements of a batch in their order, and by which value their rows are sorted: neighbours in a batch are neighbours on disk.
-#: (Touches by their key: so they are sent.)
-_SORTED = {_insert_touches: 0, _stand: -1, _move: -1, _stand_on_touch: -1, _move_on_touch: -1, _stay: -1, _end: -1, _drop_open_touches: -1,
+_SORTED = {_insert_touches: 2, _stand: -1, _move: -1, _stand_on_touch: -1, _move_on_touch: -1, _stay: -1, _end: -1, _drop_open_touches: -1,
            _events: 3, _decisions: 0, _changed: -1}  # fmt: skip
 
 Decided = tuple[Standing | Who, House, int, Decision]

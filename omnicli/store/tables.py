@@ -214,10 +214,21 @@ decision = _table(
     sa.Index("ix_decision_enrollment_id_at", "enrollment_id", "at"),
 )  # fmt: skip
 
+
 # --- the outbox -----------------------------------------------------------------------------------------------------
-_states = ",".join(f"'{state}'" for state in SEND_STATES)
+def _one_of(column: str, *values: str) -> str:
+    """What a check asks: SQLite would build a list of three values and more anew for every row, equalities it compares."""
+    return " OR ".join(f"{column} = '{value}'" for value in values)
+
+
 #: Touches whose price a budget counts: planned ones reserve it, those that ended without leaving gave it back.
-SPENT = "cost > 0 AND send_state NOT IN ('skipped','rejected','held_out')"
+#: Only those have a reason. SQLite writes an entry of an index anew whenever a column of its condition is set, so none of these names
+#: `send_state`: an intent writes no index at all.
+SPENT = "cost > 0 AND reason IS NULL"
+#: Touches that nobody has in hand and that have not ended (unknown and parked ones among them); those under a lease.
+WAITING, LEASED = "lease_by IS NULL AND settled_at IS NULL", "lease_by IS NOT NULL"
+#: An attempt that may have reached somebody: at most one a touch.
+OPEN = "outcome IN ('intent','unknown') OR outcome = 'accepted'"
 #: WhatsApp messages that left, or may have.
 WHATSAPP = "channel = 'whatsapp' AND send_state IN ('sending','accepted','unknown','parked')"
 touch = _table(
@@ -234,13 +245,11 @@ touch = _table(
     C("fence", INT, nullable=False, server_default="0"), C("lease_by", TEXT), C("lease_until", INT),
     C("facts", TEXT),  # resolved facts of this rendering, until the pass is told them
     C("team", TEXT), C("task_kind", TEXT), C("task_due", INT), C("place", TEXT), C("template", TEXT),
-    sa.CheckConstraint(f"send_state IN ({_states})", name="send_state"),
+    sa.CheckConstraint(_one_of("send_state", *SEND_STATES), name="send_state"),
     sa.CheckConstraint("(send_state IN ('claimed','sending')) = (lease_by IS NOT NULL)", name="lease"),
     sa.CheckConstraint("send_state NOT IN ('skipped','rejected') OR reason IS NOT NULL", name="reason"),
-    sa.Index("touch_due", "priority", "due_at", "touch_key", sqlite_where=sa.text("send_state IN ('planned','retry')"),
-             postgresql_where=sa.text("send_state IN ('planned','retry')")),
-    sa.Index("touch_open", "lease_until", sqlite_where=sa.text("send_state IN ('claimed','sending')"),
-             postgresql_where=sa.text("send_state IN ('claimed','sending')")),
+    sa.Index("touch_due", "priority", "due_at", "id", sqlite_where=sa.text(WAITING), postgresql_where=sa.text(WAITING)),
+    sa.Index("touch_open", "lease_until", sqlite_where=sa.text(LEASED), postgresql_where=sa.text(LEASED)),
     sa.Index("touch_doubt", "due_at", sqlite_where=sa.text("send_state IN ('unknown','parked')"),
              postgresql_where=sa.text("send_state IN ('unknown','parked')")),
     # whom WhatsApp messages went to lately (rules.md WA-03): no other channel pays for it
@@ -261,11 +270,11 @@ attempt = _table(
     C("provider_ref", TEXT), C("address_hash", BLOB, nullable=False), C("body_sha256", BLOB, nullable=False), C("started_at", INT, nullable=False),
     C("code", TEXT), C("detail", TEXT), C("waived_by", TEXT),
     C("free", INT, nullable=False, server_default="0"),  # 1: it used up none of the touch's tries (docs/delivery 5)
-    sa.CheckConstraint("outcome IN ('intent','accepted','rejected','not_sent','unknown','waived')", name="outcome"),
+    sa.CheckConstraint(_one_of("outcome", "intent", "accepted", "rejected", "not_sent", "unknown", "waived"), name="outcome"),
     sa.CheckConstraint("outcome <> 'accepted' OR provider_ref IS NOT NULL", name="accepted_ref"),
     sa.CheckConstraint("outcome <> 'waived' OR waived_by IS NOT NULL", name="waived_by"),
-    sa.Index("one_open_attempt", "touch_id", unique=guards.on("one_open_attempt"), sqlite_where=sa.text("outcome IN ('intent','unknown','accepted')"),
-             postgresql_where=sa.text("outcome IN ('intent','unknown','accepted')")),
+    sa.Index("one_open_attempt", "touch_id", unique=guards.on("one_open_attempt"), sqlite_where=sa.text(OPEN),
+             postgresql_where=sa.text(OPEN)),
     sa.Index("ix_attempt_handover_id", "handover_id"),
     without_rowid=True,
 )  # fmt: skip

@@ -7,9 +7,10 @@ Due ids are read from the index alone; every statement that follows names rows b
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -61,7 +62,20 @@ def due(
     asked: dict[str, object] = {"now": clock.to_ms(now), "versions": list(versions), "most": limit}
     if after is not None:
         asked |= {"after_at": after[0], "after_key": after[1]}
-    return [Due(*row) for row in connection.execute(_DUE_NEXT if after is not None else _DUE_FIRST, asked).all()]
+    return [
+        Due(*row) for row in connection.execute(_own(connection, _DUE_NEXT if after is not None else _DUE_FIRST), asked).all()
+    ]
+
+
+@lru_cache(maxsize=8)
+def _locking(query: sa.Select[Any]) -> sa.Select[Any]:
+    """The same, its rows and their contacts locked until the transaction ends; whom somebody else has locked is passed over."""
+    return query.join(contact, contact.c.id == enrollment.c.contact_id).with_for_update(key_share=True, skip_locked=True)
+
+
+def _own(connection: sa.Connection, query: sa.Select[Any]) -> sa.Select[Any]:
+    """Nobody decides for the same person meanwhile: a store that has one writer needs no locks."""
+    return _locking(query) if connection.dialect.name == "postgresql" else query
 
 
 # --- ahead ----------------------------------------------------------------------------------------------------------
@@ -118,19 +132,20 @@ def _ahead() -> Iterator[tuple[tuple[bool, str], sa.Select[Any]]]:
 
 
 _AHEAD = dict(_ahead())
-#: By their numbers and nothing else: a plus keeps SQLite from looking through the index of what is due.
-_AMONG = (
-    sa.select(enrollment.c.id, enrollment.c.version_id, enrollment.c.step, enrollment.c.due_at, enrollment.c.key)
-    .where(enrollment.c.id.in_(sa.bindparam("ids", expanding=True)), sa.text("enrollment.state = 'open'"))
-    .where(sa.text("+enrollment.due_at <= :now"), sa.text("+enrollment.version_id IN :versions").bindparams(sa.bindparam("versions", expanding=True)))
-    .order_by(enrollment.c.due_at, enrollment.c.key)
-)  # fmt: skip
+#: By their numbers and nothing else: said so that no index of what is due may answer it.
+_AMONG = sa.select(enrollment.c.id, enrollment.c.version_id, enrollment.c.step, enrollment.c.due_at, enrollment.c.key).where(
+    enrollment.c.id.in_(sa.bindparam("ids", expanding=True)), enrollment.c.state != "ended"
+)
 
 
-def among(connection: sa.Connection, ids: Sequence[int], versions: Sequence[int], *, now: datetime) -> list[Due]:
-    """Those of these passes that are still due, by (due instant, key)."""
-    asked = {"ids": list(ids), "versions": list(versions), "now": clock.to_ms(now)}
-    return [Due(*row) for row in connection.execute(_AMONG, asked).all()]
+def among(connection: sa.Connection, ids: Sequence[int], versions: Collection[int], *, now: datetime) -> list[Due]:
+    """Those of these passes that are due still, by (due instant, key)."""
+    ms, found = clock.to_ms(now), []
+    for row in connection.execute(_AMONG, {"ids": list(ids)}):
+        if row[3] is not None and row[3] <= ms and row[1] in versions:
+            found.append(Due(*row))
+    found.sort(key=attrgetter("due_at", "key"))
+    return found
 
 
 # --- wake -----------------------------------------------------------------------------------------------------------
