@@ -63,13 +63,31 @@ class Place:
     def schema(self) -> str:
         return "omni_live" if self.live else "omni_sandbox"
 
+    @property
+    def said(self) -> str:
+        """Where that is, for people: a path, or host, database and schema; never a password."""
+        if self.url is None:
+            return str(self.path)
+        from omnicli.store.postgres import said_of
+
+        return said_of(self.url, self.schema)
+
     def open(self) -> Store:
-        """The store there; a file is made where there is none."""
+        """The store there; a file is made where there is none. OmniError when the server cannot be reached, or is not fit."""
         from omnicli.store.connection import Store
 
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.url is not None:
-            return Store.postgresql(self.url, schema=self.schema, live=self.live, beside=self.path)
+            from omnicli.store.meeting import meet
+            from omnicli.store.postgres import PostgresStore
+
+            store = PostgresStore(self.url, schema=self.schema, live=self.live, beside=self.path)
+            try:
+                meet(store)
+            except BaseException:
+                store.close()
+                raise
+            return store
         return Store.sqlite(self.path, live=self.live)
 
 
@@ -78,12 +96,17 @@ def place(loaded: Loaded, *, live: bool) -> Place:
     `.omni/<env>.db`. A SQLite address in `OMNI_DATABASE` is for the live store only; PostgreSQL holds both, a schema each."""
     beside = loaded.root / ".omni" / ("live.db" if live else "sandbox.db")
     url = _address(loaded, live=live)
-    if url is None:
+    if url is None or (url.startswith("sqlite:///") and not live):
         return Place(beside, live)
+    return place_at(url, live=live, beside=beside)
+
+
+def place_at(url: str, *, live: bool, beside: Path) -> Place:
+    """The place that an address names; OmniError when it is neither of SQLite nor of PostgreSQL."""
     if url.startswith("sqlite:///"):
-        return Place(Path(url.removeprefix("sqlite:///")) if live else beside, live)
+        return Place(Path(url.removeprefix("sqlite:///")), live)
     if url.startswith(POSTGRESQL):
-        return Place(beside, live, url)
+        return Place(beside, live, "postgresql" + url[url.index("://") :])
     raise OmniError(
         t("a store is kept in SQLite or PostgreSQL, not in '{scheme}'", "une base est tenue dans SQLite ou PostgreSQL, pas dans « {scheme} »",
           scheme=url.partition(":")[0]),
@@ -92,16 +115,14 @@ def place(loaded: Loaded, *, live: bool) -> Place:
 
 
 def _address(loaded: Loaded, *, live: bool) -> str | None:
-    """The address that is given for the environment's store; an unset `${NAME}` of the live one is none."""
+    """The address that is given for the environment's store, or None; OmniError (S008) when it stands in a variable that is not set:
+    another store in its place would not know what was sent."""
     assert loaded.project is not None
-    if given := os.environ.get("OMNI_DATABASE"):
+    if given := os.environ.get("OMNI_DATABASE", "").strip():
         return given
     declared = loaded.project.environments.get("live")
-    for text in (declared.database if live and declared is not None else None, loaded.project.database):
-        name = settings.reference(text) if text else None
-        if text and (name is None or os.environ.get(name)):
-            return settings.text(settings.resolve(text))
-    return None
+    text = (declared.database if live and declared is not None else None) or loaded.project.database
+    return settings.text(settings.resolve(text)) if text else None
 
 
 def database(loaded: Loaded, *, live: bool) -> Path:
@@ -111,13 +132,15 @@ def database(loaded: Loaded, *, live: bool) -> Path:
 
 def open_store(loaded: Loaded, *, live: bool, create: bool = True) -> Store:
     """Open (and in the sandbox create and upgrade) the store of the environment."""
-    from omnicli.store.preparing import prepare
+    from omnicli.store.preparing import prepare, version_of
 
     where = place(loaded, live=live)
     if where.url is None and not where.path.exists() and not create:
-        raise OmniError(t("there is no store yet", "il n'y a pas encore de données"),
-                        hint="omni contact import FILE", code="no-store", exit=Exit.REFUSED)  # fmt: skip
+        raise _no_store()
     store = where.open()
+    if where.url is not None and not create and version_of(store) is None:
+        store.close()
+        raise _no_store()
     assert loaded.project is not None
     prepare(store, loaded.project, upgrade=not live)
     if live:
@@ -125,9 +148,14 @@ def open_store(loaded: Loaded, *, live: bool, create: bool = True) -> Store:
     return store
 
 
+def _no_store() -> OmniError:
+    return OmniError(t("there is no store yet", "il n'y a pas encore de données"), hint="omni contact import FILE", code="no-store",
+                     exit=Exit.REFUSED)  # fmt: skip
+
+
 def _greet(store: Store, project: str) -> None:
     """A live store that may not know of everything that was sent goes on HOLD; one that does remembers its keys."""
-    from omnicli.store import holding, keys, serial
+    from omnicli.store import holding, keys, serial, whereabouts
 
     why = serial.behind(store)
     with store.read() as connection:
@@ -137,6 +165,7 @@ def _greet(store: Store, project: str) -> None:
             holding.hold(connection, why)
     if why is None and own is not None:
         serial.mark(store, own.serial)
+        whereabouts.note(store)
     keys.witness(store, project)
 
 

@@ -24,7 +24,7 @@ def refuse(store: Store, loaded: Loaded) -> None:
     """Raise the first refusal (exit 4) of a live store that is not fit to send."""
     if not store.live or store.rehearsed:
         return
-    for ask in (_tables, _foreign_keys, _place, _jinja_refusal, _header_refusal):
+    for ask in (_tables, _foreign_keys, _server, _place, _jinja_refusal, _header_refusal):
         if (why := ask(store)) is not None:
             raise why
     assert loaded.project is not None
@@ -49,6 +49,16 @@ def _foreign_keys(store: Store) -> OmniError | None:
         on = connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
     said = t("this SQLite has no foreign keys", "ce SQLite n'a pas de clés étrangères")
     return None if on else OmniError(said, code="store", exit=Exit.REFUSED)
+
+
+def _server(store: Store) -> OmniError | None:
+    """A commit that returned must be on the server's disk (docs/delivery 8)."""
+    if store.dialect != "postgresql":
+        return None
+    from omnicli.store import meeting
+
+    with store.read() as connection:
+        return meeting.careless(meeting.ask(connection, "public"))
 
 
 def _place(store: Store) -> OmniError | None:

@@ -146,14 +146,14 @@ class Session:
         return self.as_of
 
     @property
-    def store_path(self) -> Path | None:
-        """Where the environment's store is, as far as the files of the project say; for error messages."""
+    def store_path(self) -> str | None:
+        """Where the environment's store is, as far as the files of the project say; for error messages, so never with a password."""
         if self._loaded is None:
             return None
-        from omnicli.app import database
+        from omnicli.app import place
 
         try:
-            return database(self._loaded, live=self.options.live)
+            return place(self._loaded, live=self.options.live).said
         except OmniError:
             return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import shutil
 import sqlite3
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,10 +30,10 @@ def of_machine(error: BaseException) -> OmniError | None:
     if isinstance(error, OSError):
         return _of_files(error)
     said = getattr(error, "orig", error)
-    if not isinstance(said, sqlite3.Error):
-        return None
-    words = str(said).lower()
     store = frame.current().store_path or t("the store", "les données")
+    if not isinstance(said, sqlite3.Error):
+        return _of_server(error, store)
+    words = str(said).lower()
     if any(word in words for word in _FULL):
         return _full(str(store))
     if "disk i/o error" in words:
@@ -54,6 +55,14 @@ def of_machine(error: BaseException) -> OmniError | None:
         return OmniError(t("another program holds {store}", "un autre programme tient {store}", store=store),
                          hint=t("close it and try again", "fermez-le et recommencez"), code="busy", exit=Exit.LOCKED)  # fmt: skip
     return None
+
+
+def _of_server(error: BaseException, store: str) -> OmniError | None:
+    if "sqlalchemy" not in sys.modules:  # no store was opened
+        return None
+    from omnicli.store.refusals import of_server
+
+    return of_server(error, store)
 
 
 def _of_disk(store: str) -> OmniError:

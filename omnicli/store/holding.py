@@ -14,6 +14,9 @@ WHY: dict[str, tuple[str, str]] = {
     "older": ("more was sent than it knows of: an older copy was put back", "il est parti plus qu'elle n'en sait : une copie ancienne a été remise"),
     "another": ("another database stood here before", "une autre base était ici avant"),
     "copied": ("no mark stands beside it: it was copied here", "aucune marque à côté : elle a été copiée ici"),
+    "server": ("it stands on another server or in another database than it was made in", "elle est sur un autre serveur, ou dans une autre base, que là où elle est née"),
+    "timeline": ("its server was taken back to an earlier moment, or a standby took over", "son serveur a été ramené à un instant antérieur, ou un secours a pris le relais"),
+    "moved": ("it was moved away: another database sends in its place", "elle a été déménagée : une autre base envoie à sa place"),
     "unreadable": ("the mark beside it cannot be read", "la marque à côté est illisible"),
     "contradiction": ("a provider speaks of a message that this database never sent", "un prestataire parle d'un message que cette base n'a jamais envoyé"),
 }  # fmt: skip

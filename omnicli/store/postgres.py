@@ -24,6 +24,8 @@ from omnicli.texts import t
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 #: Connections kept open a process, and how many more may be had for a moment.
 KEPT, MORE = 4, 28
+#: Seconds until a server that does not answer is called away.
+PATIENCE = 10
 
 
 class PostgresStore(Store):
@@ -80,14 +82,15 @@ class PostgresStore(Store):
     def there(self) -> bool:
         return True
 
+    @property
+    def where(self) -> str:
+        """Host, database and schema, for people: never the password."""
+        return said_of(self.url, self.schema)
+
 
 def address_of(url: str) -> sa.URL:
     """The address for psycopg 3; OmniError (exit 2) when it is none, (exit 4) when the extra is not installed."""
-    try:
-        address = sa.make_url(url)
-    except sa.exc.ArgumentError:
-        raise OmniError(t("this is no address of a database", "ce n'est pas une adresse de base de données"),
-                        hint="postgresql://USER@HOST/DATABASE", code="database") from None  # fmt: skip
+    address = read_address(url)
     try:
         import psycopg  # noqa: F401
     except ImportError:
@@ -96,19 +99,92 @@ def address_of(url: str) -> sa.URL:
     return address.set(drivername="postgresql+psycopg")
 
 
+def read_address(url: str) -> sa.URL:
+    """The address in its parts; OmniError (exit 2) when it is none. What it holds is never repeated: it may be a password."""
+    try:
+        address = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        address = None
+    if address is None or "@" in f"{address.host or ''}{address.database or ''}":
+        raise OmniError(
+            t("this is no address of a database", "ce n'est pas une adresse de base de données"),
+            hint=t("postgresql://USER@HOST/DATABASE; in a password @ / : # are written %40 %2F %3A %23",
+                   "postgresql://ROLE@HOTE/BASE ; dans un mot de passe, @ / : # s'écrivent %40 %2F %3A %23"), code="database",
+        )  # fmt: skip
+    return address
+
+
+def said_of(url: str, schema: str) -> str:
+    """`host:port/database (schema)`, for people."""
+    address = read_address(url)
+    host = address.host or str(address.query.get("host", "")) or os.environ.get("PGHOST") or "localhost"
+    port = f":{address.port}" if address.port else ""
+    return f"{host}{port}/{address.database or ''} ({schema})"
+
+
+#: What holds in every session of ours: commits wait for the disk, times are UTC, and no compiling, which costs more than any statement of ours.
+SETTINGS = {"synchronous_commit": "on", "timezone": "UTC", "jit": "off"}
+
+
 def _engine(address: sa.URL, schema: str, *, reads: bool = False) -> sa.Engine:
-    more: dict[str, Any] = {"isolation_level": "REPEATABLE READ" if reads else "READ COMMITTED"}
-    engine = sa.create_engine(address, pool_size=KEPT, max_overflow=MORE, pool_use_lifo=True, **more,
-                              connect_args={"application_name": f"omni {os.getpid()}"})  # fmt: skip
+    """Connections whose settings are said as they are opened: no word more on the line. A pooler that hands a server's session from
+    one transaction to the next (PgBouncer's `pool_mode = transaction`) keeps no such settings: behind it they are said in each."""
+    engine = sa.create_engine(address, pool_size=KEPT, max_overflow=MORE, pool_use_lifo=True,
+                              isolation_level="REPEATABLE READ" if reads else "READ COMMITTED")  # fmt: skip
+    settings = {"search_path": schema, **SETTINGS}
+    given = " ".join(str(part) for part in [address.query.get("options", "")] if part)
+    options = f"{given} {' '.join(f'-c {name}={value}' for name, value in settings.items())}".strip()
+    pooled, known = False, False
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _open(_dialect: Any, _record: Any, _args: Any, named: dict[str, Any]) -> Any:
+        nonlocal pooled
+        named = {"connect_timeout": PATIENCE, "application_name": f"omni {os.getpid()}", **named}
+        if not pooled:
+            try:
+                return _fresh(**{**named, "options": options})
+            except Exception as error:
+                if "unsupported startup parameter" not in str(error):
+                    raise
+            pooled = True
+            _say_each_time(engine, settings)
+        return _fresh(**{**named, "options": given or None, "prepare_threshold": None})
 
     @sa.event.listens_for(engine, "connect")
     def _connect(raw: Any, _record: Any) -> None:
-        raw.autocommit = True
-        raw.execute(f"SET search_path TO {schema}")
-        raw.execute("SET synchronous_commit TO on")
-        raw.execute("SET timezone TO 'UTC'")
-        raw.execute("SET jit TO off")  # its compiling costs more than any statement of ours
-        raw.autocommit = False
+        nonlocal pooled, known
+        if not known and not pooled and _forgotten(raw, schema):
+            pooled = True
+            _say_each_time(engine, settings)
+        known = True
+        if pooled:
+            raw.prepare_threshold = None
         raw.read_only = reads
 
     return engine
+
+
+def _fresh(**named: Any) -> Any:
+    import psycopg
+
+    return psycopg.connect(**{name: value for name, value in named.items() if value is not None or name == "prepare_threshold"})
+
+
+def _forgotten(raw: Any, schema: str) -> bool:
+    """Whether the settings that were said at the opening do not hold: something between took them away."""
+    raw.autocommit = True
+    found = raw.execute("SELECT current_setting('search_path')").fetchone()
+    raw.autocommit = False
+    return bool(found != (schema,))
+
+
+def _say_each_time(engine: sa.Engine, settings: dict[str, str]) -> None:
+    said = "; ".join(
+        f"SET LOCAL {name} = '{value}'" if name != "search_path" else f"SET LOCAL search_path TO {value}"
+        for name, value in settings.items()
+    )
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.execute(said)  # several at once: SQLAlchemy would ask for one at a time

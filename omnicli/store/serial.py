@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from omnicli import guards
-from omnicli.store import setting, tables
+from omnicli.store import setting, tables, whereabouts
 from omnicli.writing import write_whole
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def adopt(store: Store, own: Mark) -> None:
     """Write this mark whatever stood there before: a person has looked (`omni db recover`)."""
     path = side_file(store)
     if path is not None:
+        whereabouts.note(store, again=True)
         _first(path, _line(own))
 
 
@@ -92,15 +93,17 @@ def behind(store: Store) -> str | None:
         path
     )  # before the database: whoever sends at this moment commits first and writes the file after it
     with store.read() as connection:
-        copied, own = setting.get(connection, COPIED_AT), here(connection)
+        copied, own, moved = setting.get(connection, COPIED_AT), here(connection), whereabouts.moved(connection)
     if copied is not None:
         return "restored"
     if own is None:
         return None
+    if moved is not None:
+        return moved
     if not readable:
         return "unreadable"
-    if beside is None:
-        return "copied" if own.serial and not path.exists() else None
+    if beside is None:  # on PostgreSQL another machine joins the work; what says where the store stands is in the store
+        return "copied" if own.serial and not path.exists() and store.dialect == "sqlite" else None
     if beside.instance != own.instance:
         return "another"
     return "older" if (beside.epoch, beside.serial) > (own.epoch, own.serial) else None
