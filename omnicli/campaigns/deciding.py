@@ -20,6 +20,7 @@ from omnicli.engine.house import House
 from omnicli.engine.questions import questions
 from omnicli.model.decision import Decision, Standing, Tally
 from omnicli.store import grounds, turns
+from omnicli.store.outbox.locking import lock_money
 from omnicli.store.turns import WHO, Answered, Who
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ class Deciding:
 
     def batch(self, connection: sa.Connection, houses: Houses, due: Sequence[turns.Due]) -> None:
         """Decide these in their order, and record it, in the caller's transaction."""
+        if connection.dialect.name == "postgresql":
+            self._alone(connection, houses, {row.version_id for row in due})
         rows = self._gather(connection, houses, due)
         met = Counter([row[2] for _, row in rows])
         twice = {contact for contact, times in met.items() if times > 1} if len(met) < len(rows) else ()
@@ -117,6 +120,14 @@ class Deciding:
             self.report.add(one.decision, len(one.people))
             one.people = []
         self.tally.next_batch()
+
+    def _alone(self, connection: sa.Connection, houses: Houses, versions: Iterable[int]) -> None:
+        """Others reserve money too: nobody does while this batch counts what is left of a budget."""
+        paying = {house.name: house for version in versions if (house := houses[version]).guarding.budget is not None}
+        lock_money(connection, paying)
+        for name, house in paying.items():
+            self.budgeted.discard(name)
+            self._budget(connection, houses, house)
 
     def in_order(self, houses: Houses, versions: Iterable[int]) -> bool:
         """Whether one person's answer may change another's: where money is counted, or somebody listens."""

@@ -30,6 +30,7 @@ from omnicli.model.vocabulary import Vocabulary, vocabulary
 from omnicli.store import setting, turns
 from omnicli.store import tables as tb
 from omnicli.store.columns import attribute_column
+from omnicli.store.outbox.locking import lock_contacts
 from omnicli.text import fold
 
 if TYPE_CHECKING:
@@ -485,6 +486,7 @@ class _Door:
     def _rows(self, connection: sa.Connection, chunk: Sequence[Candidate], *, room: int | None,
               fresh: int | None) -> tuple[list[dict[str, Any]], int]:  # fmt: skip
         """The rows of those who come in, and how many of the chunk were dealt with before the room was used up."""
+        lock_contacts(connection, {c.contact_id for c in chunk})
         people = self._people(connection, sorted({c.contact_id for c in chunk}))
         passes = self._passes(connection, sorted(people))
         rows: list[dict[str, Any]] = []

@@ -16,12 +16,13 @@ def keep(connection: sa.Connection, text: str, *, now: datetime) -> int:
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     found = connection.execute(_KNOWN, {"digest": digest}).scalar()
     if found is None:
-        connection.execute(sa.insert(ground).values(hash=digest, text=text, at=clock.to_ms(now)))
+        connection.execute(_KEEP, {"hash": digest, "text": text, "at": clock.to_ms(now)})
         found = connection.execute(_KNOWN, {"digest": digest}).scalar()
     assert isinstance(found, int)
     return found
 
 
+_KEEP = sa.text("INSERT INTO ground (hash, text, at) VALUES (:hash, :text, :at) ON CONFLICT DO NOTHING")
 _KNOWN = sa.select(ground.c.id).where(ground.c.hash == sa.bindparam("digest"))
 
 

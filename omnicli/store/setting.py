@@ -18,8 +18,16 @@ def get(connection: sa.Connection, key: str) -> str | None:
 
 def put(connection: sa.Connection, key: str, value: str) -> None:
     """Keep the text under the key."""
-    if connection.execute(sa.update(setting).where(setting.c.key == key).values(value=value)).rowcount == 0:
-        connection.execute(sa.insert(setting).values(key=key, value=value))
+    connection.execute(_PUT, {"key": key, "value": value})
+
+
+def rise(connection: sa.Connection, key: str, instant: datetime) -> None:
+    """Keep this instant in milliseconds, unless a later one is kept: whoever writes last may have begun first."""
+    connection.execute(_RISE, {"key": key, "value": str(clock.to_ms(instant))})
+
+
+_PUT = sa.text("INSERT INTO setting (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
+_RISE = sa.text(f"{_PUT.text} WHERE CAST(setting.value AS BIGINT) < CAST(excluded.value AS BIGINT)")
 
 
 def clock_of(connection: sa.Connection) -> datetime | None:
@@ -30,6 +38,4 @@ def clock_of(connection: sa.Connection) -> datetime | None:
 
 def advance_clock(connection: sa.Connection, instant: datetime) -> None:
     """The sandbox has lived until `instant`; never backwards."""
-    lived = clock_of(connection)
-    if lived is None or instant > lived:
-        put(connection, "clock", str(clock.to_ms(instant)))
+    rise(connection, "clock", instant)

@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -19,7 +20,7 @@ from omnicli import clock
 from omnicli.store.bulk import Bulk
 from omnicli.store.decided import Answered, Decided, convert, record, why_text, write_attributes
 from omnicli.store.gather import BEFORE_SLOT, ENDS, WHO, Asking, Gather, Row, Who
-from omnicli.store.tables import SPENT, enrollment, touch
+from omnicli.store.tables import SPENT, contact, enrollment, touch
 
 __all__ = ["BEFORE_SLOT", "ENDS", "WHO", "Answered", "Asking", "Bulk", "Decided", "Ahead", "Due", "Gather", "Row", "Who", "ahead", "among", "convert", "due", "enter",
            "record", "settle", "spent", "wake", "why_text", "write_attributes"]  # fmt: skip
@@ -139,11 +140,9 @@ _AMONG = sa.select(enrollment.c.id, enrollment.c.version_id, enrollment.c.step, 
 
 
 def among(connection: sa.Connection, ids: Sequence[int], versions: Collection[int], *, now: datetime) -> list[Due]:
-    """Those of these passes that are due still, by (due instant, key)."""
-    ms, found = clock.to_ms(now), []
-    for row in connection.execute(_AMONG, {"ids": list(ids)}):
-        if row[3] is not None and row[3] <= ms and row[1] in versions:
-            found.append(Due(*row))
+    """Those of these passes that are due still, by (due instant, key); nobody else decides for them meanwhile."""
+    ms, rows = clock.to_ms(now), connection.execute(_own(connection, _AMONG), {"ids": list(ids)})
+    found = [Due(*row) for row in rows if row[3] is not None and row[3] <= ms and row[1] in versions]
     found.sort(key=attrgetter("due_at", "key"))
     return found
 
