@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["NO_DRAWS", "Houses", "TurnReport", "Wording", "houses", "personas_of", "revived", "turn"]
 
 #: People a transaction: enough to make a commit cheap, few enough to keep the writer's lock short (delivery 8).
-BATCH = 1000
+BATCH = 2000
 #: No flow has more steps than that; a pass that is due again more often at one instant is a defect.
 ROUNDS = 501
 
@@ -114,12 +114,11 @@ class _Turn:
                 in_order = bool(ahead.ids) and self._in_order(connection, ahead.versions)
             if not ahead.ids:
                 break  # nobody: the writer's lock is left alone
-            moved = True
             if in_order:
                 return self._queue(versions) and not once
             for start in range(0, len(ahead.ids), self.batch):
                 some = ahead.ids[start : start + self.batch]
-                self._batch(partial(turns.among, ids=some, versions=versions, now=self.now))
+                moved = bool(self._batch(partial(turns.among, ids=some, versions=versions, now=self.now))) or moved
             if ahead.last is None:
                 break
             after = ahead.last
