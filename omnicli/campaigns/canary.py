@@ -29,7 +29,8 @@ MANY, SHARE = 10_000, 100
 
 @dataclass
 class Trial:
-    """The first touches of a large sending: `most` of a version, and those that were claimed."""
+    """The first touches of a large sending: `most` of a version, and those that were claimed. They are drawn by their keys, which are
+    hashes, from the whole sending."""
 
     version: int
     most: int
@@ -38,6 +39,11 @@ class Trial:
     @property
     def left(self) -> int:
         return self.most - len(self.ids)
+
+    @property
+    def below(self) -> bytes:
+        """The key below which two in `SHARE` lie: enough for one, whatever chance does."""
+        return (2 * 256**8 // SHARE).to_bytes(8, "big")
 
 
 class Batch(NamedTuple):

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from omnicli import clock, faults, guards
 from omnicli.campaigns import canary, journal
 from omnicli.campaigns.admission import Admission
@@ -28,11 +30,10 @@ from omnicli.model.touch import Provider
 from omnicli.store import outbox, preparing, room, serial, turns
 from omnicli.store.accounts import Book
 from omnicli.store.outbox import Claimed, Cursor, Result
+from omnicli.store.outbox.locking import crossed
 from omnicli.texts import t
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-
     from omnicli.campaignfile import Loaded
     from omnicli.campaigns.bound import Bound
     from omnicli.campaigns.turn import Houses
@@ -137,8 +138,30 @@ class Round:
         self._gather()
         if self.progress is not None and self.lasting:
             self.progress(0)  # whoever wants to leave is asked before each T2, not only before each claim
-        if self.back and all(call.line.inline and not call.line.repeatable for call in self.back):
-            self._secure()  # one call at a time: its outcome is on disk before the next is even intended
+        if self.back and (self.store.dialect != "sqlite" or all(c.line.inline and not c.line.repeatable for c in self.back)):
+            self._secure()  # one call at a time: its outcome is on disk before the next is even intended; locks of both at once could cross
+        before = dict(vars(self.report))
+        try:
+            self._commit(campaigns, channels, most)
+        except sa.exc.DBAPIError as failure:
+            if not crossed(failure):
+                raise
+            vars(self.report).update(before)
+            self._begin_again()
+
+    def _begin_again(self) -> None:
+        """Another's transaction crossed ours, which was taken back: what was claimed and not begun is let go and claimed anew."""
+        for line in self.each:
+            line.drain()
+            line.probing = line.probing and line.running > 0
+        self.unfit, self.again, self.cursor, self.more, self.dry, self.mark = [], [], None, True, False, None
+        if self.trial is not None:
+            self.trial.ids.clear()
+        with self.store.write() as connection:
+            outbox.let_go(connection, worker=self.worker)
+
+    def _commit(self, campaigns: Collection[str] | None, channels: Collection[str] | None, most: int | None) -> None:
+        """What came back, who may go, who is next, in one transaction; then the calls."""
         with self.store.write() as connection:
             self._heed_hold(connection)
             mark, book = outbox.mark(connection), Book(connection)
@@ -282,14 +305,14 @@ class Round:
                     )
                     self.back = []
                     raise journal.refused(failure) from failure
-                time.sleep(min(1.0, max(0.0, end - clock.monotonic())))
+                time.sleep(min(0.01 if crossed(failure) else 1.0, max(0.0, end - clock.monotonic())))
         self.again += self.recorder.again
         self._committed(results)
 
     # --- T1 ---------------------------------------------------------------------------------------------------------
     def _due(
         self, connection: sa.Connection, campaigns: Collection[str] | None, channels: Collection[str] | None, limit: int,
-        without: Collection[str],
+        without: Collection[str], *, lock: bool = False,
     ) -> list[tuple[int, int, int, bytes]]:  # fmt: skip
         versions = outbox.versions_of(connection, campaigns, running=True)
         if self.trial is not None:
@@ -297,14 +320,23 @@ class Round:
         if not versions or limit <= 0:
             return []
         after, most = self.cursor, limit if self.bound is None else max(limit, CLAIM)
+        below = self.trial.below if self.trial is not None else None
         while True:
             found = outbox.due(
-                connection, now=self.now_ms, versions=versions, channels=channels, limit=most, after=after, without=without
+                connection,
+                now=self.now_ms,
+                versions=versions,
+                channels=channels,
+                limit=most,
+                after=after,
+                without=without,
+                below=below,
+                lock=lock,
             )
             mine = found if self.bound is None else [row for row in found if row[3] in self.bound.touches]
             if mine or len(found) < most:
                 return mine[:limit]
-            after = Cursor(*found[-1][1:4])
+            after = Cursor.behind(found[-1])
 
     def _claim(
         self, connection: sa.Connection, book: Book, campaigns: Collection[str] | None, channels: Collection[str] | None, limit: int,
@@ -325,7 +357,7 @@ class Round:
         crowded = {channel for channel, line in self.lines.items() if line.queued >= CLAIM and not line.repeatable}
         shut = self._shut(book)
         self._tell_shut(connection, book, campaigns, channels, shut)
-        found = self._due(connection, campaigns, channels, limit, crowded | shut)
+        found = self._due(connection, campaigns, channels, limit, crowded | shut, lock=True)
         self.dry = not found
         if not found:
             self.more = bool((limit <= 0 or crowded) and (self.running or any(line.queued for line in self.each)))
@@ -333,8 +365,8 @@ class Round:
         ids = [row[0] for row in found]
         if self.trial is not None:
             self.trial.ids += ids
-        self.cursor = Cursor(*found[-1][1:4])
-        outbox.claim(connection, ids, worker=self.worker, until=lease())
+        self.cursor = Cursor.behind(found[-1])
+        outbox.claim(connection, ids, worker=self.worker, until=lease(connection))
         self.presses.learn(connection)
         return outbox.load(connection, ids, attributes=self.presses.columns)
 
@@ -390,7 +422,7 @@ class Round:
         """What goes again at once is claimed by name, in the transaction that recorded it."""
         found: list[tuple[Again, list[Claimed]]] = []
         for one in again:
-            outbox.claim(connection, one.ids, worker=self.worker, until=lease())
+            outbox.claim(connection, one.ids, worker=self.worker, until=lease(connection))
             found.append((one, outbox.load(connection, one.ids, attributes=self.presses.columns)))
             self.admission.spared.update(one.ids)
         return found

@@ -8,7 +8,8 @@ it on a copy of the store with providers that carry nothing, so what a plan show
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -17,11 +18,13 @@ import sqlalchemy as sa
 
 from omnicli import clock, guards
 from omnicli.campaigns import life, startup, versions
+from omnicli.campaigns.leading import PLAN, leads, shared
 from omnicli.errors import Exit, OmniError
 from omnicli.model.touch import Handed, Outcome, Provider
 from omnicli.store import campaigns, setting
 from omnicli.store import tables as tb
 from omnicli.store.campaigns import Standing, Version
+from omnicli.store.outbox.locking import repeating
 from omnicli.store.rehearsal import rehearsal
 from omnicli.texts import t
 
@@ -246,7 +249,8 @@ def run(
         )
         work.until_rest(max)
         report.approval = _awaiting_approval(store, names) if live and bound is None else ()
-        report.finished = life.finish(store, loaded, _rows(store, names), now=now)
+        with leads(store, PLAN) as led:  # whoever is letting people in has not finished
+            report.finished = life.finish(led, loaded, _rows(store, names), now=now) if led is not None else ()
     except Interrupted:
         report.interrupted = True
     finally:
@@ -329,12 +333,14 @@ class Work:
         from omnicli.model.decision import Tally
 
         report, tally = self.report, Tally()
-        self._listen()
         if something_came(self.store):
             self.look()
-        folded = fold(self.store, self.loaded, now=report.now)
-        report.folded += folded.events
-        report.problems = (*report.problems, *upkeep(self.store, self.loaded, now=report.now, heard=bool(folded.events)))
+        with leads(self.store, PLAN) as led:
+            if led is not None:
+                self._listen(led)
+                folded = repeating(lambda: fold(led, self.loaded, now=report.now))
+                report.folded += folded.events
+                report.problems = (*report.problems, *upkeep(led, self.loaded, now=report.now, heard=bool(folded.events)))
         for _ in range(MOST_ROUNDS):
             report.rounds += 1
             self._decide(tally)
@@ -346,37 +352,59 @@ class Work:
         raise OmniError(t("the run does not come to rest", "l'exécution ne s'achève pas"), hint="omni status", code="restless",
                         exit=Exit.SOME_FAILED)  # fmt: skip
 
-    def _listen(self) -> None:
+    def _listen(self, store: Store) -> None:
         """Bounces that lie in a mailbox are heard before anything is decided; a box that cannot be read is said, and stops nothing."""
         if self.sends_live:
             from omnicli.campaigns.listen import listen
 
-            if problem := listen(self.store, self.loaded, now=self.report.now).problem:
+            if problem := listen(store, self.loaded, now=self.report.now).problem:
                 self.report.problems = (*self.report.problems, problem)
 
     def _decide(self, tally: Tally) -> None:
         """Let people in and take every decision that is due."""
-        from omnicli.campaigns.enter import enter
         from omnicli.campaigns.turn import turn
 
         self.step(0)
         report = self.report
         running = [row.name for row in _rows(self.store, report.names) if row.state == "running"]
         if running:
-            for name, count in enter(
-                self.store, self.loaded, now=report.now, campaigns=running, houses=self.houses
-            ).by_campaign.items():
-                if count:
-                    report.entered[name] = report.entered.get(name, 0) + count
+            self.enter(running)
         self.step(0)
         if not _somebody_due(self.store, report.now):
             return
         self.look()
-        turned = turn(self.store, self.loaded, now=report.now, campaigns=report.names, usable=self.tools.renderer.usable,
-                      tally=tally, live=self.decides_live, houses=self.houses, approved=self.approved,
-                      passes=self.bound.passes if self.bound is not None else None)  # fmt: skip
+        with self._mine() as names:
+            turned = repeating(lambda: turn(
+                self.store, self.loaded, now=report.now, campaigns=names, usable=self.tools.renderer.usable,
+                tally=tally, live=self.decides_live, houses=self.houses, approved=self.approved,
+                passes=self.bound.passes if self.bound is not None else None))  # fmt: skip
         report.decided += turned.decided - turned.kinds["stay"]  # a look at somebody who stays is no news
         self.step(0)
+
+    @contextmanager
+    def _mine(self) -> Iterator[tuple[str, ...]]:
+        """The campaigns that this run may decide: `approve_above` counts what one run decides, so only one decides for such a campaign."""
+        names = tuple(self.report.names)
+        if not shared(self.store) or not self.decides_live or self.bound is not None:
+            yield names
+            return
+        with self.store.read() as connection:
+            rows = {row.name: row.version_id for row in campaigns.known(connection)}
+            bound = {n for n in names if (v := rows.get(n)) and versions.standing_tree(connection, v).guardrails.approve_above}
+        with ExitStack() as held:
+            yield tuple(n for n in names if n not in bound or held.enter_context(leads(self.store, f"turn {n}")) is not None)
+
+    def enter(self, running: Sequence[str]) -> None:
+        """Let people in, unless somebody else does at this moment."""
+        from omnicli.campaigns.enter import enter
+
+        with leads(self.store, PLAN) as led:
+            if led is None:
+                return
+            entered = repeating(lambda: enter(led, self.loaded, now=self.report.now, campaigns=running, houses=self.houses))
+        for name, count in entered.by_campaign.items():
+            if count:
+                self.report.entered[name] = self.report.entered.get(name, 0) + count
 
     def _dispatch(self, left: int | None) -> bool:
         """One round of delivery; True when a touch was settled, so that somebody's next step may be due now."""
@@ -412,8 +440,10 @@ def something_came(store: Store) -> bool:
 _DUE = sa.text("SELECT 1 FROM enrollment WHERE due_at IS NOT NULL AND state = 'open' AND due_at <= :now LIMIT 1")
 _DOUBT = sa.text("SELECT 1 FROM touch WHERE send_state IN ('unknown','parked') LIMIT 1")
 _TO_SEND = (
-    sa.text("SELECT 1 FROM touch WHERE send_state IN ('planned','retry') AND due_at <= :now LIMIT 1"),
-    sa.text("SELECT 1 FROM touch WHERE send_state IN ('claimed','sending') LIMIT 1"),
+    sa.text(
+        "SELECT 1 FROM touch WHERE send_state IN ('planned','retry') AND lease_by IS NULL AND settled_at IS NULL AND due_at <= :now LIMIT 1"
+    ),
+    sa.text("SELECT 1 FROM touch WHERE lease_by IS NOT NULL LIMIT 1"),
     sa.text("SELECT 1 FROM touch WHERE send_state IN ('unknown','parked') AND send_state = 'unknown' LIMIT 1"),
 )
 
@@ -494,7 +524,7 @@ def _ended(store: Store, now: datetime, report: RunReport) -> None:
     if before is not None and not report.happened and timedelta() <= now - before < timedelta(minutes=1):
         return
     with store.write() as connection:
-        setting.put(connection, LAST_END, str(clock.to_ms(now)))
+        setting.rise(connection, LAST_END, now)
 
 
 def _live_until(store: Store, now: datetime) -> None:

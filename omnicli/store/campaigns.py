@@ -246,8 +246,8 @@ def unsettled(connection: sa.Connection, campaign_id: int) -> int:
 
 #: Literals, so that each is answered from its partial index.
 _OPEN = (
-    "send_state IN ('planned','retry') AND due_at <= :now",
-    "send_state IN ('claimed','sending')",
+    "send_state IN ('planned','retry') AND lease_by IS NULL AND settled_at IS NULL AND due_at <= :now",
+    "lease_by IS NOT NULL",
     "send_state IN ('unknown','parked')",
 )
 

@@ -7,7 +7,10 @@ copy of a text, code or list), `event.p_<field>` (the comparable value). All con
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 
 from omnicli import guards
 from omnicli.model.touch import SEND_STATES
@@ -25,6 +28,12 @@ INT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 BLOB = sa.LargeBinary()
 TEXT = sa.Text()
 C = sa.Column
+
+
+@compiles(sa.Text, "postgresql")
+def _text(_type: sa.Text, _compiler: Any, *, type_expression: Any = None, **_more: Any) -> str:
+    """A column of texts orders and compares by bytes, as in SQLite, whatever the collation of the database that it was put into."""
+    return 'TEXT COLLATE "C"' if isinstance(type_expression, sa.Column) else "TEXT"
 
 
 def _table(name: str, *columns: sa.schema.SchemaItem, without_rowid: bool = False) -> sa.Table:

@@ -288,5 +288,5 @@ def _nothing(*_: object) -> None:
 
 _NEXT = sa.text(
     "SELECT (SELECT min(due_at) FROM enrollment WHERE due_at IS NOT NULL AND state = 'open' AND due_at > :after), "
-    "(SELECT min(due_at) FROM touch WHERE send_state IN ('planned','retry') AND due_at > :after)"
+    "(SELECT min(due_at) FROM touch WHERE send_state IN ('planned','retry') AND lease_by IS NULL AND settled_at IS NULL AND due_at > :after)"
 )
