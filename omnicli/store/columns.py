@@ -373,7 +373,7 @@ def ensure_columns(connection: sa.Connection, project: Project) -> list[str]:
 def _add(connection: sa.Connection, table: str, column: str, storage: str) -> None:
     quote = connection.dialect.identifier_preparer.quote_identifier
     if connection.dialect.name == "postgresql":
-        storage = {"REAL": "DOUBLE PRECISION", "INTEGER": "BIGINT", "ANY": "DOUBLE PRECISION"}.get(storage, storage)
+        storage = {"REAL": "DOUBLE PRECISION", "INTEGER": "BIGINT", "ANY": "DOUBLE PRECISION", "TEXT": 'TEXT COLLATE "C"'}.get(storage, storage)
     connection.exec_driver_sql(f"ALTER TABLE {quote(table)} ADD COLUMN {quote(column)} {storage}")
 
 

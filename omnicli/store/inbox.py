@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,8 +24,9 @@ ROWS = 5000
 #: Rows of one statement. FAIL instead of ABORT: what fails takes the whole transaction back anyway, and SQLite then keeps no second
 #: copy of each page for this one statement.
 _SIZES = (256, 64, 16, 4, 1)
+_HEAD = "INSERT INTO inbox (provider, dedup_key, provider_event_id, raw, received_at, folded_at, outcome, body)"
 _INSERTS = {
-    size: "INSERT OR FAIL INTO inbox (provider, dedup_key, provider_event_id, raw, received_at, folded_at, outcome, body) VALUES "
+    size: f"{_HEAD.replace('INSERT', 'INSERT OR FAIL')} VALUES "
     + ",".join(["(?,?,?,?,?,?,?,?)"] * size)
     + " ON CONFLICT DO NOTHING"
     for size in _SIZES
@@ -71,6 +72,9 @@ def take(connection: sa.Connection, receipts: Sequence[Receipt], *, now: datetim
     if by_key and len(mine) < len(receipts):  # of those that say the same the first stays
         mine = {(r.provider, r.key): r for r in reversed(receipts)}
         mine = dict(reversed(mine.items()))
+    if connection.dialect.name == "postgresql":
+        fresh = _inserted(connection, mine, clock.to_ms(now), by_id=by_id)
+        return [receipt for key, receipt in mine.items() if key in fresh]
     new = _insert(connection, mine, clock.to_ms(now), by_id=by_id)
     if new == len(mine):
         return list(mine.values())
@@ -84,21 +88,41 @@ def take(connection: sa.Connection, receipts: Sequence[Receipt], *, now: datetim
 
 def _insert(connection: sa.Connection, mine: Mapping[tuple[str, bytes], Receipt], at: int, *, by_id: bool) -> int:
     """Lay these down by statements of a few sizes, so that none is prepared twice; how many were new."""
-    waiting, left, new = iter(mine.items()), len(mine), 0
+    waiting, left, new = _laid(mine, at, by_id=by_id), len(mine), 0
     while left:
         size = next(size for size in _SIZES if size <= left)
-        values: list[Any] = []
-        for (provider, key), receipt in islice(waiting, size):
-            event_id = receipt.event_id if by_id else None
-            if type(receipt) is Kept:
-                values += (provider, key, event_id, receipt.text, at, None, None, receipt.raw)
-            elif receipt.response is not None:
-                values += (provider, key, event_id, write_raw(receipt.response), at, None, None, receipt.raw)
-            else:
-                values += (provider, key, event_id, None, at, at, f"unreadable: {receipt.note or '?'}", receipt.raw)
-        new += connection.exec_driver_sql(_INSERTS[size], tuple(values)).rowcount
+        values = tuple(chain.from_iterable(islice(waiting, size)))
+        new += connection.exec_driver_sql(_INSERTS[size], values).rowcount
         left -= size
     return new
+
+
+def _inserted(
+    connection: sa.Connection, mine: Mapping[tuple[str, bytes], Receipt], at: int, *, by_id: bool
+) -> set[tuple[str, bytes]]:
+    """The same on PostgreSQL, where several lay down at once and each statement says which rows were new. In the order of the keys:
+    two that lay down the same wait for one another, and never in a ring."""
+    laid = sorted(_laid(mine, at, by_id=by_id), key=lambda row: row[:2])
+    fresh: set[tuple[str, bytes]] = set()
+    for start in range(0, len(laid), _SIZES[0]):
+        part = laid[start : start + _SIZES[0]]
+        rows = ",".join(["(%s,%s,%s,%s,%s,%s,%s,%s)"] * len(part))
+        said = connection.exec_driver_sql(f"{_HEAD} VALUES {rows} ON CONFLICT DO NOTHING RETURNING provider, dedup_key",
+                                          tuple(chain.from_iterable(part)))  # fmt: skip
+        fresh |= {(provider, bytes(key)) for provider, key in said}
+    return fresh
+
+
+def _laid(mine: Mapping[tuple[str, bytes], Receipt], at: int, *, by_id: bool) -> Iterator[tuple[Any, ...]]:
+    """Each as a row of the inbox."""
+    for (provider, key), receipt in mine.items():
+        event_id = receipt.event_id if by_id else None
+        if type(receipt) is Kept:
+            yield provider, key, event_id, receipt.text, at, None, None, receipt.raw
+        elif receipt.response is not None:
+            yield provider, key, event_id, write_raw(receipt.response), at, None, None, receipt.raw
+        else:
+            yield provider, key, event_id, None, at, at, f"unreadable: {receipt.note or '?'}", receipt.raw
 
 
 def arrival(receipt: Receipt, now: datetime) -> Arrival:

@@ -6,7 +6,6 @@ What `check` asks are the invariants that docs/delivery promises; a healthy stor
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,21 +15,16 @@ import sqlalchemy as sa
 from omnicli.errors import Exit, OmniError
 from omnicli.model.project import Project
 from omnicli.model.touch import TOUCH_MOVES
-from omnicli.store import holding, keys, serial, tables, triggers
+from omnicli.store import holding, keys, serial, tables, whole
+from omnicli.store.whole import Check
 from omnicli.texts import t
 
 if TYPE_CHECKING:
     from omnicli.store.connection import Store
+    from omnicli.store.postgres import PostgresStore
 
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at; `wrong` counts what is not as it must be."""
-
-    name: str
-    title: str
-    wrong: int
-    detail: str = ""
+#: Seconds that taking a sandbox away waits for those who work in it.
+PATIENCE = 10.0
 
 
 #: name → (English, French, rows that must not be).
@@ -99,7 +93,7 @@ INVARIANTS: dict[str, tuple[str, str, str]] = {
     "slots_of_counted": (
         "caps count what was sent only", "les plafonds ne comptent que ce qui est parti",
         "SELECT cap_slot.touch_id FROM cap_slot JOIN touch ON touch.id = cap_slot.touch_id "
-        "WHERE touch.send_state IN ('skipped','rejected','held_out','planned') AND touch.reason IS NOT 'dropped'",  # it may have arrived
+        "WHERE touch.send_state IN ('skipped','rejected','held_out','planned') AND (touch.reason IS NULL OR touch.reason <> 'dropped')",  # it may have arrived
     ),
     "consent_logged": (
         "every permission stands in the log", "toute permission figure au journal",
@@ -117,24 +111,7 @@ def check(store: Store, project: Project, *, now: datetime) -> list[Check]:
     """Integrity, orphans, triggers, every invariant, and the folded reach of everybody; nothing is changed."""
     found: list[Check] = []
     with store.read() as connection:
-        if store.dialect == "sqlite":
-            said = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
-            wrong = [line for line in said if line != "ok"]
-            found.append(Check("integrity", t("the file is whole", "le fichier est intact"), len(wrong), "; ".join(wrong[:3])))
-            orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-            found.append(
-                Check(
-                    "orphans",
-                    t("no orphans", "pas d'orphelins"),
-                    len(orphans),
-                    ", ".join(sorted({str(row[0]) for row in orphans})),
-                )
-            )
-            stand = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars())
-            missing = sorted(set(triggers.triggers()) - stand)
-            found.append(
-                Check("triggers", t("every trigger stands", "tous les déclencheurs sont là"), len(missing), ", ".join(missing))
-            )
+        found += whole.whole(connection)
         found.append(_moves(connection))
         for name, (english, french, query) in INVARIANTS.items():
             rows = connection.execute(sa.text(f"SELECT count(*) FROM ({query}) AS broken")).scalar_one()
@@ -180,14 +157,26 @@ def _stale_reach(connection: sa.Connection, now: datetime) -> int:
 
 
 # --- beginning again ------------------------------------------------------------------------------------------------
+def drop(store: PostgresStore) -> list[str]:
+    """Take away a sandbox's schema, with everything in it; what was there. The next command that writes makes it anew."""
+    if store.live or store.schema == "omni_live":
+        raise _never()
+    with store.write(wait=PATIENCE) as connection:
+        there = connection.exec_driver_sql(f"SELECT to_regnamespace('{store.schema}') IS NOT NULL").scalar_one()
+        connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {store.schema} CASCADE")
+    return [store.where] if there else []
+
+
+def _never() -> OmniError:
+    return OmniError(
+        t("the live store is never reset", "les données réelles ne se remettent pas à zéro"), code="refused", exit=Exit.REFUSED
+    )
+
+
 def reset(path: Path, outbox: Path) -> list[Path]:
     """Take away a sandbox's store and outbox; what was there."""
     if path.stem == "live":
-        raise OmniError(
-            t("the live store is never reset", "les données réelles ne se remettent pas à zéro"),
-            code="refused",
-            exit=Exit.REFUSED,
-        )
+        raise _never()
     gone = []
     for name in (path, *(Path(f"{path}{end}") for end in ("-wal", "-shm", ".writer"))):
         if name.exists():
