@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from omnicli.campaigns import journal, recover
+from omnicli.campaigns.leading import MEND, leads
 from omnicli.campaigns.reconcile import reconcile
 from omnicli.campaigns.report import DispatchReport
 from omnicli.campaigns.round import Round, clean_failures
@@ -58,9 +59,11 @@ def dispatch(
     )  # fmt: skip
     with clean_failures():
         journal.replay(store, now=now)
-        recover.recover(store, providers, now=now, active=ACTIVE)
-        for problem in reconcile(store, loaded, providers, now=now):
-            round_.report.problem(problem)
+        with leads(store, MEND) as led:
+            if led is not None:
+                recover.recover(led, providers, now=now, active=ACTIVE)
+                for problem in reconcile(led, loaded, providers, now=now):
+                    round_.report.problem(problem)
         with at_work(store, round_.worker), _seldom_collected():
             round_.deliver(campaigns, _channels(only), max)
         with store.read() as connection:

@@ -261,7 +261,7 @@ def run(
     as_of: AsOf = None,
 ) -> None:
     from omnicli.campaigns import run as running
-    from omnicli.campaigns.lock import project_lock
+    from omnicli.campaigns.leading import run_lock
     from omnicli.cli import run_view as view
 
     s = session()
@@ -282,7 +282,7 @@ def run(
         if s.live:
             _heed(s, store, loaded)
         apply = _agree(s, store, loaded, names, now=now, yes=yes, confirm=confirm or [], max=max, only=cut) if s.live else True
-        with project_lock(loaded.root, live=s.live), interruptible(s) as stopping, s.progress(t("sending", "envoi")) as step:
+        with run_lock(store, loaded.root, live=s.live), interruptible(s) as stopping, s.progress(t("sending", "envoi")) as step:
             report = running.run(store, loaded, names=names, now=now, live=s.live, apply=apply, max=max, only=cut,
                                  progress=step, stopping=stopping)  # fmt: skip
     seconds = time.monotonic() - began

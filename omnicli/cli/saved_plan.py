@@ -65,7 +65,7 @@ def run(
     only: dict[str, str] | None, confirm: Sequence[str], yes: bool,
 ) -> NoReturn:  # fmt: skip
     """Carry the saved plan out, or say why not (exit 4, nothing sent)."""
-    from omnicli.campaigns.lock import project_lock
+    from omnicli.campaigns.leading import run_lock
     from omnicli.campaigns.record import carry, written
     from omnicli.campaigns.run import build_renderer
     from omnicli.cli import run_view as view
@@ -76,7 +76,7 @@ def run(
     record = written.read(file)
     carry.fits(store, loaded, record, tuple(names), now=now)
     began = time.monotonic()
-    with project_lock(loaded.root, live=s.live):
+    with run_lock(store, loaded.root, live=s.live):
         renderer = build_renderer(loaded, store, live=s.live)
         verdict = carry.checked(store, loaded, record, renderer, now=now)
         if dry_run:

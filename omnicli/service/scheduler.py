@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omnicli import clock, guards
-from omnicli.campaigns.lock import project_lock
+from omnicli.campaigns.leading import run_lock
 from omnicli.errors import Exit, OmniError
 from omnicli.texts import several, t
 
@@ -105,7 +105,7 @@ def tick(store: Store, loaded: Loaded, *, live: bool, now: datetime, stopping: C
     if not names and not something_came(store):
         return Ticked(now, without="idle")
     try:
-        with project_lock(loaded.root, live=live):
+        with run_lock(store, loaded.root, live=live):
             return Ticked(now, run(store, loaded, names=names, now=now, live=live, tick=True, stopping=stopping), live=live)
     except OmniError as error:
         if error.exit == Exit.LOCKED:
