@@ -30,18 +30,25 @@ _insert_touches = Bulk(
     *_TOUCHES,
 )
 _STANDS = ("since", "due_at", "wait_from", "wait_until", "held_by", "held_from", "tried")
-_ON_TOUCH = "touch_id = (SELECT id FROM touch WHERE touch_key = :touch_key)"
+_BY_KEY = "(SELECT id FROM touch WHERE touch_key = :touch_key)"
+#: The same where every touch of the batch is new.
+_NEWEST = ("(SELECT t.id FROM touch t WHERE t.enrollment_id = enrollment.id AND t.step = :at_step AND t.channel = :channel "
+           "ORDER BY t.id DESC LIMIT 1)")  # fmt: skip
 
 
-def _standing(touch: str, *names: str) -> Bulk:
-    return Bulk(f"UPDATE enrollment SET {', '.join(f'{c} = :{c}' for c in names if c != 'touch_key')}, spread = 0, {touch} WHERE id = :id",
-                *names, "id")  # fmt: skip
+def _standing(columns: Sequence[str], touch: str = "NULL", *more: str) -> Bulk:
+    written = ", ".join(f"{c} = :{c}" for c in columns)
+    return Bulk(f"UPDATE enrollment SET {written}, spread = 0, touch_id = {touch} WHERE id = :id", *columns, *more, "id")
 
 
 #: Whoever stays at a step leaves the index of steps as it is: SQLite writes an index whose column is named, whatever the value.
-_stand, _move = _standing("touch_id = NULL", *_STANDS), _standing("touch_id = NULL", "step", *_STANDS)
-_stand_on_touch = _standing(_ON_TOUCH, *_STANDS, "touch_key")
-_move_on_touch = _standing(_ON_TOUCH, "step", *_STANDS, "touch_key")
+_stand, _move = _standing(_STANDS), _standing(("step", *_STANDS))
+_stand_on_touch = _standing(_STANDS, _NEWEST, "at_step", "channel")
+_move_on_touch = _standing(("step", *_STANDS), _NEWEST, "at_step", "channel")
+_by_key = {
+    _stand_on_touch: _standing(_STANDS, _BY_KEY, "touch_key"),
+    _move_on_touch: _standing(("step", *_STANDS), _BY_KEY, "touch_key"),
+}
 #: A touch of this name that had ended before (a pass moved back by `migrate`): nothing would ever wake the pass.
 _pass_by = Bulk(
     "UPDATE enrollment SET due_at = :now WHERE id = :id AND due_at IS NULL AND EXISTS (SELECT 1 FROM touch WHERE touch.id = "
@@ -107,7 +114,7 @@ class _Batch:
 
     def add(self, one: Answered) -> None:
         s, decision = one.standing, one.decision
-        keys = self._touches(one)
+        self._touches(one)
         if decision.converted_at is not None and not s.converted:
             self.goals += [(who, one.house, decision.converted_at) for who in one.people]
         if decision.writes:
@@ -118,31 +125,25 @@ class _Batch:
             due = _ms(decision.stand.due_at)
             self.rows[_stay] += [(due, who.id) for who in one.people]
         else:
-            self._stands(one, decision.stand, keys)
+            self._stands(one, decision.stand)
         if decision.told:
             self._tells(one)
 
-    def _touches(self, one: Answered) -> list[bytes]:
-        """The touches of everybody; gives the keys of the last ones, on which they stand."""
-        keys: list[bytes] = []
+    def _touches(self, one: Answered) -> None:
         for plan in one.decision.touches:
             named = touch_keys(one.house.project.project, one.house.name, plan.step, plan.channel)
-            keys = [named(who.contact_uid, who.number) for who in one.people]
             same = _touch_row(one.version_id, plan, self.now)
-            self.rows[_insert_touches] += [
-                (key, who.contact_id, who.id, *same) for key, who in zip(keys, one.people, strict=True)
-            ]
-        return keys
+            self.rows[_insert_touches] += [(named(w.contact_uid, w.number), w.contact_id, w.id, *same) for w in one.people]
 
-    def _stands(self, one: Answered, stand: Stand, keys: Sequence[bytes]) -> None:
+    def _stands(self, one: Answered, stand: Stand) -> None:
         values: tuple[Any, ...] = (_ms(stand.since), _ms(stand.due_at), _ms(stand.wait_from), _ms(stand.wait_until), stand.held_by,
                                    _ms(stand.held_from), " ".join(stand.tried) or None)  # fmt: skip
-        moves = stand.step != one.standing.step
+        moves, planned = stand.step != one.standing.step, one.decision.planned
         if moves:
             values = (stand.step, *values)
-        if stand.on_touch and one.decision.planned is not None:
-            placed = zip(keys, one.people, strict=True)
-            self.rows[_move_on_touch if moves else _stand_on_touch] += [(*values, key, who.id) for key, who in placed]
+        if stand.on_touch and planned is not None:
+            values = (*values, planned.step, planned.channel)
+            self.rows[_move_on_touch if moves else _stand_on_touch] += [(*values, who.id) for who in one.people]
         else:
             self.rows[_move if moves else _stand] += [(*values, who.id) for who in one.people]
 
@@ -162,14 +163,22 @@ class _Batch:
         self.rows[_decisions] += [(who.id, *line) for who in one.people]
 
     def write(self, connection: sa.Connection) -> None:
-        changed = {}
-        for bulk, place in _SORTED.items():
-            rows = self.rows[bulk]
+        for rows, place in ((self.rows[bulk], place) for bulk, place in _SORTED.items()):
             rows.sort(key=itemgetter(place))
-            changed[bulk] = bulk(connection, rows)
-        if changed[_insert_touches] < len(self.rows[_insert_touches]):
-            on_touch = (*self.rows[_stand_on_touch], *self.rows[_move_on_touch])
-            _pass_by(connection, [(self.now, row[-1]) for row in on_touch])
+        touches = self.rows[_insert_touches]
+        known = _insert_touches(connection, touches) < len(touches)
+        for bulk in _SORTED:
+            if known and bulk in _by_key:
+                self._on_known(connection, bulk)
+            elif bulk is not _insert_touches:
+                bulk(connection, self.rows[bulk])
+
+    def _on_known(self, connection: sa.Connection, bulk: Bulk) -> None:
+        """Some touch had been planned before: each pass stands on the one of its name."""
+        keys = {(row[2], row[4], row[6]): row[0] for row in self.rows[_insert_touches]}
+        rows = [(*row[:-3], keys[row[-1], row[-3], row[-2]], row[-1]) for row in self.rows[bulk]]
+        _by_key[bulk](connection, rows)
+        _pass_by(connection, [(self.now, row[-1]) for row in rows])
 
 
 def _ms(instant: datetime | None) -> int | None:
