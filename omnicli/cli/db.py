@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from omnicli.app import Place
     from omnicli.campaignfile import Loaded
     from omnicli.campaigns.restored import Recovered
 
@@ -45,29 +46,27 @@ Offline = Annotated[
     )
 )
 def upgrade(dry_run: DryRun = False) -> None:
-    from omnicli.app import database
-    from omnicli.store import backups
-    from omnicli.store.connection import Store
+    from omnicli.app import place
+    from omnicli.store import backups, migrations
     from omnicli.store.preparing import pending_sql, prepare, version_of
 
     s = session()
     loaded = s.loaded()
     assert loaded.project is not None
-    path = database(loaded, live=s.live)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = not path.exists()
-    if fresh and dry_run:
-        from omnicli.store import migrations
+    where = place(loaded, live=s.live)
 
-        script = migrations.sql("sqlite", None)
-        s.finish({"sql": script, "backup": None, "done": []}, show=lambda console: console.print(script, soft_wrap=True))
-    store = Store.sqlite(path, live=s.live)
+    def print_only(script: str) -> None:
+        shown = script or t("nothing to do", "rien à faire")
+        s.finish({"sql": script, "backup": None, "done": []}, show=lambda console: console.print(shown, soft_wrap=True))
+
+    if dry_run and where.url is None and not where.path.exists():
+        print_only(migrations.sql("sqlite", None))
+    store = where.open()
     try:
         standing = version_of(store)
         script = pending_sql(store)
         if dry_run:
-            shown = script or t("nothing to do", "rien à faire")
-            s.finish({"sql": script, "backup": None, "done": []}, show=lambda console: console.print(shown, soft_wrap=True))
+            print_only(script)
         backup = backups.backup(store, now=s.now()) if script and standing is not None else None
         done = prepare(store, loaded.project, upgrade=True)
     finally:
@@ -213,7 +212,7 @@ def _recovered(console: Console, done: Recovered, *, live: bool) -> None:
     )
 )
 def reset(yes: Yes = False) -> None:
-    from omnicli.app import database
+    from omnicli.app import place
     from omnicli.store import keeping
 
     s = session()
@@ -224,9 +223,22 @@ def reset(yes: Yes = False) -> None:
             exit=Exit.REFUSED,
         )
     loaded = s.loaded()
-    path = database(loaded, live=False)
+    where = place(loaded, live=False)
     outbox = loaded.root / "outbox" / "sandbox"
-    s.confirm_yes(t("Take away {path} and {outbox}?", "Effacer {path} et {outbox} ?", path=path, outbox=outbox), yes=yes)
-    gone = keeping.reset(path, outbox)
+    s.confirm_yes(t("Take away {path} and {outbox}?", "Effacer {path} et {outbox} ?", path=where.said, outbox=outbox), yes=yes)
+    gone = [*(_dropped(where) if where.url is not None else ()), *keeping.reset(where.path, outbox)]
     said = t("The sandbox begins again.", "Le bac à sable repart de zéro.")
     s.finish({"removed": [str(p) for p in gone]}, show=lambda console: console.print(said))
+
+
+def _dropped(where: Place) -> list[str]:
+    """The schema of the sandbox taken away."""
+    from omnicli.store import keeping
+    from omnicli.store.postgres import PostgresStore
+
+    store = where.open()
+    try:
+        assert isinstance(store, PostgresStore)
+        return keeping.drop(store)
+    finally:
+        store.close()

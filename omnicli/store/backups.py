@@ -27,7 +27,7 @@ from omnicli.texts import t
 if TYPE_CHECKING:
     from omnicli.store.connection import Store
 
-_OURS = re.compile(r"\w[\w-]*-\d{8}T\d{6}Z(-\d+)?\.db(\.json)?(\.part)?")
+_OURS = re.compile(r"\w[\w-]*-\d{8}T\d{6}Z(-\d+)?\.(db|dump)(\.json)?(\.part)?")
 
 
 def folder_of(path: Path) -> Path:
@@ -36,26 +36,29 @@ def folder_of(path: Path) -> Path:
 
 
 def backup(store: Store, *, now: datetime, to: Path | None = None) -> Path:
-    """Copy the store (SQLite's backup interface, one snapshot), look the copy through, write its manifest; gives the copy.
+    """Copy the store (SQLite's backup interface, pg_dump: one snapshot), look the copy through, write its manifest; gives the copy.
 
     0600 in a folder of 0700. OmniError when the place is taken (2), the disk has no room or the copy is not whole (4).
     """
-    assert store.path is not None
-    folder = to.parent if to is not None else folder_of(store.path)
+    assert store.beside is not None
+    folder = to.parent if to is not None else folder_of(store.beside)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _alone(store.path):
+    with _alone(store.beside):
         if to is None:
             _sweep(folder)
-        target = to or _free(folder, f"{store.path.stem}-{now:%Y%m%dT%H%M%SZ}")
+        target = to or _free(folder, f"{store.beside.stem}-{now:%Y%m%dT%H%M%SZ}", ".dump" if store.path is None else ".db")
         if target.exists():
             raise OmniError(t("{path} stands there already", "{path} existe déjà", path=target), code="file")
-        _room_for(store.path, folder)
         part = target.with_name(target.name + ".part")
         part.unlink(missing_ok=True)
-        rows = _copy(store.path, part, target, now)
+        if store.path is not None:
+            room.wanted(folder, store.path.stat().st_size)
+            rows, of = _copy(store.path, part, target, now), str(store.path)
+        else:
+            rows, of = _dumped(store, part, target)
         manifest = {
             "made_at": clock.iso(now),
-            "of": str(store.path),
+            "of": of,
             "schema": migrations.HEAD,
             "sha256": sha256(part),
             "rows": rows,
@@ -69,7 +72,8 @@ def backup(store: Store, *, now: datetime, to: Path | None = None) -> Path:
 def newest(path: Path) -> tuple[Path, dict[str, Any]] | None:
     """The newest backup beside the store at `path` and its manifest, or None."""
     found: list[tuple[Path, dict[str, Any]]] = []
-    for side in folder_of(path).glob(f"{path.stem}-*.db.json"):
+    sides = [side for kind in ("db", "dump") for side in folder_of(path).glob(f"{path.stem}-*.{kind}.json")]
+    for side in sides:
         try:
             found.append((side.with_suffix(""), json.loads(side.read_text(encoding="utf-8"))))
         except ValueError:
@@ -103,26 +107,24 @@ def _alone(source: Path) -> Iterator[None]:
 def _sweep(folder: Path) -> None:
     """Take away what a backup that was cut off left behind; other people's files stay."""
     for file in folder.iterdir():
-        cut_off = file.suffix == ".part" or (file.suffix == ".db" and not Path(f"{file}.json").exists())
+        cut_off = file.suffix == ".part" or (file.suffix in (".db", ".dump") and not Path(f"{file}.json").exists())
         if cut_off and _OURS.fullmatch(file.name):
             file.unlink()
 
 
-def _free(folder: Path, stem: str) -> Path:
+def _free(folder: Path, stem: str, end: str) -> Path:
     """A name that nothing has yet: the sandbox's clock may stand still between two backups."""
-    names = (folder / f"{stem}{f'-{n}' if n else ''}.db" for n in count())
+    names = (folder / f"{stem}{f'-{n}' if n else ''}{end}" for n in count())
     return next(path for path in names if not path.exists())
 
 
-def _room_for(source: Path, folder: Path) -> None:
-    size = source.stat().st_size
-    free = room.usage(folder)[2]
-    if free < size + room.LEAST:
-        raise OmniError(
-            t("no room for a copy of {size} MB: {free} MB free", "pas la place d'une copie de {size} Mo : {free} Mo libres",
-              size=size // 1_000_000, free=free // 1_000_000),
-            hint=t("-o names another disk", "-o désigne un autre disque"), code="room", exit=Exit.REFUSED,
-        )  # fmt: skip
+def _dumped(store: Store, part: Path, target: Path) -> tuple[dict[str, int], str]:
+    """The rows of each table, and of which store."""
+    from omnicli.store import dumps
+    from omnicli.store.postgres import PostgresStore
+
+    assert isinstance(store, PostgresStore)
+    return dumps.dump(store, part, target), store.where
 
 
 def _copy(source: Path, part: Path, target: Path, now: datetime) -> dict[str, int]:
