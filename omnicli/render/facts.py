@@ -129,6 +129,19 @@ def certain(message: Message, persona: str | None, language: str) -> frozenset[s
     return frozenset(sure | moving)
 
 
+def by_entry(message: Message) -> bool:
+    """True when persona, language, zone and the instant of entry decide every fact, but for what the pass was told."""
+    return all(
+        fact.from_ is None and fact.max_age is None and all(one.anchor in ("enter", *message.facts) for one in _moments(fact))
+        for fact in message.facts.values()
+    )
+
+
+def by_entry_day(message: Message) -> bool:
+    """True when of the instant of entry only its local day matters."""
+    return _plan_of(message).by_entry_day
+
+
 _plans: dict[int, _Plan] = {}
 
 

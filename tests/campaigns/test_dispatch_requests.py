@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from delivering import SENDS, Delivery, Recorder, a_campaign, accepted, paris
 
 from omnicli import clock
+from omnicli.campaigns.printing import Printer
 from omnicli.model.touch import Handed, Outcome
 
 
@@ -172,14 +174,14 @@ def test_what_another_worker_took_over_while_it_was_rendered_is_left_to_him(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = a_stage(tmp_path, Recorder(), 2)
-    batch = stage.renderer.batch
+    prints = Printer.print
 
-    def taken_over(jobs: object) -> object:
+    def taken_over(*given: Any) -> object:
         with stage.store.write() as connection:
             connection.execute(sa.text("UPDATE touch SET lease_by = 'other.1.1', fence = fence + 1 WHERE id = 1"))
-        return batch(jobs)
+        return prints(*given)
 
-    monkeypatch.setattr(stage.renderer, "batch", taken_over)
+    monkeypatch.setattr(Printer, "print", taken_over)
     stage.dispatch()
     assert len(stage.provider.handed) == 1
     assert stage.rows("SELECT send_state, lease_by FROM touch WHERE id = 1") == [("claimed", "other.1.1")]
