@@ -239,8 +239,8 @@ class _Door:
         """New events by id above the last one seen; with a limit the rest waits its turn, oldest first."""
         assert self.way.when is not None
         last, ms = self.row.last_event_id, clock.to_ms(self.now)
+        top = self._top()
         with self.store.read() as connection:
-            top = connection.execute(_TOP).scalar_one()
             waiting = self._waiting(connection)
             if top <= last and not waiting:
                 return
@@ -259,6 +259,17 @@ class _Door:
         with self.store.write() as connection:
             connection.execute(_HEARD, {"top": top, "id": self.row.id})
             self._wait(connection, [c.event_id for c in rest if c.event_id is not None])
+
+    def _top(self) -> int:
+        """The highest number of an event, below which no other can appear any more: where several write at once, numbers are given
+        before they can be seen, and one who is still writing may hold a lower one."""
+        with self.store.read() as connection:
+            top: int = connection.execute(_TOP).scalar_one()
+        if self.store.dialect == "sqlite" or top <= self.row.last_event_id:
+            return top
+        with self.store.write() as connection:
+            connection.exec_driver_sql("LOCK TABLE event IN SHARE MODE")  # waits for those who are writing, for a moment nobody begins
+            return int(connection.execute(_TOP).scalar_one())
 
     def _occurrences(self, term: str) -> tuple[sa.Select[Any], dict[str, object]]:
         """The new events that an event term means: (id, contact, at), by the index on (name, id)."""

@@ -15,6 +15,7 @@ from omnicli import faults
 from omnicli.campaigns import respond
 from omnicli.model.response import Receipt
 from omnicli.store import inbox
+from omnicli.store.outbox.locking import repeating
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
@@ -41,11 +42,16 @@ def hear(
     young = [r for r in receipts if ever or (at := r.at) is None or at > oldest]
     if not young:
         return Taken(repeated=len(receipts))
-    with store.write(wait=wait) as connection:
-        fresh = inbox.take(connection, young, now=now)
-        arrivals = [inbox.arrival(r, now) for r in fresh if r.may_bar and r.response is not None]
-        barred = respond.bar_at_once(store, connection, loaded, arrivals, now=now)
-        faults.point("F13")
+
+    def stored() -> tuple[list[Receipt], int]:
+        with store.write(wait=wait) as connection:
+            fresh = inbox.take(connection, young, now=now)
+            arrivals = [inbox.arrival(r, now) for r in fresh if r.may_bar and r.response is not None]
+            barred = respond.bar_at_once(store, connection, loaded, arrivals, now=now)
+            faults.point("F13")
+        return fresh, barred
+
+    fresh, barred = repeating(stored)
     faults.point("F14")
     unreadable = sum(1 for r in fresh if r.at is None)
     return Taken(len(fresh), len(receipts) - len(fresh), barred, unreadable)

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from omnicli import clock
 from omnicli.model.contact import ChannelReach, write_reach
 from omnicli.store import keys, tables
+from omnicli.store.outbox.locking import lock_contacts
 
 if TYPE_CHECKING:
     from omnicli.store.connection import Store
@@ -74,6 +75,7 @@ def stale(connection: sa.Connection, ids: Sequence[int], *, now: datetime) -> li
 
 
 def _refold(connection: sa.Connection, ids: Sequence[int], now: int) -> int:
+    lock_contacts(connection, ids)  # what another raises meanwhile is folded by that one, after this
     rows = _different(connection, _gathered(connection, ids, now), now)
     if rows:
         connection.execute(sa.text("UPDATE contact SET reach = :r, changed_at = :now WHERE id = :i"), rows)
