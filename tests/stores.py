@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import postgres_server
-import pytest
+import sqlalchemy as sa
 
 from omnicli.model.project import Project
 from omnicli.store import preparing
@@ -112,12 +113,42 @@ def again(kept: Kept, folder: Path | None, name: str = "sandbox.db") -> Store:
     return Store.sqlite(folder / name)
 
 
+def dump(store: Store) -> list[str]:
+    """Every row of every table, as text, in an order of its own."""
+    lines: list[str] = []
+    with store.read() as connection:
+        for name in sorted(sa.inspect(connection).get_table_names()):
+            quoted = connection.dialect.identifier_preparer.quote(name)
+            lines += sorted(f"{name} {tuple(row)}" for row in connection.exec_driver_sql(f"SELECT * FROM {quoted}"))
+    return lines
+
+
+def said(sql: str) -> str:
+    """A statement of a test, as this kind of store says it: `hex(column)` is all that they differ in."""
+    return re.sub(r"\bhex\(([\w.]+)\)", r"upper(encode(\1, 'hex'))", sql) if POSTGRESQL else sql
+
+
+def engine_of_its_own() -> sa.Engine:
+    """A database with nothing in it that lives until the session ends; in SQLite one in memory."""
+    if not POSTGRESQL:
+        return sa.create_engine("sqlite+pysqlite://", poolclass=sa.StaticPool)
+    name = f"{_prefix()}_{next(_count)}"
+    postgres_server.command(f"CREATE DATABASE {name} TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C' ENCODING 'UTF8'")
+    _templates[name] = name
+    return sa.create_engine(postgres_server.address(name).replace("postgresql:", "postgresql+psycopg:"))
+
+
 def url_of(folder: Path) -> str:
     """The address of the folder's database, which is made where it has none; commands find it in OMNI_DATABASE."""
     global _spare
     if folder not in _databases:
         _databases[folder], _spare = _spare or _new(_bare()), None
     return postgres_server.address(_databases[folder])
+
+
+def address_in(folder: Path) -> dict[str, str]:
+    """What a process of its own needs in its environment to find the folder's database."""
+    return {"OMNI_DATABASE": url_of(folder)} if POSTGRESQL else {}
 
 
 def for_commands() -> str:
@@ -232,23 +263,3 @@ def end() -> None:
     for name in {*_templates.values(), *_databases.values()}:
         postgres_server.command(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     postgres_server.stop()
-
-
-def missing(config: pytest.Config) -> str | None:
-    """Why there can be no store of this kind here."""
-    return postgres_server.missing() if POSTGRESQL else None
-
-
-__all__ = [
-    "KIND",
-    "POSTGRESQL",
-    "Kept",
-    "again",
-    "blank_store",
-    "for_commands",
-    "keep",
-    "memory_store",
-    "open_store",
-    "prepared_store",
-    "url_of",
-]

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from stores import memory_store, prepared_store
+from stores import memory_store, prepared_store, said
 
 from omnicli import clock
 from omnicli.campaignfile import Loaded, load_project
@@ -260,11 +260,11 @@ class Stage:
 
     def row(self, query: str, **parameters: Any) -> Any:
         with self.store.read() as connection:
-            return connection.execute(sa.text(query), parameters).one()
+            return connection.execute(sa.text(said(query)), parameters).one()
 
     def rows(self, query: str, **parameters: Any) -> list[Any]:
         with self.store.read() as connection:
-            return [tuple(row) for row in connection.execute(sa.text(query), parameters)]
+            return [tuple(row) for row in connection.execute(sa.text(said(query)), parameters)]
 
     def why(self, who: str) -> list[Mapping[str, Any]]:
         """The lines of the ledger about a person, oldest first."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stores
 from campaigns.stage import OMNI, Stage, a_campaign
 
 from omnicli.campaigns import listen as module
@@ -21,7 +22,6 @@ from omnicli.campaigns.listen import Listened, listen
 from omnicli.model.signed import mark
 from omnicli.providers.bounces import mailboxes
 from omnicli.store import keys
-from omnicli.store.connection import Store
 
 MAILS = Path(__file__).parent.parent / "providers" / "mails"
 BOX = OMNI + "providers: {smtp: {host: 127.0.0.1, bounces: mail/bounces}}\n"
@@ -37,8 +37,7 @@ class Ground:
         assert self.stage.run("2027-01-04 10:00") == ["lea j0 email accepted 2027-01-04 10:00"]
         (key,) = self.stage.row("SELECT hex(touch_key) FROM touch")
         self.touch = key.lower()
-        with self.stage.store.writer.connect() as connection:
-            self.bytes = connection.connection.driver_connection.serialize()
+        self.kept = stores.keep(self.stage.store)
 
 
 class Post:
@@ -46,9 +45,7 @@ class Post:
 
     def __init__(self, ground: Ground) -> None:
         self.stage = copy.copy(ground.stage)
-        self.stage.store = Store.memory()
-        with self.stage.store.writer.connect() as connection:
-            connection.connection.driver_connection.deserialize(ground.bytes)
+        self.stage.store = stores.again(ground.kept, None)
         self.stage.store.live = True
         self.touch = ground.touch
         self.box = ground.stage.folder / "mail" / "bounces"

@@ -700,5 +700,5 @@ def ms(instant: datetime) -> int:
 
 
 def insert(connection: sa.Connection, table: str, values: dict[str, Any]) -> None:
-    marks = ", ".join("?" for _ in values)
+    marks = ", ".join("?" if connection.dialect.name == "sqlite" else "%s" for _ in values)
     connection.exec_driver_sql(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))

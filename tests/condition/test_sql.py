@@ -10,10 +10,11 @@ import pytest
 import sqlalchemy as sa
 from plain_people import VOCABULARY, insert, ms
 from sqlalchemy.dialects import postgresql
+from stores import engine_of_its_own
 
 from omnicli.condition.problem import ConditionError
 from omnicli.condition.sql import Compiler
-from omnicli.store import tables
+from omnicli.store import columns, tables
 
 NOW = datetime(2027, 3, 29, 8, 0, tzinfo=UTC)
 
@@ -119,11 +120,11 @@ def test_one_compiler_serves_many_turns() -> None:
 @pytest.fixture
 def ledger() -> Iterator[sa.Connection]:
     """One contact in pass 7 of `bienvenue`, entered at 1,000; it is 10,000 now."""
-    engine = sa.create_engine("sqlite+pysqlite://", poolclass=sa.StaticPool)
+    engine = engine_of_its_own()
     with engine.connect() as connection:
         tables.metadata.create_all(connection)
         for column in ("p_keyword TEXT", "p_link TEXT", "p_value INTEGER", "p_category TEXT", "p_quantity REAL"):
-            connection.exec_driver_sql(f"ALTER TABLE event ADD COLUMN {column}")
+            columns._add(connection, "event", *column.split())
         insert(connection, "contact", {"id": 1, "uid": b"1", "source_id": "1", "created_at": 0, "changed_at": 0})
         insert(connection, "campaign", {"id": 1, "name": "bienvenue", "state": "running"})
         insert(

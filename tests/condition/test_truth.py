@@ -12,12 +12,13 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plain_people import VOCABULARY, Base, Ctx, Event, Person, Said, base, conditions, insert, ms, plain
+from stores import engine_of_its_own
 
 from omnicli.condition.check import check
 from omnicli.condition.explain import explain
 from omnicli.condition.sql import Compiler
 from omnicli.model.vocabulary import Kind
-from omnicli.store import tables
+from omnicli.store import columns, tables
 
 SEEDS = 6
 STORAGE = {"number": "REAL", "percent": "REAL", "distance": "REAL", "money": "INTEGER", "duration": "INTEGER", "time": "INTEGER",
@@ -51,7 +52,7 @@ def folded(kind: Kind, value: Any) -> str | None:
 def stored_base(seed: int) -> tuple[Base, sa.Engine]:
     """The people of the seed in a real store in memory."""
     people = base(seed)
-    engine = sa.create_engine("sqlite+pysqlite://", poolclass=sa.StaticPool)
+    engine = engine_of_its_own()
     with engine.begin() as connection:
         tables.metadata.create_all(connection)
         declared = {
@@ -60,13 +61,11 @@ def stored_base(seed: int) -> tuple[Base, sa.Engine]:
             if n not in ("id", "language", "country", "time_zone", "preferred_channel", "place", "created")
         }
         for name, kind in declared.items():
-            connection.exec_driver_sql(
-                f"ALTER TABLE contact ADD COLUMN a_{name.replace('-', '_')} {STORAGE.get(kind.name, 'TEXT')}"
-            )
-            connection.exec_driver_sql(f"ALTER TABLE contact ADD COLUMN f_{name.replace('-', '_')} TEXT")
+            columns._add(connection, "contact", columns.attribute_column(name), STORAGE.get(kind.name, "TEXT"))
+            columns._add(connection, "contact", columns.folded_column(name), "TEXT")
         fields = {n: k for event in VOCABULARY.events.values() for n, k in event.items() if n not in OWN}
         for name, kind in fields.items():
-            connection.exec_driver_sql(f"ALTER TABLE event ADD COLUMN p_{name} {STORAGE.get(kind.name, 'TEXT')}")
+            columns._add(connection, "event", f"p_{name}", STORAGE.get(kind.name, "TEXT"))
         connection.exec_driver_sql(
             "INSERT INTO campaign (id, name, state) VALUES (1, 'bienvenue', 'running'), (2, 'panier', 'running')"
         )

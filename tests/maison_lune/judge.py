@@ -177,7 +177,7 @@ class Judge:
         for at, one in self.s.wire.handed:
             row = self.by_key[one.touch]
             if (row["who"], row["step"], row["channel"], row["settled_at"]) != (one.contact, one.step, one.channel, millis(at)):
-                yield f"{one.touch} left as {one.contact} {one.step} {one.channel} {at} but stands as {tuple(row)}"
+                yield f"{one.touch} left as {one.contact} {one.step} {one.channel} {at} but stands as {tuple(row.values())}"
         for key, row in self.by_key.items():
             if row["send_state"] == "accepted" and key not in count:
                 yield f"{key} is accepted and never left"

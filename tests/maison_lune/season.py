@@ -12,13 +12,15 @@ import itertools
 import json
 import random
 import shutil
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from stores import open_store, said
 
 from omnicli import clock
 from omnicli.campaignfile import load_project
@@ -32,7 +34,6 @@ from omnicli.people.mapping import read_map
 from omnicli.providers.sandbox import open_sandbox
 from omnicli.render.renderer import Renderer
 from omnicli.store import campaigns as stored
-from omnicli.store.connection import Store
 from omnicli.store.inbox import receive
 from omnicli.store.preparing import prepare
 
@@ -418,7 +419,7 @@ class Season:
         self.order = random.Random(shuffle) if shuffle is not None else None
         self.loaded = load_project(folder)
         assert not self.loaded.errors(), [f"{f.place.file}:{f.place.line}: {f.code} {f.message}" for f in self.loaded.errors()]
-        self.store = Store.sqlite(folder / "sandbox.db")
+        self.store = open_store(folder)
         prepare(self.store, self.loaded.project)
         self.renderer = Renderer(folder, self.loaded.project)
         behind = open_sandbox(self.loaded.project, {}, folder, live=False) if sandbox else None
@@ -517,14 +518,9 @@ class Season:
         self.deliver()
 
     # --- what is seen -----------------------------------------------------------------------------------------------
-    def database(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(f"file:{self.folder / 'sandbox.db'}?mode=ro", uri=True)
-        connection.row_factory = sqlite3.Row
-        return connection
-
-    def rows(self, query: str, **values: Any) -> list[sqlite3.Row]:
-        with self.database() as connection:
-            return connection.execute(query, values).fetchall()
+    def rows(self, query: str, **values: Any) -> list[sa.RowMapping]:
+        with self.store.read() as connection:
+            return list(connection.execute(sa.text(said(query)), values).mappings())
 
     def portrait(self) -> dict[str, list[tuple[Any, ...]]]:
         """All that the season did, by names that hang on no row's number."""
@@ -542,7 +538,7 @@ class Season:
             "cases": "SELECT c.source_id, k.kind, k.opened_at, k.state FROM inbox_case k JOIN contact c ON c.id = k.contact_id "
                      "ORDER BY 1, 2, 3",
         }  # fmt: skip
-        return {name: [tuple(row) for row in self.rows(query)] for name, query in queries.items()}
+        return {name: [tuple(row.values()) for row in self.rows(query)] for name, query in queries.items()}
 
     def pages(self) -> list[dict[str, Any]]:
         """The sandbox's own ledger of what it wrote."""

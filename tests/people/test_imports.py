@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 from shop import NOW, PROJECT, SHARED, a_file, a_map, a_shop, brought, rows
+from stores import address_in
 
 from omnicli.errors import OmniError
 from omnicli.people import consent as deeds
@@ -322,10 +323,10 @@ from shop import NOW, a_map
 from omnicli.campaignfile import load_project
 from omnicli.people.imports import import_contacts
 from omnicli.people.mapping import read_map
-from omnicli.store.connection import Store
+from omnicli.app import place
 root = Path({root!r})
 loaded = load_project(root)
-store = Store.sqlite(root / ".omni" / "sandbox.db")
+store = place(loaded, live=False).open()
 mapping = read_map(root / "the.map.yaml", loaded.project)
 import_contacts(store, loaded, root / "people.csv", mapping=mapping, now=NOW, rows_a_chunk=100)
 """
@@ -343,7 +344,9 @@ def test_a_kill_in_mid_file_is_taken_up_where_it_stood(tmp_path):
     a_map(same, MAP)
     script = KILLED.format(tests=os.path.dirname(__file__), root=str(tmp_path / "killed"))
     died = subprocess.run(
-        [sys.executable, "-c", script], env={**os.environ, "OMNI_TEST": "1", "OMNI_CRASH_AT": "F17"}, check=False
+        [sys.executable, "-c", script],
+        env={**os.environ, **address_in(tmp_path / "killed" / ".omni"), "OMNI_TEST": "1", "OMNI_CRASH_AT": "F17"},
+        check=False,
     )
     assert died.returncode == -signal.SIGKILL
     assert rows(killed, "SELECT rows_done, finished_at FROM import_job") == [(100, None)]

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "campaigns"))
 
 import httpx
 import sqlalchemy as sa
+import stores
 from delivering import Delivery, Recorder
 from starlette.testclient import TestClient
 
@@ -31,7 +32,6 @@ from omnicli.render import links
 from omnicli.service.web.app import application
 from omnicli.service.web.site import Site, open_site
 from omnicli.store import tables as tb
-from omnicli.store.connection import Store
 
 SHIPPED = Path(__file__).parent.parent.parent / "templates"
 OWN = "https://go.maisonlune.example"
@@ -137,25 +137,22 @@ class Shop(Delivery):
 
     def digest(self) -> str:
         """Everything in the store but its clock: equal before and after what must change nothing."""
-        with self.store.read() as connection:
-            raw: Any = connection.connection.driver_connection
-            lines = "\n".join(raw.iterdump())
-        return hashlib.sha256(lines.encode()).hexdigest()
+        return hashlib.sha256("\n".join(stores.dump(self.store)).encode()).hexdigest()
 
 
-_BUILT: dict[str, Shop] = {}
+_BUILT: dict[str, tuple[Shop, stores.Kept]] = {}
 
 
 def a_shop(folder: Path, **options: Any) -> Shop:
     """A shop like every other with these options, in a folder of its own: built once, copied afterwards."""
     known = json.dumps(options, sort_keys=True)
     if known not in _BUILT:
-        _BUILT[known] = Shop(Path(tempfile.mkdtemp(prefix="omni-shop-")), **options)
-        _BUILT[known].store.close()
-        atexit.register(shutil.rmtree, _BUILT[known].folder, ignore_errors=True)
-    found = copy.copy(_BUILT[known])
-    shutil.copy(found.folder / "sandbox.db", folder / "sandbox.db")
-    found.store, found.provider = Store.sqlite(folder / "sandbox.db"), Recorder()
+        built = Shop(Path(tempfile.mkdtemp(prefix="omni-shop-")), **options)
+        _BUILT[known] = built, stores.keep(built.store)
+        atexit.register(shutil.rmtree, built.folder, ignore_errors=True)
+    shop, kept = _BUILT[known]
+    found = copy.copy(shop)
+    found.store, found.provider = stores.again(kept, folder), Recorder()
     return found
 
 
