@@ -102,9 +102,10 @@ def keep(store: Store) -> Kept:
 
 
 def again(kept: Kept, folder: Path | None, name: str = "sandbox.db") -> Store:
-    """A store in that folder (None: in memory, or in a folder that nobody looks into) that begins as the kept one stood."""
+    """A store in that folder (None: in memory, or beside no file) that begins as the kept one stood."""
+    if kept.template and folder is None:
+        return Store.postgresql(postgres_server.address(_new(kept.template)), schema="omni_sandbox")
     if kept.template:
-        folder = folder or Path(f"/nowhere/{next(_count)}")
         _databases[folder] = _new(kept.template)
         return open_store(folder, name)
     if folder is None:

@@ -59,7 +59,8 @@ def advance(
 
 
 def note(connection: sa.Connection, job_id: int, findings: Sequence[tuple[Any, ...]]) -> None:
-    """Rows of `import_row`: (row_no, seq, line, contact, column, value, kind, outcome, reason, became, same_as_row)."""
+    """Rows of `import_row`: (row_no, seq, line, contact, column, value, kind, outcome, reason, became, same_as_row). The character NUL,
+    which no text of PostgreSQL can hold, is shown as ␀."""
     columns = (
         "import_id",
         "row_no",
@@ -74,7 +75,11 @@ def note(connection: sa.Connection, job_id: int, findings: Sequence[tuple[Any, .
         "became",
         "same_as_row",
     )
-    insert(connection, "import_row", columns, [(job_id, *finding) for finding in findings])
+    insert(connection, "import_row", columns, [(job_id, *map(_shown, finding)) for finding in findings])
+
+
+def _shown(value: Any) -> Any:
+    return value.replace("\x00", "␀") if type(value) is str and "\x00" in value else value
 
 
 def findings(connection: sa.Connection, job_id: int, *, limit: int) -> list[dict[str, Any]]:
