@@ -15,6 +15,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from omnicli.store.listed import listed
+
 #: Values in one statement: every SQLite takes so many.
 MOST_VALUES = 999
 #: From so many ids on, one statement for all of them is cheaper than one each.
@@ -73,11 +75,6 @@ class Bulk:
             else:
                 few += [(*values, id_) for id_ in ids]
         return changed + (self._each(connection, few) if few else 0)
-
-
-def listed(dialect: str, ids: list[int]) -> Any:
-    """Ids as one value, as `IDS` takes them."""
-    return f"[{','.join(map(str, ids))}]" if dialect == "sqlite" else ids
 
 
 #: What stands behind a column whose values are `listed`.

@@ -21,6 +21,7 @@ from omnicli.model.decision import First, Settled, Standing
 from omnicli.model.project import Project
 from omnicli.model.response import HUMAN
 from omnicli.store.columns import attribute_column
+from omnicli.store.listed import listed, one_of
 from omnicli.store.tables import cap_slot, contact, enrollment, event, touch
 
 #: Touch states that are ends, and those that count towards caps though they have no slot yet (delivery 2, 7).
@@ -79,7 +80,7 @@ class Gather:
                 touch, touch.c.id == enrollment.c.touch_id
             )
         )
-        self.query = self.everybody.where(enrollment.c.id.in_(sa.bindparam("ids", expanding=True)))
+        self.query = self.everybody.where(one_of(enrollment.c.id, sa.bindparam("ids")))
         self._reckon = compiler.parameters
         self.parameters = self._parameters(now)
 
@@ -96,7 +97,7 @@ class Gather:
 
     def rows(self, connection: sa.Connection, ids: Sequence[int]) -> list[Row]:
         """What stands in the store of these, in no order: `row[:WHO]` says who it is, `row[WHO:]` all that is known."""
-        found: Any = connection.execute(self.query, {**self.parameters, "ids": list(ids)}).all()
+        found: Any = connection.execute(self.query, {**self.parameters, "ids": listed(connection.dialect.name, ids)}).all()
         return list(found)
 
     def standing(self, row: Row) -> Standing:

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from operator import attrgetter
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -20,14 +20,14 @@ from omnicli import clock
 from omnicli.store.bulk import Bulk
 from omnicli.store.decided import Answered, Decided, convert, record, why_text, write_attributes
 from omnicli.store.gather import BEFORE_SLOT, ENDS, WHO, Asking, Gather, Row, Who
+from omnicli.store.listed import listed, one_of
 from omnicli.store.tables import SPENT, contact, enrollment, touch
 
 __all__ = ["BEFORE_SLOT", "ENDS", "WHO", "Answered", "Asking", "Bulk", "Decided", "Ahead", "Due", "Gather", "Row", "Who", "ahead", "among", "convert", "due", "enter",
            "record", "settle", "spent", "wake", "why_text", "write_attributes"]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """One enrollment that is due: only what its index holds."""
 
     id: int
@@ -64,7 +64,8 @@ def due(
     if after is not None:
         asked |= {"after_at": after[0], "after_key": after[1]}
     return [
-        Due(*row) for row in connection.execute(_own(connection, _DUE_NEXT if after is not None else _DUE_FIRST), asked).all()
+        Due._make(row)
+        for row in connection.execute(_own(connection, _DUE_NEXT if after is not None else _DUE_FIRST), asked).all()
     ]
 
 
@@ -135,15 +136,16 @@ def _ahead() -> Iterator[tuple[tuple[bool, str], sa.Select[Any]]]:
 _AHEAD = dict(_ahead())
 #: By their numbers and nothing else: said so that no index of what is due may answer it.
 _AMONG = sa.select(enrollment.c.id, enrollment.c.version_id, enrollment.c.step, enrollment.c.due_at, enrollment.c.key).where(
-    enrollment.c.id.in_(sa.bindparam("ids", expanding=True)), enrollment.c.state != "ended"
+    one_of(enrollment.c.id, sa.bindparam("ids")), enrollment.c.state != "ended"
 )
 
 
 def among(connection: sa.Connection, ids: Sequence[int], versions: Collection[int], *, now: datetime) -> list[Due]:
     """Those of these passes that are due still, by (due instant, key); nobody else decides for them meanwhile."""
-    ms, rows = clock.to_ms(now), connection.execute(_own(connection, _AMONG), {"ids": list(ids)})
-    found = [Due(*row) for row in rows if row[3] is not None and row[3] <= ms and row[1] in versions]
-    found.sort(key=attrgetter("due_at", "key"))
+    ms, asked = clock.to_ms(now), {"ids": listed(connection.dialect.name, ids)}
+    rows = connection.execute(_own(connection, _AMONG), asked).all()
+    found = [Due._make(row) for row in rows if row[3] is not None and row[3] <= ms and row[1] in versions]
+    found.sort(key=itemgetter(3, 4))
     return found
 
 
