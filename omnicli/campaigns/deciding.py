@@ -19,7 +19,7 @@ from omnicli.engine.decide import answer
 from omnicli.engine.house import House
 from omnicli.engine.questions import questions
 from omnicli.model.decision import Decision, Standing, Tally
-from omnicli.store import grounds, turns
+from omnicli.store import grounds, turns, wakeups
 from omnicli.store.outbox.locking import lock_money
 from omnicli.store.turns import WHO, Answered, Who
 
@@ -116,6 +116,11 @@ class Deciding:
                 answered.append(one)
             one.people.append(Who._make(row[:WHO]))
         turns.record(connection, answered, now=self.now, ground=self._ground(connection))
+        leaving: Counter[int] = Counter()
+        for one in answered:
+            if one.decision.planned is not None and one.decision.planned.due_at <= self.now:
+                leaving[one.version_id] += len(one.people)
+        wakeups.wake(connection, wakeups.DISPATCH, leaving)
         for one in answered:
             self.report.add(one.decision, len(one.people))
             one.people = []

@@ -18,7 +18,7 @@ from omnicli.campaigns.report import DispatchReport
 from omnicli.engine import breaker, retry
 from omnicli.engine.breaker import Answer
 from omnicli.model.touch import Outcome
-from omnicli.store import consents, outbox, turns
+from omnicli.store import consents, outbox, turns, wakeups
 from omnicli.store.outbox import Ended, Result
 from omnicli.texts import t
 
@@ -76,6 +76,8 @@ class Recorder:
         for call, found in zip(calls, results, strict=True):
             self._tell_account(call, book, at)
             self._collect(call, found)
+        ended_ids = {one[0] for one in settled}
+        wakeups.wake(connection, wakeups.TURN, Counter(r.touch.version_id for found in results for r in found if r.touch.id in ended_ids))
         return results
 
     # --- results ----------------------------------------------------------------------------------------------------

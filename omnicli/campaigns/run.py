@@ -21,7 +21,7 @@ from omnicli.campaigns import life, startup, versions
 from omnicli.campaigns.leading import PLAN, leads, shared
 from omnicli.errors import Exit, OmniError
 from omnicli.model.touch import Handed, Outcome, Provider
-from omnicli.store import campaigns, setting
+from omnicli.store import campaigns, setting, wakeups
 from omnicli.store import tables as tb
 from omnicli.store.campaigns import Standing, Version
 from omnicli.store.outbox.locking import repeating
@@ -262,6 +262,69 @@ def run(
     return report
 
 
+def plan(store: Store, loaded: Loaded, *, names: Sequence[str], now: datetime, live: bool, every: timedelta) -> RunReport | None:
+    """What one worker does for all, once in `every`: hear, fold, let people in, finish, and call for whatever is due. None when
+    somebody else does it or did."""
+    from omnicli.campaigns.enter import enter
+    from omnicli.campaigns.respond import fold
+    from omnicli.campaigns.upkeep import upkeep
+
+    with leads(store, PLAN, every=every) as led:
+        if led is None:
+            return None
+        report = RunReport(now, tuple(names))
+        if not live:
+            _live_until(led, now)
+        _note_outage(led, loaded, now)
+        if live:
+            from omnicli.campaigns.listen import listen
+
+            report.problems = tuple(filter(None, [listen(led, loaded, now=now).problem]))
+        report.folded = repeating(lambda: fold(led, loaded, now=now)).events
+        report.problems += tuple(upkeep(led, loaded, now=now, heard=bool(report.folded)))
+        running = [row.name for row in _rows(led, names) if row.state == "running"]
+        if running:
+            entered = repeating(lambda: enter(led, loaded, now=now, campaigns=running)).by_campaign
+            report.entered = {name: count for name, count in entered.items() if count}
+        report.finished = life.finish(led, loaded, _rows(led, names), now=now)
+        _ended(led, now, report)
+        with led.write() as connection:
+            wakeups.sweep(connection)
+            wakeups.wake_all(connection, clock.to_ms(now))
+        return report
+    return None
+
+
+def part(
+    store: Store, loaded: Loaded, what: Literal["turn", "dispatch"], *, names: Sequence[str], now: datetime, live: bool,
+    stopping: Callable[[], bool] = lambda: False, providers: Mapping[str, Provider] | None = None, renderer: Renderer | None = None,
+) -> RunReport:  # fmt: skip
+    """What any number of workers do at once: take the decisions that are due, or deliver what is due, of these campaigns."""
+    if live:
+        startup.refuse(store, loaded)
+    report = RunReport(now, tuple(names))
+
+    def step(_count: int) -> None:
+        if stopping():
+            raise Interrupted
+
+    tools = Tools(loaded, store, live, providers, renderer)
+    late_after, late_since = _outage(store, now)
+    work = Work(store, loaded, report, tools, step, lambda: None, live, live, None, late_after, late_since)
+    try:
+        if what == "turn":
+            from omnicli.model.decision import Tally
+
+            work.turn(Tally())
+        else:
+            work.dispatch(None)
+    except Interrupted:
+        report.interrupted = True
+    finally:
+        tools.close()
+    return report
+
+
 def rehearse(
     store: Store, loaded: Loaded, *, names: Sequence[str], now: datetime, live: bool = False, apply: bool = False,
     max: int | None = None, only: Mapping[str, str] | None = None, progress: Callable[[int], None] | None = None,
@@ -347,7 +410,7 @@ class Work:
             left = None if most is None else most - report.accepted - report.unknown
             if left is not None and left <= 0:
                 return
-            if not self._dispatch(left):
+            if not self.dispatch(left):
                 return
         raise OmniError(t("the run does not come to rest", "l'exécution ne s'achève pas"), hint="omni status", code="restless",
                         exit=Exit.SOME_FAILED)  # fmt: skip
@@ -362,14 +425,19 @@ class Work:
 
     def _decide(self, tally: Tally) -> None:
         """Let people in and take every decision that is due."""
-        from omnicli.campaigns.turn import turn
-
         self.step(0)
         report = self.report
         running = [row.name for row in _rows(self.store, report.names) if row.state == "running"]
         if running:
             self.enter(running)
         self.step(0)
+        self.turn(tally)
+
+    def turn(self, tally: Tally) -> None:
+        """Take every decision that is due."""
+        from omnicli.campaigns.turn import turn
+
+        report = self.report
         if not _somebody_due(self.store, report.now):
             return
         self.look()
@@ -406,7 +474,7 @@ class Work:
             if count:
                 self.report.entered[name] = self.report.entered.get(name, 0) + count
 
-    def _dispatch(self, left: int | None) -> bool:
+    def dispatch(self, left: int | None) -> bool:
         """One round of delivery; True when a touch was settled, so that somebody's next step may be due now."""
         from omnicli.campaigns.dispatch import DispatchReport, dispatch
 
@@ -542,6 +610,30 @@ def _late_after(store: Store, loaded: Loaded, now: datetime) -> datetime | None:
     limit = now - loaded.project.schedule.catch_up.about
     ended = last_end(store)
     return limit if ended is not None and ended < limit and guards.on("catch_up") else None
+
+
+#: The setting that says what came due while nobody ran: from, until, and when that was seen, in milliseconds.
+OUTAGE = "outage"
+#: Workers that begin to deliver so long after an outage was seen still ask whether what they find is too late.
+RECENT = timedelta(hours=1)
+
+
+def _note_outage(store: Store, loaded: Loaded, now: datetime) -> None:
+    """Nobody ran for longer than `schedule.catch_up`: said once, for all who deliver after this."""
+    late, since = _late_after(store, loaded, now), last_end(store)
+    if late is not None and since is not None:
+        with store.write() as connection:
+            setting.put(connection, OUTAGE, " ".join(str(clock.to_ms(at)) for at in (since, late, now)))
+
+
+def _outage(store: Store, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """What is due before the first and after the second of these came due while nobody ran; (None, None) without an outage."""
+    with store.read() as connection:
+        found = setting.get(connection, OUTAGE)
+    if not found:
+        return None, None
+    since, late, seen = (clock.from_ms(int(word)) for word in found.split())
+    return (late, since) if now - seen < RECENT else (None, None)
 
 
 def _awaiting_approval(store: Store, names: Sequence[str]) -> tuple[Held, ...]:

@@ -1,0 +1,52 @@
+"""Who is at work: a row for each process of `omni worker`, renewed at every beat, by the database's own clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from omnicli.store.leases import now_ms
+from omnicli.store.outbox.statements import fetch, run
+
+#: Who has not been seen for so many milliseconds is not alive.
+ALIVE = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One process. Instants in milliseconds; `done` jobs so far."""
+
+    name: str
+    host: str
+    started_at: int
+    seen_at: int
+    threads: int
+    done: int
+
+
+def seen(connection: sa.Connection, *, name: str, host: str, threads: int, done: int) -> None:
+    """This process lives. Those not seen for a day are forgotten."""
+    now = now_ms(connection)
+    run(
+        connection,
+        "INSERT INTO worker (name, host, started_at, seen_at, threads, done) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at, done = excluded.done",
+        name, host, now, now, threads, done,
+    )  # fmt: skip
+    run(connection, "DELETE FROM worker WHERE seen_at < ?", now - 86_400_000)
+
+
+def left(connection: sa.Connection, name: str) -> None:
+    """This process has gone home."""
+    run(connection, "DELETE FROM worker WHERE name = ?", name)
+
+
+def alive(connection: sa.Connection) -> list[Member]:
+    """Who was seen within a minute, by name."""
+    rows = fetch(
+        connection,
+        "SELECT name, host, started_at, seen_at, threads, done FROM worker WHERE seen_at >= ? ORDER BY host, name",
+        now_ms(connection) - ALIVE,
+    )
+    return [Member(*row) for row in rows]
