@@ -12,13 +12,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from omnicli import clock
+from omnicli.campaigns import pressroom
 from omnicli.campaigns.handing import Prepared, Press, Unfit
+from omnicli.campaigns.pressroom import Part, Pressroom
 from omnicli.campaigns.printing import Beside, Copy, Printer, Row, Spoilt
 from omnicli.campaigns.turn import houses
 from omnicli.campaigns.windows import open_until
 from omnicli.providers import channels_of
 from omnicli.render.said import hashed
-from omnicli.store import columns, consents, keys, outbox, readers
+from omnicli.store import campaigns, columns, consents, keys, outbox, readers
 from omnicli.store.outbox import Claimed
 from omnicli.texts import t
 
@@ -61,6 +63,8 @@ class Presses:
         self._archived: dict[str, int] = {}
         self._fresh: dict[str, int] = {}
         self._call_skeleton: Skeleton | None = None
+        self._room: Pressroom | None = None
+        self._trees: dict[int, str] = {}
 
     def learn(self, connection: sa.Connection) -> None:
         """The houses of this round, built as they are asked for, over the connection at hand."""
@@ -81,18 +85,31 @@ class Presses:
         self.windows |= open_until(connection, claimed, now=self.now)  # those of the batch before are still to be handed over
         if self.project.tracking.opens == "consented":
             self.watched = readers.agreed(connection, {c.contact_id for c in claimed if c.channel == "email"})
+        if self._room is not None:
+            for version in {c.version_id for c in claimed} - self._trees.keys():
+                self._trees[version] = campaigns.tree(connection, version)
 
     # --- rendering --------------------------------------------------------------------------------------------------
     def staff(self, expected: int) -> None:
-        """So many touches are about to be ordered."""
+        """So many touches are about to be ordered: start the other processes when it pays. Nobody waits for them."""
+        size = min(self.processes, pressroom.cores()) - 1
+        if self._room is None and size > 0 and expected > pressroom.FEW:
+            self._room = pressroom.Pressroom.of(self.loaded, self.renderer, now=self.now, size=size)
 
     def dismiss(self) -> None:
-        """Nobody orders any more."""
+        """Nobody orders any more: the other processes end."""
+        if self._room is not None:
+            self._room.close()
 
     @property
     def busy(self) -> int:
-        """Orders that are being rendered elsewhere."""
-        return 0
+        """Parts of orders that are being rendered elsewhere."""
+        return self._room.busy if self._room is not None else 0
+
+    @property
+    def fallen(self) -> int:
+        """Rendering processes that ended before they should."""
+        return self._room.fallen if self._room is not None else 0
 
     def prepare(self, touches: Sequence[Claimed]) -> list[Prepared | Unfit]:
         """Each touch with its message, or why there is none; in order."""
@@ -111,7 +128,23 @@ class Presses:
             touches_left, ways_left = [touches[n] for n in left], [ways[n] for n in left]
         else:
             touches_left, ways_left = list(touches), ways
-        return Order(self, touches_left, ways_left, Beside(self.events, self.phones, self.watched), apart)
+        beside = Beside(self.events, self.phones, self.watched)
+        return Order(self, touches_left, ways_left, beside, apart, self._parts(touches_left, beside))
+
+    def _parts(self, touches: Sequence[Claimed], beside: Beside) -> list[Part]:
+        """The parts of an order that other processes print; none without them, or when none is ready yet."""
+        if self._room is None or not self._room.able or not touches:
+            return []
+        return self._room.give(touches, beside, self.printer.zone, self._trees)
+
+    def copies(self, part: Part, touches: Sequence[Claimed], beside: Beside) -> list[Copy | Spoilt]:
+        """What was printed of a part elsewhere; printed here where that process is gone."""
+        printed = self._room.take(part) if self._room is not None else None
+        if printed is None:
+            return self.printer.print(touches[part.first : part.end], beside)
+        for blob in printed.skeletons:
+            self.renderer.learn(blob)
+        return pressroom.copies(printed)
 
     def _way(self, touch: Claimed) -> _Way:
         press = self.press(touch.version_id)
@@ -208,22 +241,26 @@ class _Way:
 
 @dataclass(slots=True)
 class Order:
-    """Touches that are being prepared. `apart`: place → what was prepared at once."""
+    """Touches that are being prepared. `apart`: place → what was prepared at once; `parts` are printed elsewhere."""
 
     presses: Presses
     touches: Sequence[Claimed]
     ways: Sequence[_Way]
     beside: Beside
     apart: Mapping[int, Prepared | Unfit]
+    parts: Sequence[Part] = ()
 
     @property
     def ready(self) -> bool:
         """Whether `take` would not wait for another process."""
-        return True
+        return all(part.mate is None or part.mate.has(part.number) for part in self.parts)
 
     def take(self) -> list[Prepared | Unfit]:
         """Each touch with its message, or why there is none; in order."""
-        copies = self.presses.printer.print(self.touches, self.beside)
+        if self.parts:
+            copies = [copy for part in self.parts for copy in self.presses.copies(part, self.touches, self.beside)]
+        else:
+            copies = self.presses.printer.print(self.touches, self.beside)
         made = list(map(self.presses.prepared, self.touches, self.ways, copies))
         for n, one in sorted(self.apart.items()):
             made.insert(n, one)

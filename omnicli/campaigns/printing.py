@@ -54,6 +54,34 @@ class Spoilt(NamedTuple):
     detail: str
 
 
+class Slip(NamedTuple):
+    """A touch as another process is told of it: what is its own, what it shares with others, what only templates of work and print
+    see. Each field as in `Claimed`."""
+
+    key: bytes
+    contact_id: int
+    entered_at: int
+    entered_event: int | None
+    told: str | None
+    attributes: tuple[Any, ...]
+    version_id: int
+    message: str
+    channel: str
+    language: str
+    persona: str | None
+    step: str
+    purpose: str
+    country: str | None
+    time_zone: str | None
+    region: str | None
+    source_id: str
+    team: str | None
+    task_kind: str | None
+    place: str | None
+    address: str | None
+    task_due: int | None
+
+
 class Beside(NamedTuple):
     """What a batch needs besides its rows: entering events, numbers to call, who agreed that openings are noted."""
 
@@ -120,7 +148,7 @@ class Printer:
         self.places = {name: n for n, name in enumerate((*self.project.contacts.attributes, *BUILT_IN))}
         self._desks: dict[Any, Desk] = {}
 
-    def print(self, touches: Sequence[Claimed], beside: Beside) -> list[Copy | Spoilt]:
+    def print(self, touches: Sequence[Claimed | Slip], beside: Beside) -> list[Copy | Spoilt]:
         """The message of each touch, in order. Each one's message must be in its version; calls of webhooks are none of ours."""
         desks, watched, write, now, places = self._desks, beside.watched, self.renderer.write, self.now, self.places
         found: list[Copy | Spoilt] = []
@@ -169,7 +197,7 @@ class Printer:
         )
 
     # -- facts -------------------------------------------------------------------------------------------------------
-    def _facts(self, desk: Desk, touch: Claimed, contact: Row, beside: Beside) -> Shared:
+    def _facts(self, desk: Desk, touch: Claimed | Slip, contact: Row, beside: Beside) -> Shared:
         """The facts of this message for this person; those of many are found and not made."""
         again = bool(touch.told) and desk.named in (touch.told or "")
         if not desk.by_entry or again:
@@ -186,7 +214,7 @@ class Printer:
                 desk.known[key] = found
         return found
 
-    def _resolved(self, desk: Desk, touch: Claimed, contact: Row, beside: Beside, common: object) -> Shared:
+    def _resolved(self, desk: Desk, touch: Claimed | Slip, contact: Row, beside: Beside, common: object) -> Shared:
         told: Mapping[str, Any] = json.loads(touch.told) if touch.told else {}
         event = beside.events.get(touch.entered_event or 0)
         anchors = {
@@ -211,7 +239,7 @@ def _one_day(quarter: int, zone: str) -> bool:
     return first.astimezone(where).date() == last.astimezone(where).date()
 
 
-def words(touch: Claimed, contact: Mapping[str, Any], phone: str | None) -> dict[str, str]:
+def words(touch: Claimed | Slip, contact: Mapping[str, Any], phone: str | None) -> dict[str, str]:
     """What templates of work and print see as `touch.*`; what there is not is left out."""
     address = {"voice": "phone", "letter": "address"}.get(touch.channel)
     found = {

@@ -24,11 +24,11 @@ from omnicli.render.finished import finished_parts
 from omnicli.render.job import Edition, RenderFailure, RenderJob
 from omnicli.render.opening import Opener, own_host
 from omnicli.render.running import Runner
-from omnicli.render.said import Said, Written
+from omnicli.render.said import Written
 from omnicli.render.sandbox import Templates
 from omnicli.render.sheet import Sheet
 from omnicli.render.shelf import Shelf, read_templates
-from omnicli.render.skeleton import Parts, Recorder, Skeleton
+from omnicli.render.skeleton import Parts, Recorder, Skeleton, read
 from omnicli.render.trace import Draft, Traced, Tracer
 from omnicli.render.tracing import Tracing
 from omnicli.render.views import MISTAKES, CannotRender, Own
@@ -40,16 +40,16 @@ __all__ = ["Edition", "RenderFailure", "RenderJob", "Renderer", "chain", "finish
 
 class Renderer:
     """The templates of a project, compiled when they are first needed; `sources` (path below `templates/` → text) win over the
-    disk. OmniError J001/J006 for one that is refused."""
+    disk, which is not read at all without `disk`. OmniError J001/J006 for one that is refused."""
 
     def __init__(
         self, root: Path, project: Project, *, live: bool = False, signing: links.Signing | None = None,
-        sources: Mapping[str, str] | None = None,
+        sources: Mapping[str, str] | None = None, disk: bool = True,
     ) -> None:  # fmt: skip
         self.root, self.project, self.live = root, project, live
         self.signing = signing or links.Signing.of_sandbox(project.project)
         self.recorder = Recorder()
-        self.shelf = Shelf({**read_templates(root), **(sources or {})}, self.recorder)
+        self.shelf = Shelf({**(read_templates(root) if disk else {}), **(sources or {})}, self.recorder)
         self.sources = self.shelf.sources
         self.own = own_host(project, live=live)
         self._runner = Runner(self.shelf, self.recorder)
@@ -58,6 +58,7 @@ class Renderer:
         self._bare: dict[Any, Sheet] = {}
         self._tracer: Tracer | None = None
         self._keep: dict[int, Campaign] = {}
+        self._learnt: dict[str, Skeleton] = {}
 
     # -- what can be written -----------------------------------------------------------------------------------------
     def template(self, channel: str, ext: str, campaign: str = "") -> str | None:
@@ -119,13 +120,15 @@ class Renderer:
         except MISTAKES as error:
             raise _mistake(sheet, error) from error
 
-    def said(self, hash: str) -> Said:
-        """A skeleton that this renderer made, with what it says, by its hash."""
-        return self._runner.said[hash]
-
     def skeleton(self, hash: str) -> Skeleton:
-        """A skeleton that this renderer made, by `Rendered.skeleton`."""
-        return self._runner.said[hash].skeleton
+        """A skeleton that this renderer made or learnt, by `Rendered.skeleton`."""
+        made = self._runner.said.get(hash)
+        return made.skeleton if made is not None else self._learnt[hash]
+
+    def learn(self, blob: bytes) -> None:
+        """A skeleton that a renderer of another process made, as the store keeps it."""
+        found = read(blob)
+        self._learnt[found.hash] = found
 
     def pack(self, rendered: Rendered) -> bytes:
         """The values of a rendering as the store keeps them."""
