@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: The families whose rules look at nothing but renderings, the files and the day.
 FAMILIES = ("messages", "typed", "offers", "addresses", "personas", "media", "mails")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-#: Each entry of `clean.json` has a key of its own.
+#: Each entry of `clean.json`, one a campaign, has a key of its own.
 _CLEAN = "by campaign"
 Kept = tuple[list[Finding], int]
 
@@ -149,23 +149,35 @@ def chapter_keys(ground: Ground) -> dict[str, str]:
     return found
 
 
-def clean(root: Path, keys: Mapping[str, str]) -> dict[str, int]:
-    """Those of these campaigns whose renderings were without a finding, and how many renderings each has."""
+def chapters(root: Path, keys: Mapping[str, str]) -> dict[str, Kept]:
+    """Those of these campaigns of whose renderings it is kept what the rules said (in their own files), and how many there are."""
+    found: dict[str, Kept] = {}
     try:
         known = read_record(root, "clean", _CLEAN) if keys else {}
-        return {name: int(known[key]) for name, key in keys.items() if key in known}
+        for name, key in keys.items():
+            if key in known:
+                found[name] = [finding_of(one) for one in known[key]["findings"]], int(known[key]["compared"])
     except (OSError, ValueError, KeyError, TypeError):
         return {}
+    return found
 
 
-def write_clean(ground: Ground, keys: Mapping[str, str], findings: Sequence[Finding]) -> None:
-    """Keep which campaigns have no finding; none is known while something is wrong in what all of them share."""
+def write_chapters(ground: Ground, keys: Mapping[str, str], findings: Sequence[Finding]) -> None:
+    """Keep what is said of each campaign; nothing is kept while something is said of what all of them share, for nobody could tell
+    which of them showed it."""
     files = {chapter.file: chapter.name for chapter in ground.chapters}
-    spoilt = {files.get(one.place.file) for one in findings}
-    if None in spoilt:
-        return
+    said: dict[str, list[Finding]] = {name: [] for name in keys}
+    for one in findings:
+        if files.get(one.place.file) not in said:
+            return
+        said[files[one.place.file]].append(one)
     counts = {**ground.grid.counts, **ground.clean}
-    write_record(ground.root, "clean", _CLEAN, {key: counts.get(name, 0) for name, key in keys.items() if name not in spoilt})
+    record = {}
+    for name, key in keys.items():
+        plain = [asdict(one) for one in said[name]]
+        if [finding_of(one) for one in json.loads(json.dumps(plain))] == said[name]:
+            record[key] = {"compared": counts.get(name, 0), "findings": plain}
+    write_record(ground.root, "clean", _CLEAN, record)
 
 
 def read_record(root: Path, name: str, key: str) -> Any:

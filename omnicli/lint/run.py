@@ -76,11 +76,14 @@ class Found:
             for f in self.findings
             if _in_profile(f, self.profile) and _chosen(f, chosen, ignored) and (not wanted or f.place.file in wanted)
         ]
-        kept = sorted(set_once(kept), key=lambda f: (f.place.file, f.place.line, f.place.column, f.code, f.message))
         return Report(
-            tuple(kept), tuple(file for file in self.files if not wanted or file in wanted), self.profile, tuple(self.silenced),
+            _in_order(set_once(kept)), tuple(file for file in self.files if not wanted or file in wanted), self.profile, _in_order(self.silenced),
             tuple(self.bugs), time.perf_counter() - began, dict(self.lines), self.unreadable, self.compared,
         )  # fmt: skip
+
+
+def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda f: (f.place.file, f.place.line, f.place.column, f.code, f.message)))
 
 
 def lint(
@@ -141,17 +144,27 @@ def _all_rules(ground: Ground, findings: list[Finding], profile: str, select: se
         if known is None or family not in kept.FAMILIES:
             importlib.import_module(f"omnicli.lint.rules.{family}")
     keys = kept.chapter_keys(ground) if key is not None and known is None else {}
-    ground.clean = kept.clean(ground.root, keys)
+    told = kept.chapters(ground.root, keys)
+    ground.clean = {name: compared for name, (_, compared) in told.items()}
     broken, said = _ask(ground, profile, select, without=rendered if known is not None else set())
+    of_renderings = _of_renderings(ground, said, told, rendered)
     if known is not None:
         ground.compared = known[1]
-        findings += known[0]
+        of_renderings = known[0]
     elif key is not None and not broken:
-        of_renderings = [one for module, one in said if module in rendered]
         kept.write(ground.root, key, of_renderings, ground.compared)
-        kept.write_clean(ground, keys, of_renderings)
-    findings += [one for _, one in said]
+        kept.write_chapters(ground, keys, of_renderings)
+    findings += [*of_renderings, *(one for module, one in said if module not in rendered)]
     return broken
+
+
+def _of_renderings(
+    ground: Ground, said: list[tuple[str, Finding]], told: Mapping[str, tuple[list[Finding], int]], rendered: set[str]
+) -> list[Finding]:
+    """What was said now, and what is kept of campaigns that were not rendered: all that is said of their files."""
+    files = {chapter.file for chapter in ground.chapters if chapter.name in told}
+    fresh = [one for module, one in said if module in rendered and one.place.file not in files]
+    return [*fresh, *(one for found, _ in told.values() for one in found)]
 
 
 def _ask(ground: Ground, profile: str, select: set[str], *, without: set[str]) -> tuple[list[str], list[tuple[str, Finding]]]:

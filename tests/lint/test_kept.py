@@ -153,6 +153,23 @@ def test_a_campaign_with_a_finding_is_looked_at_until_it_has_none(project: Path,
         assert report(project).findings == without_cache(project).findings
 
 
+def test_what_is_said_of_a_campaign_is_kept_while_another_changes(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    beside(project)
+    spoilt = project / "campaigns" / "noel.yaml"
+    spoilt.write_text(spoilt.read_text("utf-8").replace("body: ", "body: 49,90 € ", 1), "utf-8")
+    first = report(project)
+    own = [finding for finding in first.findings if finding.place.file == "campaigns/noel.yaml"]
+    assert "M002" in {finding.code for finding in own}
+    changed = project / "campaigns" / "pascal.yaml"
+    changed.write_text(changed.read_text("utf-8") + "# a word\n", "utf-8")
+    seen = rendered(monkeypatch)
+    second = report(project)
+    assert set(seen) == {"pascal"}
+    assert [finding for finding in second.findings if finding.place.file == "campaigns/noel.yaml"] == own
+    assert second.compared == first.compared
+    assert second.findings == without_cache(project).findings
+
+
 def test_a_torn_list_of_clean_campaigns_is_none(project: Path) -> None:
     beside(project)
     first = report(project)
