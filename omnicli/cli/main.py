@@ -76,7 +76,13 @@ NOUNS: dict[str, Noun] = {
     "worker": Noun(
         "worker", HOUSE, "Decide and send with others on one PostgreSQL", "Décider et envoyer à plusieurs sur un PostgreSQL"
     ),
-    "db": Noun("db", HOUSE, "The store: upgrade, check, back up, reset", "La base : mettre à niveau, vérifier, sauver"),
+    "db": Noun(
+        "db",
+        HOUSE,
+        "The store: upgrade, check, copy, back up, reset",
+        "La base : mettre à niveau, vérifier, copier, sauver",
+        more=("db_copy",),
+    ),
     "doctor": Noun("doctor", HOUSE, "What must be in order, and what mends it", "Ce qui doit être en ordre, et ce qui le répare"),
     "schema": Noun("schema", HOUSE, "JSON Schemas for editors", "Les schémas JSON pour les éditeurs"),
 }

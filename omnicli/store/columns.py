@@ -370,10 +370,22 @@ def ensure_columns(connection: sa.Connection, project: Project) -> list[str]:
     return changed
 
 
+def add_column(connection: sa.Connection, table: str, column: str, kind: str) -> None:
+    """Give a table a column that another store's has; `kind` is a word of `carrying.shape`."""
+    _add(connection, table, column, {"int": "INTEGER", "real": "REAL", "text": "TEXT", "blob": "BLOB"}[kind])
+
+
 def _add(connection: sa.Connection, table: str, column: str, storage: str) -> None:
     quote = connection.dialect.identifier_preparer.quote_identifier
     if connection.dialect.name == "postgresql":
-        storage = {"REAL": "DOUBLE PRECISION", "INTEGER": "BIGINT", "ANY": "DOUBLE PRECISION", "TEXT": 'TEXT COLLATE "C"'}.get(storage, storage)
+        known = {
+            "REAL": "DOUBLE PRECISION",
+            "INTEGER": "BIGINT",
+            "ANY": "DOUBLE PRECISION",
+            "TEXT": 'TEXT COLLATE "C"',
+            "BLOB": "BYTEA",
+        }
+        storage = known.get(storage, storage)
     connection.exec_driver_sql(f"ALTER TABLE {quote(table)} ADD COLUMN {quote(column)} {storage}")
 
 

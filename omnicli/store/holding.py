@@ -17,6 +17,8 @@ WHY: dict[str, tuple[str, str]] = {
     "server": ("it stands on another server or in another database than it was made in", "elle est sur un autre serveur, ou dans une autre base, que là où elle est née"),
     "timeline": ("its server was taken back to an earlier moment, or a standby took over", "son serveur a été ramené à un instant antérieur, ou un secours a pris le relais"),
     "moved": ("it was moved away: another database sends in its place", "elle a été déménagée : une autre base envoie à sa place"),
+    "twin": ("it is a copy: what it would send, the original sends too", "c'est une copie : ce qu'elle enverrait, l'original l'envoie aussi"),
+    "copying": ("it is being copied into", "une copie y est en cours"),
     "unreadable": ("the mark beside it cannot be read", "la marque à côté est illisible"),
     "contradiction": ("a provider speaks of a message that this database never sent", "un prestataire parle d'un message que cette base n'a jamais envoyé"),
 }  # fmt: skip

@@ -12,7 +12,7 @@ from omnicli.store.tables import metadata
 #: Made by the program that prepares a store (`triggers.create`), or the store's own: never carried as they are.
 OWN = frozenset({"touch_move", "instance", "setting"})
 #: Who is at work in a store: of no meaning in another (docs/delivery 12).
-AT_WORK = frozenset({"lease", "worker"})
+AT_WORK = frozenset({"leader", "worker"})
 
 
 @dataclass(frozen=True, slots=True)
