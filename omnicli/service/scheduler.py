@@ -95,10 +95,14 @@ class Ticked:
 
 def tick(store: Store, loaded: Loaded, *, live: bool, now: datetime, stopping: Callable[[], bool] = lambda: False) -> Ticked:
     """One turn and one dispatch for all running campaigns, and for what others left open. A tick that finds the lock held leaves
-    at once."""
-    from omnicli.campaigns.run import run, something_came
+    at once, and so does one of which it is known that it would find nothing (campaigns/resting)."""
+    from omnicli.campaigns import resting
+    from omnicli.campaigns.run import RunReport, run, something_came
     from omnicli.store import campaigns
 
+    if (names := resting.rests(store, loaded, now=now)) is not None:
+        return Ticked(now, RunReport(now, names), live=live)
+    before = resting.marks(store)
     with store.read() as connection:
         names = tuple(row.name for row in campaigns.known(connection, states=("running", "paused")))
         names += campaigns.left_open(connection, now)  # stopped ones too: what was under way then must end
@@ -106,7 +110,9 @@ def tick(store: Store, loaded: Loaded, *, live: bool, now: datetime, stopping: C
         return Ticked(now, without="idle")
     try:
         with run_lock(store, loaded.root, live=live):
-            return Ticked(now, run(store, loaded, names=names, now=now, live=live, tick=True, stopping=stopping), live=live)
+            report = run(store, loaded, names=names, now=now, live=live, tick=True, stopping=stopping)
+            resting.found_nothing(store, loaded, before, report, live=live)
+            return Ticked(now, report, live=live)
     except OmniError as error:
         if error.exit == Exit.LOCKED:
             return Ticked(now, without="locked")
