@@ -1,8 +1,10 @@
-"""R12: backups of a store that is being written, one of them put back: HOLD, nothing sent again, and the rest goes after `db recover`."""
+"""R12: backups of a store that is being written, one of them put back: HOLD, nothing sent again, and the rest goes after `db recover`; on both
+stores (a copy of the file, and a dump that `pg_restore` puts into a schema made anew)."""
 
 from __future__ import annotations
 
 import shutil
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -10,7 +12,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import postgres_server
 import pytest
+import stores
 from fake_sendgrid import FakeSendGrid
 from fake_smtp import FakeSmtp
 
@@ -107,8 +111,12 @@ class House:
         return running.run(self.store, self.loaded, names=["bienvenue"], now=DAY + after, live=True)
 
     def put_back(self, copy: Path) -> None:
-        """What a person does: stop, copy the file, open again."""
+        """What a person does: stop, put the copy there, open again."""
         self.store.close()
+        if self.store.path is None:
+            _restored(copy, self.store.url)  # type: ignore[attr-defined]
+            self.store = open_store(self.loaded, live=True)
+            return
         for end in ("-wal", "-shm"):
             Path(f"{self.store.path}{end}").unlink(missing_ok=True)
         shutil.copy(copy, self.store.path)
@@ -135,6 +143,28 @@ class House:
         return [c.name for c in keeping.check(self.store, self.loaded.project, now=DAY + after) if c.wrong]
 
 
+def _restored(copy: Path, url: str) -> None:
+    """The schema away, and the dump into the same database."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA omni_live CASCADE")
+    folder = postgres_server.programs()
+    program = str(folder / "pg_restore") if folder is not None else "pg_restore"
+    subprocess.run([program, "--exit-on-error", f"--dbname={url}", str(copy)], check=True, capture_output=True)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def kind(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where the live store stands."""
+    if request.param == "postgresql":
+        request.getfixturevalue("on_postgresql")
+        stores.url_of(tmp_path)  # which says so in OMNI_DATABASE
+    else:
+        monkeypatch.delenv("OMNI_DATABASE", raising=False)
+    return str(request.param)
+
+
 @pytest.fixture
 def mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSmtp]:
     with FakeSmtp() as fake:
@@ -144,7 +174,7 @@ def mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSmtp]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, mail: FakeSmtp) -> Iterator[House]:
+def house(kind: str, tmp_path: Path, mail: FakeSmtp) -> Iterator[House]:
     found = House(tmp_path)
     found.people(*range(PEOPLE))
     found.start()
@@ -154,7 +184,7 @@ def house(tmp_path: Path, mail: FakeSmtp) -> Iterator[House]:
 
 def under_load(house: House) -> list[Path]:
     """Backups taken by another connection while the first messages leave, each of them looked through as it is made."""
-    other = Store.sqlite(house.store.path, live=True)
+    other = open_store(house.loaded, live=True)
     made: list[Path] = []
     over = threading.Event()
 
@@ -202,6 +232,7 @@ def test_a_store_put_back_sends_nothing_again_and_the_rest_goes_after_recover(ho
 
 
 @pytest.mark.guards("hold")
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_a_file_copied_by_hand_is_known_by_the_mark_beside_it(house: House, mail: FakeSmtp, tmp_path: Path) -> None:
     house.store.close()
     copy = tmp_path / "by-hand.db"
