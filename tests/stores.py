@@ -125,8 +125,11 @@ def dump(store: Store) -> list[str]:
 
 
 def said(sql: str) -> str:
-    """A statement of a test, as this kind of store says it: `hex(column)` is all that they differ in."""
-    return re.sub(r"\bhex\(([\w.]+)\)", r"upper(encode(\1, 'hex'))", sql) if POSTGRESQL else sql
+    """A statement of a test as this kind of store says it: `hex(column)`, `x'00'` and the marks of the driver."""
+    if not POSTGRESQL:
+        return sql
+    sql = re.sub(r"\bhex\(([\w.]+)\)", r"upper(encode(\1, 'hex'))", sql)
+    return re.sub(r"\bx'([0-9a-f]*)'", r"decode('\1', 'hex')", sql).replace("?", "%s")
 
 
 def engine_of_its_own() -> sa.Engine:

@@ -26,7 +26,7 @@ from omnicli.condition.check import Checked, check, check_event
 from omnicli.condition.likely import FEW, asks_events, conjuncts, likely
 from omnicli.condition.problem import ConditionError, Problem
 from omnicli.model.literals import Duration
-from omnicli.model.vocabulary import BUILT_IN_KINDS, Vocabulary
+from omnicli.model.vocabulary import BUILT_IN_KINDS, RESPONSE_FIELDS, Vocabulary
 from omnicli.text import fold
 from omnicli.texts import t
 
@@ -108,6 +108,43 @@ def _days_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
     return f"to_char(CAST({day} AS DATE) + ({int(count)}), 'YYYY-MM-DD')"
 
 
+class one_kind_of(FunctionElement[Any]):
+    """A payload field that is a text in one event and a number in another, read as this kind: SQLite keeps each as it came, PostgreSQL
+    keeps texts, and reads as numbers those that are some."""
+
+    inherit_cache = True
+    name = "one_kind_of"
+
+    def __init__(self, column: Column, type_: sa.types.TypeEngine[Any]) -> None:
+        self.type = type_
+        super().__init__(column)
+
+
+@compiles(one_kind_of)
+def _one_kind_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return str(compiler.process(element.clauses, **kw))
+
+
+@compiles(one_kind_of, "postgresql")
+def _one_kind_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    column = compiler.process(element.clauses, **kw)
+    if isinstance(element.type, sa.Text):
+        return str(column)
+    whole, type_ = (
+        ("$", "BIGINT") if isinstance(element.type, sa.BigInteger) else ("[.]?[0-9]*(e[-+]?[0-9]+)?$", "DOUBLE PRECISION")
+    )
+    return f"CASE WHEN {column} ~ '^-?[0-9]+{whole}' THEN CAST({column} AS {type_}) END"
+
+
+def _of_many_kinds(vocabulary: Vocabulary) -> frozenset[str]:
+    """The payload fields whose column holds values of more than one type (store/columns.py)."""
+    types: dict[str, set[sa.types.TypeEngine[Any]]] = {}
+    for fields in (RESPONSE_FIELDS, *vocabulary.events.values()):
+        for field, kind in fields.items():
+            types.setdefault(field, set()).add(_TYPES.get(kind.name, _TEXT))
+    return frozenset(field for field, found in types.items() if len(found) > 1) - frozenset(EVENT_COLUMNS)
+
+
 # --- where an expression stands ---------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class _Place:
@@ -128,6 +165,7 @@ class Compiler:
         self, vocabulary: Vocabulary, *, campaign: str | None = None, contact: str = "contact", enrollment: str = "enrollment"
     ) -> None:
         self.vocabulary = replace(vocabulary, campaign=campaign) if campaign else vocabulary
+        self._mixed = _of_many_kinds(vocabulary)
         self.contact = contact
         self.enrollment = enrollment
         self.zone = ZoneInfo(vocabulary.time_zone)
@@ -181,11 +219,12 @@ class Compiler:
         return sa.and_(*rows)
 
     def occurrences(self, event_term: str, *, alias: str = "event") -> list[Bool]:
-        """What a row of `event`, under that name in the surrounding query, must be to be such an event, whoever's it is."""
+        """What a row of `event`, under that name in the surrounding query, must be to be such an event, whoever's it is. The query
+        says which rows by their numbers: no index of instants is offered for them."""
         checked = check_event(event_term, self.vocabulary)
         self._asked(checked)
         assert checked.term is not None
-        found = self._matching(checked.term, alias, None, of_pass=False)
+        found = self._matching(checked.term, alias, None, of_pass=False, by_number=True)
         if checked.term.where is not None:
             found.append(self._meaning(checked.term.where, _Place(self._of(alias, "contact_id", _INT), event=alias, depth=1)))
         return found
@@ -280,7 +319,8 @@ class Compiler:
         if isinstance(left, m.Field):
             assert place.event is not None
             name = left.name if left.name in EVENT_COLUMNS else column_name("p", left.name)
-            return self._of(place.event, name, type_)
+            column = self._of(place.event, name, type_)
+            return one_kind_of(column, type_) if left.name in self._mixed else column
         if left.name in _BUILT_IN and BUILT_IN_KINDS[left.name] == left.kind:
             return self._contact(_BUILT_IN[left.name], type_)
         prefix = "f" if folded and left.kind.name in ("text", "list") else "a"
@@ -384,8 +424,11 @@ class Compiler:
     def _from(self, alias: str, columns: list[Any], where: list[Bool]) -> sa.Select[Any]:
         return sa.select(*columns).select_from(sa.table("event").alias(alias)).where(*where)
 
-    def _matching(self, term: m.EventTerm, alias: str, person: Column | None, *, of_pass: bool) -> list[Bool]:
-        """What a row of `event` must be to count; `person` None: anybody's. Machine traffic and the future never count."""
+    def _matching(
+        self, term: m.EventTerm, alias: str, person: Column | None, *, of_pass: bool, by_number: bool = False
+    ) -> list[Bool]:
+        """What a row of `event` must be to count; `person` None: anybody's. Machine traffic and the future never count. `by_number`:
+        a plus before the instant keeps it from choosing the index."""
 
         def of(name: str, type_: sa.types.TypeEngine[Any] = _TEXT) -> Column:
             return self._of(alias, name, type_)
@@ -397,7 +440,7 @@ class Compiler:
             found.append(of("contact_id", _INT) == person)
         found += [
             of("name") == sa.literal(term.name, _TEXT),
-            of("at", _INT) <= self._now(),
+            (sa.literal_column(f"+{alias}.at", _INT) if by_number else of("at", _INT)) <= self._now(),
             of("machine", _INT) == sa.literal_column("0", _INT),
         ]
         if term.touched:

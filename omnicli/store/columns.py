@@ -381,7 +381,7 @@ def _add(connection: sa.Connection, table: str, column: str, storage: str) -> No
         known = {
             "REAL": "DOUBLE PRECISION",
             "INTEGER": "BIGINT",
-            "ANY": "DOUBLE PRECISION",
+            "ANY": 'TEXT COLLATE "C"',
             "TEXT": 'TEXT COLLATE "C"',
             "BLOB": "BYTEA",
         }

@@ -312,7 +312,7 @@ def _attempted(post: Post, address: str) -> None:
         )
         connection.execute(
             sa.text("INSERT INTO attempt (touch_id, n, handover_id, fence, outcome, provider_ref, address_hash, body_sha256, started_at) "
-                    "SELECT id, 1, 1, 0, 'accepted', 'x', :hash, x'00', 0 FROM touch"),
+                    "SELECT id, 1, 1, 0, 'accepted', 'x', :hash, :hash, 0 FROM touch"),
             {"hash": fingerprint(pepper, "email", address)},
         )  # fmt: skip
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from stores import open_store
 
 from omnicli.campaignfile import load_project
@@ -39,6 +40,11 @@ def a_store(root: Path, project: Project) -> Store:
     store = open_store(root)
     prepare(store, project)
     return store
+
+
+def sqlite_only(reason: str) -> pytest.MarkDecorator:
+    """This test is about SQLite itself."""
+    return pytest.mark.sqlite_only(reason=reason)
 
 
 def a_contact(store: Store, number: int = 1, **values: Any) -> int:

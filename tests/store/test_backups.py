@@ -10,7 +10,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from shelves import NOW, a_project, a_store, a_touch
+from shelves import NOW, a_project, a_store, a_touch, sqlite_only
+from stores import POSTGRESQL, said
 
 from omnicli import faults
 from omnicli.errors import OmniError
@@ -25,6 +26,7 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
+@sqlite_only("a backup of a file; PostgreSQL makes its own")
 def test_a_backup_is_whole_has_its_manifest_and_overwrites_nothing(store: Store) -> None:
     made = backups.backup(store, now=NOW)
     manifest = backups.manifest_of(made)
@@ -38,6 +40,7 @@ def test_a_backup_is_whole_has_its_manifest_and_overwrites_nothing(store: Store)
     assert backups.newest(store.path)[1]["made_at"] == "2027-01-04T10:30:00Z"
 
 
+@sqlite_only("a backup of a file; PostgreSQL makes its own")
 def test_a_backup_is_one_moment_while_the_store_is_written(store: Store) -> None:
     with store.write() as connection:
         connection.exec_driver_sql("UPDATE instance SET serial = 7")
@@ -46,6 +49,7 @@ def test_a_backup_is_one_moment_while_the_store_is_written(store: Store) -> None
     assert sqlite3.connect(made).execute("SELECT serial FROM instance").fetchone() == (0,)
 
 
+@sqlite_only("a backup of a file; PostgreSQL makes its own")
 def test_keys_are_not_in_a_backup(store: Store) -> None:
     (store.path.parent / "keys").write_text(json.dumps({"pepper": "ab" * 32}))
     made = backups.backup(store, now=NOW)
@@ -53,6 +57,7 @@ def test_keys_are_not_in_a_backup(store: Store) -> None:
     assert sorted(p.name for p in made.parent.iterdir()) == [made.name, f"{made.name}.json"]
 
 
+@sqlite_only("a backup of a file; PostgreSQL makes its own")
 def test_a_backup_that_was_killed_is_none_and_is_taken_away(store: Store) -> None:
     child = os.fork()
     if child == 0:
@@ -70,6 +75,7 @@ def test_a_backup_that_was_killed_is_none_and_is_taken_away(store: Store) -> Non
     assert sorted(p.name for p in made.parent.iterdir()) == sorted([made.name, f"{made.name}.json", "mine.db"])
 
 
+@sqlite_only("a backup of a file; PostgreSQL makes its own")
 def test_a_disk_without_room_is_named_before_anything_is_written(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "usage", lambda _folder: (10**12, 10**12 - 10**8, 10**8))
     with pytest.raises(OmniError, match="100 MB free"):
@@ -93,7 +99,7 @@ def test_a_disk_without_room_is_named_before_anything_is_written(store: Store, m
 def test_check_names_each_broken_promise(store: Store, tmp_path: Path, change: str, found: set[str]) -> None:
     project = a_project(tmp_path)
     assert [c.name for c in keeping.check(store, project, now=NOW) if c.wrong] == []
-    raw = sqlite3.connect(store.path)
-    raw.executescript("DROP TRIGGER touch_moves;" + change)
-    raw.close()
+    with store.write() as connection:
+        for statement in (said("DROP TRIGGER touch_moves") + (" ON touch" if POSTGRESQL else ""), *said(change).split(";")):
+            connection.exec_driver_sql(statement)
     assert {c.name for c in keeping.check(store, project, now=NOW) if c.wrong} == {*found, "triggers"}

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from shelves import MS, NOW, a_contact, a_project, a_store
+from stores import POSTGRESQL, said
 
 from omnicli import clock
 from omnicli.errors import OmniError
@@ -23,7 +24,7 @@ def store(tmp_path):
     for number in (1, 2):
         a_contact(store, number)
         with store.write() as connection:
-            connection.exec_driver_sql("INSERT INTO address (contact_id, channel, value, norm, hmac) VALUES (?, 'email', 'a@b.fr', 'a@b.fr', ?)",
+            connection.exec_driver_sql(said("INSERT INTO address (contact_id, channel, value, norm, hmac) VALUES (?, 'email', 'a@b.fr', 'a@b.fr', ?)"),
                                        (number, b"m"))  # fmt: skip
             consents.refold_reach(connection, [number], now=NOW)
     return store
@@ -182,7 +183,7 @@ def test_a_whole_store_passes_every_check_and_a_stale_reach_fails_one(store, tmp
     assert [c.name for c in keeping.check(store, project, now=NOW) if c.wrong] == []
     with store.write() as connection:
         connection.exec_driver_sql("UPDATE contact SET reach = '{}' WHERE id = 2")
-        connection.exec_driver_sql("DROP TRIGGER touch_fence")
+        connection.exec_driver_sql("DROP TRIGGER touch_fence" + (" ON touch" if POSTGRESQL else ""))
     assert {c.name: c.wrong for c in keeping.check(store, project, now=NOW) if c.wrong} == {"reach": 1, "triggers": 1}
 
 

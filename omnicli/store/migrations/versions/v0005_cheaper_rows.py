@@ -34,7 +34,10 @@ def upgrade() -> None:
 
 def _check(table: str, column: str, before: str, after: str) -> None:
     if op.get_context().dialect.name == "postgresql":
-        return  # a list of constants is nothing to it
+        name = op.f(f"ck_{table}_{column}")
+        op.drop_constraint(name, table, type_="check")
+        op.create_check_constraint(name, table, after)
+        return
     quoted = [text.replace("'", "''") for text in (before, after)]
     op.execute("PRAGMA writable_schema=ON")
     op.execute(
