@@ -372,7 +372,7 @@ def ensure_columns(connection: sa.Connection, project: Project) -> list[str]:
 
 def add_column(connection: sa.Connection, table: str, column: str, kind: str) -> None:
     """Give a table a column that another store's has; `kind` is a word of `carrying.shape`."""
-    _add(connection, table, column, {"int": "INTEGER", "real": "REAL", "text": "TEXT", "blob": "BLOB"}[kind])
+    _add(connection, table, column, {"int": "INTEGER", "real": "REAL", "text": "TEXT", "blob": "BLOB", "any": "ANY"}[kind])
 
 
 def _add(connection: sa.Connection, table: str, column: str, storage: str) -> None:

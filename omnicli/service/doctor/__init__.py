@@ -6,6 +6,7 @@ It changes nothing (but for `tighten`, and a mended provider that is taken up ag
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +31,8 @@ def examine(
     resolver: Any = None, progress: Callable[[int], None] = lambda _n: None,
 ) -> list[Sign]:  # fmt: skip
     """Look at everything, in the order in which it would be mended. `provider` looks at that one alone, over the network."""
-    from omnicli.app import database
-    from omnicli.service.doctor import shelf
-
-    path = database(loaded, live=live)
-    store = shelf.opened(path, live=live)
-    patient = Patient(loaded, path, store, now, live)
+    patient = _patient(loaded, now=now, live=live)
+    store = patient.store
     found: list[Sign] = []
     try:
         for part in _parts(patient, online=online, domains=domains, provider=provider, resolver=resolver):
@@ -47,6 +44,25 @@ def examine(
     return found
 
 
+def _patient(loaded: Loaded, *, now: datetime, live: bool) -> Patient:
+    """The store as it stands, opened; what refuses it is a thing that is wrong, not the end of looking."""
+    from omnicli.app import place
+    from omnicli.errors import OmniError
+    from omnicli.service.doctor import shelf
+
+    beside = loaded.root / ".omni" / ("live.db" if live else "sandbox.db")
+    try:
+        where = place(loaded, live=live)
+    except OmniError as error:
+        return Patient(loaded, beside, None, now, live, refused=error)
+    if where.url is None:
+        return Patient(loaded, where.path, shelf.opened(where.path, live=live), now, live)
+    try:
+        return Patient(loaded, where.path, where.open(), now, live, server=where.said)
+    except OmniError as error:
+        return Patient(loaded, where.path, None, now, live, server=where.said, refused=error)
+
+
 def _parts(
     patient: Patient, *, online: bool, domains: Sequence[str], provider: str | None, resolver: Any
 ) -> Iterator[Sequence[Sign]]:
@@ -55,7 +71,7 @@ def _parts(
     from omnicli.store.preparing import version_of
 
     usable = patient.store is not None and version_of(patient.store) == migrations.HEAD
-    seen = patient if usable else Patient(patient.loaded, patient.path, None, patient.now, patient.live)
+    seen = patient if usable else replace(patient, store=None)
     if provider is not None:
         yield list(carriers.carriers(seen, online=True, only=provider))
         return

@@ -10,11 +10,13 @@ import sqlalchemy as sa
 
 from omnicli import clock
 from omnicli.model.spoken import number
+from omnicli.service.doctor import server
 from omnicli.service.doctor.mending import loose
 from omnicli.service.doctor.sign import NOTE, WELL, WRONG, Patient, Sign, Signs
 from omnicli.store import backups, holding, keys, migrations, mounted, room, serial
 from omnicli.store import tables as tb
 from omnicli.store.connection import Store
+from omnicli.store.postgres import PostgresStore
 from omnicli.store.preparing import version_of
 from omnicli.texts import t
 
@@ -24,8 +26,11 @@ BACKUP_AGE = timedelta(days=7)
 
 def shelf(patient: Patient) -> Signs:
     """The store's file and what lies around it."""
-    name = patient.path.name
-    if not patient.path.exists():
+    name = patient.server or patient.path.name
+    if patient.refused is not None:
+        yield Sign("store", WRONG, patient.refused.message, patient.refused.hint)
+        return
+    if not patient.path.exists() if patient.server is None else patient.store is not None and version_of(patient.store) is None:
         yield Sign(
             "store",
             NOTE if patient.live else WELL,
@@ -42,8 +47,11 @@ def shelf(patient: Patient) -> Signs:
                  name=name, found=standing, known=migrations.HEAD)  # fmt: skip
         yield Sign("schema", WRONG, said, "omni db upgrade" + patient.flag)
         return
-    yield _state(patient, store, name)
-    yield from _place(patient)
+    if isinstance(store, PostgresStore):
+        yield from server.server(patient, store, name)
+    else:
+        yield _state(patient, store, name)
+        yield from _place(patient)
     yield from _privacy(patient)
     if patient.live:
         yield from _hold(store)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
+    from omnicli.errors import OmniError
     from omnicli.store.connection import Store
 
 State = Literal["well", "wrong", "note"]
@@ -30,13 +31,16 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """What is looked at. `store` is None when there is none yet, or when it cannot be read; `path` is where it is, or would be."""
+    """What is looked at. `store` is None when there is none yet, or when it cannot be read; `path` is where it is, or would be, and
+    on PostgreSQL (`server`) what its side files are named after; `refused` why it cannot be opened."""
 
     loaded: Loaded
     path: Path
     store: Store | None
     now: datetime
     live: bool
+    server: str | None = None
+    refused: OmniError | None = None
 
     @property
     def flag(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 
@@ -193,7 +193,7 @@ def _carry(
     if done.done:
         return
     for page in pages(reading, shape, after=done.last, batch=batch):
-        rows = _free(shape, _exact(shape, page))
+        rows = _free(shape, _exact(shape, page, target.dialect))
         if mask is not None:
             rows = mask.mask(shape, rows, reading)
         done.add(rows)
@@ -209,10 +209,19 @@ def _carry(
         progress.keep(connection)
 
 
-def _exact(shape: Shape, rows: list[Row]) -> list[Row]:
-    """Fractions are fractions: SQLite lets whole numbers stand among them."""
-    real = [place for place, kind in enumerate(shape.kinds) if kind == "real"]
-    return [tuple(float(v) if n in real and v is not None else v for n, v in enumerate(row)) for row in rows] if real else rows
+def _exact(shape: Shape, rows: list[Row], dialect: str) -> list[Row]:
+    """Values as the target's columns hold them: fractions, among which SQLite lets whole numbers stand; of any kind, texts on PostgreSQL."""
+    real = {place for place, kind in enumerate(shape.kinds) if kind == "real"}
+    mixed = {place for place, kind in enumerate(shape.kinds) if kind == "any"} if dialect == "postgresql" else set()
+    if not real and not mixed:
+        return rows
+
+    def exact(place: int, value: Any) -> Any:
+        if value is None:
+            return None
+        return float(value) if place in real else str(value) if place in mixed else value
+
+    return [tuple([exact(n, v) for n, v in enumerate(row)]) for row in rows]
 
 
 def _free(shape: Shape, rows: list[Row]) -> list[Row]:

@@ -15,7 +15,7 @@ from omnicli.texts import t
 Row = tuple[Any, ...]
 #: Rows read and written at a time: a batch is one transaction of the target.
 BATCH = 10_000
-_TYPES = {"int": "int8", "real": "float8", "text": "text", "blob": "bytea"}
+_TYPES = {"int": "int8", "real": "float8", "text": "text", "blob": "bytea", "any": "text"}
 _NAMES = count(1)
 
 

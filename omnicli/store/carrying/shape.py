@@ -17,7 +17,7 @@ AT_WORK = frozenset({"leader", "worker"})
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A table: its name, its columns with their kinds (`int`, `real`, `text`, `blob`), and the places of its key among them."""
+    """A table: its name, its columns with their kinds (`int`, `real`, `text`, `blob`, `any`), and the places of its key among them."""
 
     name: str
     columns: tuple[str, ...]
@@ -73,6 +73,6 @@ def _columns(connection: sa.Connection) -> dict[str, list[tuple[str, str]]]:
 
 
 _KINDS = {
-    "int8": "int", "int4": "int", "int2": "int", "integer": "int", "bigint": "int", "float8": "real", "real": "real", "any": "real",
+    "int8": "int", "int4": "int", "int2": "int", "integer": "int", "bigint": "int", "float8": "real", "real": "real", "any": "any",
     "bytea": "blob", "blob": "blob",
 }  # fmt: skip
