@@ -62,10 +62,18 @@ def prepare(store: Store, project: Project, *, upgrade: bool = True) -> list[str
         _migrate(store)
         done.append(f"{standing or t('empty', 'vide')} → {migrations.HEAD}")
     with store.write() as connection:
+        _in_turn(connection)
         _house(connection, project, live=store.live)
         done += columns.ensure_columns(connection, project)
         setting.put(connection, SHAPE, wanted)
     return done
+
+
+def _in_turn(connection: sa.Connection) -> None:
+    """Several workers may start at once with a new column: on PostgreSQL the second waits, then finds it there (`PostgresStore.rebuild`
+    waits for the same word)."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('omni ' || current_schema()))")
 
 
 def shape(project: Project) -> str:
