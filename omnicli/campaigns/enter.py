@@ -133,6 +133,10 @@ def passed_by(store: Store, houses: Houses, *, now: datetime, campaigns: Sequenc
 _SPEAKS: dict[tuple[int, str, str | None], tuple[Campaign, bool]] = {}
 
 
+#: (files, campaign, its name, question) → the files and the campaign asked about, and the question as SQL.
+_COMPILED: dict[tuple[int, int, str, str], tuple[Loaded, Campaign, sa.Select[Any], Compiler]] = {}
+
+
 class _Door:
     """The way into one campaign at one instant."""
 
@@ -156,13 +160,24 @@ class _Door:
         return vocabulary(self.project, self.campaign, self.houses.loaded.campaigns)
 
     def _asks(self, what: str, make: Callable[[Compiler], sa.Select[Any]]) -> tuple[sa.Select[Any], dict[str, object]]:
-        """A question of this door and its instants; compiled once for all instants of these houses."""
+        """A question of this door and its instants; compiled once for all instants of these houses, and once a process for
+        all houses of these files."""
         key = self.row.version_id, what
         if key not in self.houses.doors:
-            compiler = Compiler(self.vocabulary, campaign=self.house.name)
-            self.houses.doors[key] = make(compiler), compiler
+            self.houses.doors[key] = self._compiled(what, make)
         query, compiler = self.houses.doors[key]
         return query, compiler.parameters(self.now)
+
+    def _compiled(self, what: str, make: Callable[[Compiler], sa.Select[Any]]) -> tuple[sa.Select[Any], Compiler]:
+        loaded, name = self.houses.loaded, self.row.name
+        key = id(loaded), id(self.campaign), name, what
+        kept = _COMPILED.get(key)
+        if kept is None or kept[0] is not loaded or kept[1] is not self.campaign:
+            compiler = Compiler(self.vocabulary, campaign=name)
+            if len(_COMPILED) >= 512:
+                _COMPILED.clear()
+            kept = _COMPILED[key] = loaded, self.campaign, make(compiler), compiler
+        return kept[2], kept[3]
 
     def open(self) -> None:
         {
@@ -268,7 +283,9 @@ class _Door:
         if self.store.dialect == "sqlite" or top <= self.row.last_event_id:
             return top
         with self.store.write() as connection:
-            connection.exec_driver_sql("LOCK TABLE event IN SHARE MODE")  # waits for those who are writing, for a moment nobody begins
+            connection.exec_driver_sql(
+                "LOCK TABLE event IN SHARE MODE"
+            )  # waits for those who are writing, for a moment nobody begins
             return int(connection.execute(_TOP).scalar_one())
 
     def _occurrences(self, term: str) -> tuple[sa.Select[Any], dict[str, object]]:
@@ -281,8 +298,8 @@ class _Door:
             *compiler.occurrences(term),
             sa.literal_column("event.id") > sa.bindparam("last_event"),
             sa.literal_column("event.id") <= sa.bindparam("top_event"),
-            sa.literal_column("event.at") >= sa.bindparam("since_start"),
-            sa.literal_column("event.at") <= sa.bindparam("now_ms"),
+            sa.literal_column("+event.at") >= sa.bindparam("since_start"),
+            sa.literal_column("+event.at") <= sa.bindparam("now_ms"),
         )
         return query.select_from(sa.table("event"))
 
