@@ -103,8 +103,10 @@ def _find(root: Path, now: datetime, what: dict[str, Any]) -> tuple[Found, str]:
     loaded = load_project(root)
     what = {**what, "now": now, "stories": load_stories(loaded)}
     zone = str(loaded.project.time_zone) if loaded.project is not None else ""
-    store = root / ".omni" / "sandbox.db"
-    if loaded.project is None or not store.is_file():
+    from omnicli.app import standing
+
+    store = standing(loaded) if loaded.project is not None else None
+    if store is None:
         return find(loaded, **what), zone
     from omnicli.lint.census import census
 

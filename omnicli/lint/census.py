@@ -81,7 +81,8 @@ class Census:
         """The canonical tree of the version that takes people in; None when the campaign was never applied."""
         asked = sa.text("SELECT v.tree FROM campaign c JOIN campaign_version v ON v.id = c.version_id WHERE c.name = :name")
         try:
-            found = self._connection.execute(asked, {"name": campaign}).scalar_one_or_none()
+            with self._connection.begin_nested():
+                found = self._connection.execute(asked, {"name": campaign}).scalar_one_or_none()
         except sa.exc.SQLAlchemyError:
             return None
         return None if found is None else str(found)
@@ -131,21 +132,24 @@ class Census:
         compiler = Compiler(names)
         try:
             asked = sa.select(sa.func.count()).select_from(compiler.selection(text, form="exists").subquery())
-            return int(self._connection.execute(asked, compiler.parameters(self._now)).scalar_one())
+            with self._connection.begin_nested():  # what cannot be asked ends no snapshot
+                return int(self._connection.execute(asked, compiler.parameters(self._now)).scalar_one())
         except (sa.exc.SQLAlchemyError, ValueError, LookupError):
             return None
 
     def _number(self, statement: str) -> int | None:
         try:
-            return int(self._connection.execute(sa.text(statement)).scalar_one())
+            with self._connection.begin_nested():
+                return int(self._connection.execute(sa.text(statement)).scalar_one())
         except sa.exc.SQLAlchemyError:
             return None
 
 
 @contextmanager
-def census(file: Path, *, now: datetime) -> Iterator[Census | None]:
-    """The census of a SQLite store, or None when it is no store of ours or nobody is in it."""
-    store = Store.sqlite(file)
+def census(store: Path | Store, *, now: datetime) -> Iterator[Census | None]:
+    """The census of a store, or of the SQLite file there, closed at the end; None when it is no store of ours or nobody is in it."""
+    if isinstance(store, Path):
+        store = Store.sqlite(store)
     try:
         with store.read() as connection:
             lived = clock_of(connection)  # the sandbox may stand at a later instant than the machine
