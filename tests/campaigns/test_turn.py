@@ -402,9 +402,7 @@ def test_no_statement_of_a_turn_a_fold_or_an_entry_scans_passes_people_events_or
     scans = []
     with stage.store.read() as connection:
         for sql, parameters in statements.items():
-            if (
-                sql.split()[0] in ("SELECT", "UPDATE", "INSERT", "DELETE") and "source_id" not in sql
-            ):  # by which the stage shows people
+            if sql.split()[0] in ("SELECT", "UPDATE", "INSERT", "DELETE") and not any(words in sql for words in OF_THE_STAGE):
                 plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters).all()
                 scans += [
                     (sql, row[-1])
