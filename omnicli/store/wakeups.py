@@ -46,9 +46,10 @@ def ensure(store: Store, schema: str) -> bool:
     return True
 
 
-def wake(connection: sa.Connection, task: str, due: Mapping[int, int]) -> None:
+def wake(connection: sa.Connection, task: str, due: Mapping[int, int], *, soon: bool = False) -> None:
     """Call for as many workers as these are worth: version id → how many are due. One call of a place waits at a time. Nothing where
-    there is no queue. The last thing of its transaction: whoever lays down the same waits for it."""
+    there is no queue. The last thing of its transaction: whoever lays down the same waits for it. `soon`: in a second, so that what
+    others lay down until then is one call."""
     if not due or connection.dialect.name != "postgresql" or (jobs := _queue(connection)) is None:
         return
     names: dict[str, int] = {}
@@ -56,10 +57,10 @@ def wake(connection: sa.Connection, task: str, due: Mapping[int, int]) -> None:
         names[name] = names.get(name, 0) + due[version]
     rows = [(name, f"{task}:{name}:{n}") for name in sorted(names) for n in range(min(MOST, 1 + names[name] // EACH))]
     connection.exec_driver_sql(
-        f"INSERT INTO {jobs}.procrastinate_jobs (queue_name, task_name, queueing_lock, args)"
-        " SELECT %s, %s, place, jsonb_build_object('campaign', name) FROM unnest(%s::text[], %s::text[]) AS calls (name, place)"
+        f"INSERT INTO {jobs}.procrastinate_jobs (queue_name, task_name, queueing_lock, args, scheduled_at)"
+        " SELECT %s, %s, place, jsonb_build_object('campaign', name), now() + %s * interval '1 second' FROM unnest(%s::text[], %s::text[]) AS calls (name, place)"
         " ON CONFLICT DO NOTHING",
-        (task, task, [name for name, _ in rows], [place for _, place in rows]),
+        (task, task, int(soon), [name for name, _ in rows], [place for _, place in rows]),
     )
 
 
@@ -91,11 +92,12 @@ def wake_all(connection: sa.Connection, now: int) -> int:
 
 _TO_DECIDE = sa.text(
     "SELECT version_id, count(*) FROM (SELECT version_id FROM enrollment WHERE due_at IS NOT NULL AND state = 'open' AND due_at <= :now"
-    " LIMIT :most) AS some GROUP BY 1"
+    " LIMIT :most) AS first GROUP BY 1"
 )
 _TO_SEND = sa.text(
-    "SELECT version_id, count(*) FROM (SELECT version_id FROM touch WHERE send_state IN ('planned','retry') AND due_at <= :now"
-    " UNION ALL SELECT version_id FROM touch WHERE send_state IN ('claimed','sending','unknown') LIMIT :most) AS some GROUP BY 1"
+    "SELECT version_id, count(*) FROM (SELECT version_id FROM touch WHERE send_state IN ('planned','retry') AND lease_by IS NULL"
+    " AND settled_at IS NULL AND due_at <= :now"
+    " UNION ALL SELECT version_id FROM touch WHERE lease_by IS NOT NULL OR send_state = 'unknown' LIMIT :most) AS first GROUP BY 1"
 )
 
 

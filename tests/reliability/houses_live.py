@@ -117,6 +117,11 @@ class House:
     def tick(self, *, later: float = 0.0, **asked: Any) -> Ended:
         return self.run("schedule", "tick", later=later, **asked)
 
+    @property
+    def where(self) -> Path | str:
+        """The store, as a judge finds it: a file, or an address."""
+        return self.folder / ".omni" / "live.db"
+
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the store says; read by a connection of the test's own."""
         with closing(sqlite3.connect(f"file:{self.folder}/.omni/live.db?mode=ro", uri=True, timeout=10)) as connection:

@@ -147,7 +147,7 @@ def crash(rig: Rig, point: str, provider: str, behaviour: str) -> Trial:
     if trial.killed and point >= FIRST_AT_THE_FAKE:
         fake.reset()
     trial.in_doubt = house.rows("SELECT count(*) FROM attempt WHERE outcome = 'intent'")[0][0]
-    before = counts(house.folder / ".omni" / "live.db")
+    before = counts(house.where)
     doubted = recover(rig, house, trial)
     trial.seconds = round(time.monotonic() - began, 2)
     return judge(house, fake, trial, doubted, before)
@@ -163,7 +163,7 @@ def freeze(rig: Rig, point: str, provider: str) -> Trial:
     pid, out = house.start("schedule", "tick", stop_at=point)
     trial.killed = rig.omni.wait(pid, out).code == FROZEN
     trial.in_doubt = house.rows("SELECT count(*) FROM attempt WHERE outcome = 'intent'")[0][0]
-    before = counts(house.folder / ".omni" / "live.db")
+    before = counts(house.where)
     doubted: set[str] = set()
     if point in HOLDS_THE_PEN:
         other, said = house.start("schedule", "tick", later=2 * LEASE + 5)
@@ -232,9 +232,7 @@ def judge(house: House, fake: Any, trial: Trial, doubted: set[str], before: Mapp
     """The verdict, by the fake's log."""
     states = house.states()
     log = list(fake.log.lines)
-    seen = Seen(
-        house.folder / ".omni" / "live.db", log, now=0, people=trial.people, before=before, at_rest=True, status=told(house)
-    )
+    seen = Seen(house.where, log, now=0, people=trial.people, before=before, at_rest=True, status=told(house))
     trial.reached = len(seen.reached)
     trial.doubles = len(fake.log.doubles())
     trial.parked = states.get("parked", 0) + states.get("unknown", 0)
