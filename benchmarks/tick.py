@@ -14,8 +14,9 @@ REPEATS = 9
 
 
 def _empty(contacts: int) -> dict[str, float]:
-    """Milliseconds of a whole tick (fold, look for entrants of three campaigns, turn, dispatch) that finds nothing to do:
-    `cold` the process's first, `warm` the median of those that the daemon calls after it."""
+    """Milliseconds of a whole tick (fold, look for entrants of three campaigns, turn, dispatch) that finds nothing to do: `cold` the
+    process's first, `full` the median of the first ones of a minute, `warm` of those that the daemon calls in between, every ten
+    seconds."""
     from omnicli.app import open_project, open_store
     from omnicli.service.scheduler import tick
 
@@ -26,20 +27,23 @@ def _empty(contacts: int) -> dict[str, float]:
         store = open_store(loaded, live=False)
         stand(store, loaded, contacts, due=0, step="reponse", also=tuple(WAITING))
         fill_touches(store)
-        times, cpu = [], []
-        for n in range(REPEATS + 1):
+        times: dict[str, list[Watch]] = {"full": [], "warm": []}
+        for n in range((REPEATS + 1) * 6):
             with Watch() as watch:
-                ticked = tick(store, loaded, live=False, now=NOW + timedelta(seconds=n))
+                ticked = tick(store, loaded, live=False, now=NOW + timedelta(seconds=10 * n))
             assert ticked.report is not None
             assert not ticked.report.happened
-            times.append(watch.seconds * 1000)
-            cpu.append(watch.cpu * 1000)
+            times["warm" if n % 6 else "full"].append(watch)
         store.close()
+    warm, (cold, *full) = times["warm"], times["full"]
     return {
-        "cold": round(times[0], 2),
-        "warm": round(statistics.median(times[1:]), 2),
-        "cpu": round(statistics.median(cpu[1:]), 2),
-    }
+        "cold": round(cold.seconds * 1000, 2), "warm": _median([w.seconds for w in warm]), "cpu": _median([w.cpu for w in warm]),
+        "full": _median([w.seconds for w in full]), "full_cpu": _median([w.cpu for w in full]),
+    }  # fmt: skip
+
+
+def _median(seconds: list[float]) -> float:
+    return round(statistics.median(seconds) * 1000, 3)
 
 
 def measure(contacts: int) -> dict[str, Any]:
@@ -77,5 +81,7 @@ def measure(contacts: int) -> dict[str, Any]:
         "floor_s": round(base.seconds, 3), "decided": report.decided, "us_a_pass": round(watch.seconds / max(1, len(ids)) * 1e6, 1),
         "floor_us": round(base.seconds / max(1, len(ids)) * 1e6, 1), "empty_ms": large["warm"], "empty_cpu_ms": large["cpu"],
         "empty_cold_ms": large["cold"], f"empty_ms_at_{few}": small["warm"], "empty_growth": round(large["cpu"] / max(small["cpu"], 0.01), 2),
+        "empty_each_minute_ms": large["full"], "empty_each_minute_cpu_ms": large["full_cpu"],
+        "empty_each_minute_growth": round(large["full_cpu"] / max(small["full_cpu"], 0.01), 2),
         "peak_mb": peak_mb(),
     }  # fmt: skip
