@@ -34,7 +34,7 @@ FEW = 5_000
 #: A part of a batch is not made smaller than this.
 PART = 200
 #: A process that says nothing for so many seconds is ended.
-PATIENCE = 60.0
+PATIENCE = 30.0
 _LENGTH = struct.Struct("!Q")
 
 _at = Claimed._fields.index
