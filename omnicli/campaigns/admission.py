@@ -6,7 +6,7 @@ falls at the gate is skipped with its reason or waits with a date (docs/delivery
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from omnicli.campaigns.press import Prepared, Presses
 from omnicli.campaigns.report import DispatchReport
 from omnicli.campaigns.worker import lease
 from omnicli.engine import breaker
+from omnicli.model.touch import Outcome
 from omnicli.store import outbox, turns
 from omnicli.store.accounts import Book
 from omnicli.store.outbox import Claimed, Handing, Intent
@@ -50,10 +51,11 @@ class Admission:
         self.at, self.now_ms = self.now, clock.to_ms(self.now)
 
     def begin(
-        self, connection: sa.Connection, book: Book, lines: Sequence[Line], *, at: datetime, same: bool, last: bool
+        self, connection: sa.Connection, book: Book, lines: Sequence[Line], *, at: datetime, age: int | None, last: bool
     ) -> list[Call]:
         """The gate over all calls of these lines that may start now, and the intents of those that pass. `last`: nobody else comes to
-        fill requests that are not full."""
+        fill requests that are not full. `age`: calls whose people were loaded at this age meet the store as it was then (None: nobody
+        can say so)."""
         self.at = at
         if last:
             for line in lines:
@@ -61,7 +63,7 @@ class Admission:
         calls = [call for line in lines for call in self._startable(connection, line, book)]
         if not calls:
             return []
-        passed, slots = self._passed(connection, calls, same=same and all(call.line.repeatable for call in calls))
+        passed, slots = self._passed(connection, calls, same=age is not None and all(call.seen == age for call in calls))
         begun = [call for call in calls if call.people]
         for call in calls:
             if call.probe and not call.people:
@@ -69,17 +71,44 @@ class Admission:
         if not begun:
             return []
         ids = self.presses.archive(connection, passed)
-        handings = [
-            Handing(call.line.provider.name, call.line.account,
-                    [Intent(p.touch, p.address_hash, p.body_hash, ids[p.skeleton], p.values, None if call.line.repeatable else p.facts, p.cost,
-                            slots[p.touch.id]) for p in call.people],
-                    None if call.line.repeatable else lease(connection, call.line.patience))
-            for call in begun
-        ]  # fmt: skip
-        for call, handover in zip(begun, outbox.intend(connection, handings, now=clock.to_ms(self.at)), strict=True):
+        called = [call for call in begun if call.line.known is None]
+        handings = [self._handing(connection, call, ids, slots) for call in called]
+        for call, handover in zip(
+            called, outbox.intend(connection, handings, now=clock.to_ms(self.at)) if called else (), strict=True
+        ):
             call.handover = handover
             self._book(call, book)
+        for call in begun:
+            if (said := call.line.known) is not None:
+                self._carry(connection, call, self._handing(connection, call, ids, slots), said)
         return begun
+
+    def _handing(
+        self, connection: sa.Connection, call: Call, ids: Mapping[str, int], slots: Mapping[int, tuple[str, str, int] | None]
+    ) -> Handing:
+        line, known = call.line, call.line.repeatable  # of a touch that can never be unknown nobody must keep what it would tell
+        intents = [
+            Intent(
+                p.touch,
+                p.address_hash,
+                p.body_hash,
+                ids[p.skeleton],
+                p.values,
+                None if known else p.facts,
+                p.cost,
+                slots[p.touch.id],
+            )
+            for p in call.people
+        ]
+        return Handing(line.provider.name, line.account, intents, None if known else lease(connection, line.patience))
+
+    def _carry(self, connection: sa.Connection, call: Call, handing: Handing, said: Outcome) -> None:
+        """The archive alone carries them: what the provider says of them is known, and written with their intents."""
+        call.carried, call.outcomes = True, [said] * len(call.people)
+        told = [p.told for p in call.people]
+        untold = outbox.carry(connection, handing, told, ref=said.ref or call.line.provider.name, now=self.now_ms)
+        turns.settle(connection, [(touch, "accepted", self.now_ms, None) for touch in untold])
+        outbox.open_tasks(connection, [p.touch for p in call.people if p.is_work])
 
     def _startable(self, connection: sa.Connection, line: Line, book: Book) -> Iterator[Call]:
         """Calls of this line that its account, its rate and its room let start now."""

@@ -43,7 +43,7 @@ class Trial:
     @property
     def below(self) -> bytes:
         """The key below which two in `SHARE` lie: enough for one, whatever chance does."""
-        return (2 * 256**8 // SHARE).to_bytes(8, "big")
+        return min(2 * 256**8 // SHARE, 256**8 - 1).to_bytes(8, "big")
 
 
 class Batch(NamedTuple):

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from omnicli.campaigns import journal, recover
+from omnicli.campaigns.claiming import Asked
 from omnicli.campaigns.leading import MEND, leads
 from omnicli.campaigns.reconcile import reconcile
 from omnicli.campaigns.report import DispatchReport
@@ -42,20 +43,20 @@ def dispatch(
     campaigns: Collection[str] | None = None, only: Mapping[str, str] | None = None, max: int | None = None,
     late_after: datetime | None = None, progress: Callable[[int], None] | None = None, patience: float = PATIENCE,
     report: DispatchReport | None = None, late_since: datetime | None = None,
-    houses: Houses | None = None, bound: Bound | None = None,
+    houses: Houses | None = None, bound: Bound | None = None, processes: int = 1,
 ) -> DispatchReport:  # fmt: skip
     """Deliver what is due at `now`: of `campaigns` (None: all), by the channel of `only`, at most `max` touches.
 
     `late_after`: touches due before it are skipped `expired` (a tick that comes too late), but for those due by `late_since`, when
     the last one ended: something held them. `report` is filled as it goes, so that it stands when the round is interrupted.
     `houses`: those of this instant, where somebody has built them already. `bound`: nothing leaves but the touches of a saved plan,
-    as they were planned. Providers stay open: the caller that built them closes them. Raises OmniError (exit 4) when the store is on HOLD, (exit 3)
+    as they were planned. `processes`: how many work, this one among them; the others render where there is much to render. Providers stay open: the caller that built them closes them. Raises OmniError (exit 4) when the store is on HOLD, (exit 3)
     when it fails.
     """
     round_ = Round(
         store, loaded, renderer, providers, now=now, live=live, late_after=late_after, progress=progress, patience=patience,
         report=report if report is not None else DispatchReport(), late_since=late_since,
-        houses=houses, bound=bound,
+        houses=houses, bound=bound, processes=processes,
     )  # fmt: skip
     with clean_failures():
         journal.replay(store, now=now)
@@ -65,7 +66,7 @@ def dispatch(
                 for problem in reconcile(led, loaded, providers, now=now):
                     round_.report.problem(problem)
         with at_work(store, round_.worker), _seldom_collected():
-            round_.deliver(campaigns, _channels(only), max)
+            round_.deliver(Asked(campaigns, _channels(only), max))
         with store.read() as connection:
             versions = None if campaigns is None else outbox.versions_of(connection, campaigns)
             round_.report.open_unknown = outbox.open_doubts(connection, versions)

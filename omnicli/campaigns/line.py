@@ -31,12 +31,15 @@ READ_TIMEOUT = 60.0
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One `send`: its people, how often it was halved, then its handover and what came of it. `retry`: most of its people were
-    tried before; `probe`: it asks whether the account is well again."""
+    """One `send`: its people, how often it was halved, then its handover and what came of it. `seen`: the age of the store in which
+    they were loaded; `retry`: most of its people were tried before; `probe`: it asks whether the account is well again; `carried`: the
+    archive alone carries it, its outcome stands with its intent."""
 
     line: Line
     people: list[Prepared]
     halvings: int = 0
+    seen: int = -1
+    carried: bool = False
     retry: bool = False
     probe: bool = False
     handover: int = 0
@@ -95,11 +98,19 @@ class Line:
         """How many more calls may be in flight."""
         return self.in_flight - self.running
 
-    def take(self, prepared: Sequence[Prepared]) -> None:
+    @property
+    def known(self) -> Outcome | None:
+        """What this provider says of a message that it need not be handed; None as long as it wants some."""
+        said: Outcome | None = getattr(self.provider, "said", None) if self.repeatable else None
+        return said if said is not None and not self.provider.whole() else None  # type: ignore[attr-defined]
+
+    def take(self, prepared: Sequence[Prepared], *, seen: int = -1) -> None:
         """Put touches into the queue."""
         self.used = not self.repeatable
-        cut = self.cutter.fill(prepared) if self.cutter is not None else chunks(prepared, self.batch)
-        self.calls.extend(Call(self, people) for people in cut)
+        if self.cutter is not None:
+            self.calls.extend(Call(self, people) for people in self.cutter.fill(prepared))
+        else:
+            self.calls.extend(Call(self, people, seen=seen) for people in chunks(prepared, self.batch))
 
     def flush(self) -> None:
         if self.cutter is not None and self.cutter.waiting:
@@ -164,6 +175,13 @@ def make(call: Call, at: float, now: datetime) -> Call:
         )
     faults.point("F10")
     return call
+
+
+def tell(call: Call, now: datetime) -> None:
+    """The provider hears how many it carried without having been handed them."""
+    faults.point("F07")
+    call.line.provider.rest(Counter(p.touch.channel for p in call.people), now=now)  # type: ignore[attr-defined]
+    faults.point("F10")
 
 
 def _where(defect: BaseException) -> str:

@@ -14,6 +14,7 @@ from delivering import OMNI, SENDS, Delivery, Recorder, a_campaign, accepted, pa
 from omnicli import clock
 from omnicli.campaigns import round as module
 from omnicli.campaigns.dispatch import resolve
+from omnicli.campaigns.press import Order
 from omnicli.errors import Exit, OmniError
 from omnicli.model.touch import Handed, Outcome
 from omnicli.render.skeleton import restore
@@ -131,15 +132,15 @@ def test_an_opt_out_while_it_is_rendered_wins_too(tmp_path: Path, monkeypatch: p
     stage = Delivery(tmp_path, a_campaign(SENDS), file=True)
     stage.sign_up("lea", "paul")
     decided(stage)
-    batch = stage.renderer.batch
+    take = Order.take
 
-    def opted_out_meanwhile(jobs: object) -> object:
+    def opted_out_meanwhile(order: Order) -> object:
         with stage.store.write() as connection:
             lea = connection.scalar(sa.text("SELECT id FROM contact WHERE source_id = 'lea'"))
             consents.suppress(connection, consents.bars_of(connection, lea, "email", "stop", at=stage.now), now=stage.now)
-        return batch(jobs)
+        return take(order)
 
-    monkeypatch.setattr(stage.renderer, "batch", opted_out_meanwhile)
+    monkeypatch.setattr(Order, "take", opted_out_meanwhile)
     stage.dispatch()
     assert stage.provider.reached() == ["paul j0"]
 
@@ -558,7 +559,7 @@ def test_the_store_allows_one_open_attempt_a_touch(tmp_path: Path) -> None:
     stage = Delivery(tmp_path, a_campaign(SENDS))
     stage.sign_up("lea")
     stage.send("2027-01-04 10:00")
-    again = "INSERT INTO attempt (touch_id, n, handover_id, fence, outcome, address_hash, body_sha256, started_at) SELECT touch_id, 2, handover_id, 1, '{}', x'00', x'00', 0 FROM attempt"
+    again = "INSERT INTO attempt (touch_id, n, handover_id, fence, outcome, address_hash, body_sha256, started_at) SELECT touch_id, 2, handover_id, 1, '{}', address_hash, body_sha256, 0 FROM attempt"
     for outcome in ("intent", "unknown", "accepted"):
         with pytest.raises(sa.exc.IntegrityError), stage.store.write() as connection:
             connection.exec_driver_sql(again.format(outcome).replace("'accepted', x", "'accepted', x"))

@@ -195,7 +195,7 @@ def test_the_same_touch_is_accepted_once_whatever_its_mark(tmp_path: Path) -> No
 
 def test_one_round_takes_everybody_though_other_providers_are_idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The line of the others has nothing to do, and never ends the round of those that have."""
-    from omnicli.campaigns import round as module
+    from omnicli.campaigns import claiming as module
 
     monkeypatch.setattr(module, "CLAIM", 10)
     stage = a_stage(tmp_path, Requests(batch=4, in_flight=2), 75)

@@ -45,7 +45,7 @@ def test_the_window_ends_a_minute_before_a_day_has_passed_since_the_person_wrote
 
 
 def test_a_later_batch_keeps_the_windows_of_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from omnicli.campaigns import round as module
+    from omnicli.campaigns import claiming as module
 
     monkeypatch.setattr(module, "CLAIM", 2)
     stage = a_stage(tmp_path)

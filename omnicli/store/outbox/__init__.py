@@ -17,12 +17,14 @@ from omnicli.store.outbox.asked import (
     spent,
     standings,
 )
+from omnicli.store.outbox.carried import carry
 from omnicli.store.outbox.claims import (
     BUILT_IN,
     Cursor,
     Entering,
     Stray,
     claim,
+    count_due,
     due,
     entering,
     leased,
@@ -110,8 +112,10 @@ __all__ = [
     "Stray",
     "archived",
     "bodies",
+    "carry",
     "claim",
     "close_attempt",
+    "count_due",
     "disproof",
     "doubt",
     "doubts",

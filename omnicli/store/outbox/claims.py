@@ -87,6 +87,18 @@ def due(connection: sa.Connection, *, now: int, versions: Collection[int] | None
     return found
 
 
+def count_due(
+    connection: sa.Connection, *, now: int, versions: Collection[int], channels: Collection[str] | None, most: int
+) -> int:
+    """How many touches of these versions are due; nobody counts further than `most`."""
+    clauses, values = f"{_WAITING} AND t.due_at <= ? AND t.version_id IN ({listed(versions)})", [now]
+    if channels is not None:
+        clauses += f" AND t.channel IN ({','.join('?' * len(channels))})"
+        values += sorted(channels)  # type: ignore[arg-type]
+    rows = fetch(connection, f"SELECT count(*) FROM (SELECT 1 FROM touch t WHERE {clauses} LIMIT {int(most)}) AS first", *values)
+    return int(rows[0][0])
+
+
 def many_due(
     connection: sa.Connection, *, now: int, versions: Collection[int], channels: Collection[str] | None, above: int
 ) -> dict[int, int]:
@@ -98,9 +110,9 @@ def many_due(
         values += sorted(channels)
     if (
         not versions
-        or fetch(connection, f"SELECT count(*) FROM (SELECT 1 FROM touch WHERE {clauses} LIMIT {above + 1}) AS some", *values)[0][
+        or fetch(connection, f"SELECT count(*) FROM (SELECT 1 FROM touch WHERE {clauses} LIMIT {above + 1}) AS first", *values)[
             0
-        ]
+        ][0]
         <= above
     ):
         return {}

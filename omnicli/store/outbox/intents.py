@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from omnicli import faults
 from omnicli.store.outbox.statements import fetch, for_all, grouped, insert, many, run
-from omnicli.store.outbox.values import Handing
+from omnicli.store.outbox.values import Handing, Intent
 
 
 def keep_skeletons(connection: sa.Connection, wanted: Mapping[str, tuple[str, bytes, str | None]], *, now: int) -> dict[str, int]:
@@ -40,15 +40,8 @@ def intend(connection: sa.Connection, calls: Sequence[Handing], *, now: int) -> 
     )
     faults.point("F06")
     intents = calls[0][2] if len(calls) == 1 else [i for call in calls for i in call[2]]
-    insert(
-        connection,
-        'rendering (touch_id, skeleton_id, "values")',
-        "(?, ?, ?)",
-        [(i[0].id, i[3], i[4]) for i in intents],
-        ' ON CONFLICT (touch_id) DO UPDATE SET skeleton_id = excluded.skeleton_id, "values" = excluded."values"',
-    )
-    changed = [i for i in intents if i[5] is not None or i[6] != i[0].cost]
-    for_all(connection, "UPDATE touch SET facts = ?, cost = ? WHERE id", grouped(((i[5], i[6]), i[0].id) for i in changed))
+    archive(connection, intents)
+    cost_anew(connection, intents)
     for until, ids in grouped((call[3], i[0].id) for call in calls for i in call[2]):
         lease = "" if until is None else f", lease_until = {int(until)}"
         run(
@@ -56,17 +49,39 @@ def intend(connection: sa.Connection, calls: Sequence[Handing], *, now: int) -> 
             f"UPDATE touch SET send_state = 'sending', attempts = attempts + 1, held_by = NULL{lease} WHERE id IN (?*)",
             ids,
         )
+    take_slots(connection, intents, now=now)
+    if connection.dialect.name == "sqlite" or any(
+        call[3] is not None for call in calls
+    ):  # one row: whoever writes it makes others wait
+        connection.exec_driver_sql("UPDATE instance SET serial = serial + 1")
+    return handovers
+
+
+def archive(connection: sa.Connection, intents: Sequence[Intent]) -> None:
+    """What these touches carry: the skeleton and its values; that of an earlier attempt goes."""
+    insert(
+        connection,
+        'rendering (touch_id, skeleton_id, "values")',
+        "(?, ?, ?)",
+        [(i[0].id, i[3], i[4]) for i in intents],
+        ' ON CONFLICT (touch_id) DO UPDATE SET skeleton_id = excluded.skeleton_id, "values" = excluded."values"',
+    )
+
+
+def cost_anew(connection: sa.Connection, intents: Sequence[Intent]) -> None:
+    """What they would tell, where that must be kept, and their price where it is another than was planned."""
+    changed = [i for i in intents if i[5] is not None or i[6] != i[0].cost]
+    for_all(connection, "UPDATE touch SET facts = ?, cost = ? WHERE id", grouped(((i[5], i[6]), i[0].id) for i in changed))
+
+
+def take_slots(connection: sa.Connection, intents: Sequence[Intent], *, now: int) -> None:
+    """The cap slots that they take."""
     insert(
         connection,
         "cap_slot (contact_id, local_date, rule, slot, touch_id, at)",
         "(?, ?, ?, ?, ?, ?)",
         [(i[0].contact_id, *i[7], i[0].id, now) for i in intents if i[7] is not None],
     )
-    if connection.dialect.name == "sqlite" or any(
-        call[3] is not None for call in calls
-    ):  # one row: whoever writes it makes others wait
-        connection.exec_driver_sql("UPDATE instance SET serial = serial + 1")
-    return handovers
 
 
 def _handover(connection: sa.Connection, call: Handing, now: int) -> int:
