@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TURN, DISPATCH = "turn", "dispatch"
 #: So many due are worth a call of their own, and so many calls of one kind wait for a campaign at most.
-EACH, MOST = 1000, 16
+EACH, MOST = {TURN: 1000, DISPATCH: 100}, 16
 #: Who has not said for so many seconds that it lives has left its jobs behind.
 SILENT = 60
 
@@ -55,7 +55,7 @@ def wake(connection: sa.Connection, task: str, due: Mapping[int, int], *, soon: 
     names: dict[str, int] = {}
     for version, name in connection.execute(_NAMES, {"versions": sorted(due)}):
         names[name] = names.get(name, 0) + due[version]
-    rows = [(name, f"{task}:{name}:{n}") for name in sorted(names) for n in range(min(MOST, 1 + names[name] // EACH))]
+    rows = [(name, f"{task}:{name}:{n}") for name in sorted(names) for n in range(min(MOST, 1 + names[name] // EACH[task]))]
     connection.exec_driver_sql(
         f"INSERT INTO {jobs}.procrastinate_jobs (queue_name, task_name, queueing_lock, args, scheduled_at)"
         " SELECT %s, %s, place, jsonb_build_object('campaign', name), now() + %s * interval '1 second' FROM unnest(%s::text[], %s::text[]) AS calls (name, place)"
@@ -84,7 +84,7 @@ def wake_all(connection: sa.Connection, now: int) -> int:
     """Call for everything that is due at that instant, in ms; how many campaigns' versions have anything."""
     found = 0
     for task, query in ((TURN, _TO_DECIDE), (DISPATCH, _TO_SEND)):
-        due = {row[0]: row[1] for row in connection.execute(query, {"now": now, "most": EACH * MOST})}
+        due = {row[0]: row[1] for row in connection.execute(query, {"now": now, "most": EACH[task] * MOST})}
         wake(connection, task, due)
         found += len(due)
     return found

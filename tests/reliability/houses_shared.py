@@ -116,6 +116,8 @@ class SharedRig(Rig):
         self.sweep()
         for house in self._houses.values():
             house.drop()  # type: ignore[attr-defined]
+        if postgres_server._admin is not None:
+            postgres_server._admin.close()
 
 
 @contextmanager
