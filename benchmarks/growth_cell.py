@@ -5,7 +5,6 @@ On SQLite WORKERS are the processes that render; on PostgreSQL they are processe
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import subprocess
@@ -54,8 +53,7 @@ def _work(root: Path, store: Any, loaded: Any, processes: int) -> tuple[int, flo
         renderer = Renderer(root, loaded.project)
         turn(store, loaded, now=NOW, usable=renderer.usable)
     providers = build(loaded, live=False)
-    pool: dict[str, Any] = {"processes": processes} if "processes" in inspect.signature(dispatch).parameters else {}
-    report = dispatch(store, loaded, renderer, providers, now=NOW, **pool)
+    report = dispatch(store, loaded, renderer, providers, now=NOW, processes=processes)
     close(providers)
     return report.accepted, deciding.seconds
 
