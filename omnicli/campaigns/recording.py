@@ -77,7 +77,12 @@ class Recorder:
             self._tell_account(call, book, at)
             self._collect(call, found)
         ended_ids = {one[0] for one in settled}
-        wakeups.wake(connection, wakeups.TURN, Counter(r.touch.version_id for found in results for r in found if r.touch.id in ended_ids))
+        wakeups.wake(
+            connection,
+            wakeups.TURN,
+            Counter(r.touch.version_id for found in results for r in found if r.touch.id in ended_ids),
+            soon=True,
+        )
         return results
 
     # --- results ----------------------------------------------------------------------------------------------------

@@ -212,13 +212,14 @@ def run(
     stopping: Callable[[], bool] = lambda: False,
     bound: Bound | None = None,
     approved: Sequence[str] = (),
+    processes: int = 1,
 ) -> RunReport:
     """Carry out one tick at `now`. `names` may hold paused campaigns: of those only exits, goals and (with `--people
     finish`) the people inside move. `stopping` is asked between batches; a run that was stopped says so in its report.
 
     The caller holds the project's lock. Providers that are not given are built here and closed here. `rehearsed` is for a
     copy of the store: what may run was prepared before, and nothing leaves. `bound`: only the passes and touches of a saved plan;
-    `approved`: campaigns whose `approve_above` was answered.
+    `approved`: campaigns whose `approve_above` was answered. `processes`: how many work where there is much to render.
     """
     if live and not rehearsed:
         startup.refuse(store, loaded)
@@ -245,8 +246,9 @@ def run(
 
     try:
         work = Work(
-            store, loaded, report, tools, step, look, live, real, only, late_after, late_since, bound=bound, approved=approved
-        )
+            store, loaded, report, tools, step, look, live, real, only, late_after, late_since, bound=bound, approved=approved,
+            processes=processes,
+        )  # fmt: skip
         work.until_rest(max)
         report.approval = _awaiting_approval(store, names) if live and bound is None else ()
         with leads(store, PLAN) as led:  # whoever is letting people in has not finished
@@ -300,7 +302,7 @@ def part(
     stopping: Callable[[], bool] = lambda: False, providers: Mapping[str, Provider] | None = None, renderer: Renderer | None = None,
 ) -> RunReport:  # fmt: skip
     """What any number of workers do at once: take the decisions that are due, or deliver what is due, of these campaigns."""
-    if live:
+    if live and what == "dispatch":
         startup.refuse(store, loaded)
     report = RunReport(now, tuple(names))
 
@@ -388,6 +390,7 @@ class Work:
     houses: Houses | None = None
     bound: Bound | None = None
     approved: Sequence[str] = ()
+    processes: int = 1
 
     def until_rest(self, most: int | None) -> None:
         """Fold once, then decide and dispatch in turns until a round of dispatch settles nothing, or `most` touches left."""
@@ -486,7 +489,7 @@ class Work:
         try:
             dispatch(self.store, self.loaded, self.tools.renderer, self.tools.providers, now=self.report.now, live=self.sends_live,
                      campaigns=self.report.names, only=self.only, max=left, late_after=self.late_after, progress=self.step,
-                     report=sent, late_since=self.late_since, houses=self.houses, bound=self.bound)  # fmt: skip
+                     report=sent, late_since=self.late_since, houses=self.houses, bound=self.bound, processes=self.processes)  # fmt: skip
         finally:
             self.report.add(sent)  # what left before somebody interrupted it is told too
         return bool(sent.accepted + sent.rejected + sent.skipped + sent.render_failed)

@@ -68,7 +68,9 @@ def _queues(text: str) -> tuple[str, ...]:
     wanted = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
     strange = [word for word in wanted if word not in QUEUES]
     if strange or not wanted:
-        raise OmniError(t("'{q}' is no queue", "« {q} » n'est pas une file", q=(strange or [text])[0]), hint=",".join(QUEUES), code="usage")
+        raise OmniError(
+            t("'{q}' is no queue", "« {q} » n'est pas une file", q=(strange or [text])[0]), hint=",".join(QUEUES), code="usage"
+        )
     return wanted
 
 
@@ -83,8 +85,14 @@ def _tell(s: Session, what: str, campaign: str, report: RunReport) -> None:
         return
     if s.json:
         counts: dict[str, Any] = {
-            name: getattr(report, name) for name in ("folded", "decided", "accepted", "rejected", "skipped", "unknown", "retried", "held")
+            name: getattr(report, name)
+            for name in ("folded", "decided", "accepted", "rejected", "skipped", "unknown", "retried", "held")
         }
-        print(json.dumps({"at": clock.iso(report.now), "job": what, "campaign": campaign or None, "entered": report.entered, **counts}), flush=True)
+        print(
+            json.dumps(
+                {"at": clock.iso(report.now), "job": what, "campaign": campaign or None, "entered": report.entered, **counts}
+            ),
+            flush=True,
+        )
     elif not s.options.quiet:
         print(f"{what:<8}  {Ticked(report.now, report, live=s.live).line}", flush=True)

@@ -125,13 +125,16 @@ def said_of(url: str, schema: str) -> str:
 #: What holds in every session of ours: commits wait for the disk, times are UTC, and no compiling, which costs more than any statement of ours.
 SETTINGS = {"synchronous_commit": "on", "timezone": "UTC", "jit": "off"}
 
+#: Who stands still inside a write (a suspended machine, SIGSTOP) is taken back after this: its row locks keep others from sending.
+ABANDONED = {"idle_in_transaction_session_timeout": "60s"}
+
 
 def _engine(address: sa.URL, schema: str, *, reads: bool = False) -> sa.Engine:
     """Connections whose settings are said as they are opened: no word more on the line. A pooler that hands a server's session from
     one transaction to the next (PgBouncer's `pool_mode = transaction`) keeps no such settings: behind it they are said in each."""
     engine = sa.create_engine(address, pool_size=KEPT, max_overflow=MORE, pool_use_lifo=True,
                               isolation_level="REPEATABLE READ" if reads else "READ COMMITTED")  # fmt: skip
-    settings = {"search_path": schema, **SETTINGS}
+    settings = {"search_path": schema, **SETTINGS, **({} if reads else ABANDONED)}
     given = " ".join(str(part) for part in [address.query.get("options", "")] if part)
     options = f"{given} {' '.join(f'-c {name}={value}' for name, value in settings.items())}".strip()
     pooled, known = False, False

@@ -40,7 +40,9 @@ def ensure(store: Store, schema: str) -> bool:
         raw.execute(f"CREATE SCHEMA IF NOT EXISTS {jobs}")
         raw.execute(f"SET LOCAL search_path TO {jobs}")
         raw.execute(sql)
-        for (name,) in raw.execute("SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = %s::regnamespace", (jobs,)).fetchall():
+        for (name,) in raw.execute(
+            "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = %s::regnamespace", (jobs,)
+        ).fetchall():
             raw.execute(f"ALTER FUNCTION {name} SET search_path = {jobs}, pg_temp")
         raw.execute(f"SET LOCAL search_path TO {schema}")
     return True
