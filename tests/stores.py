@@ -32,6 +32,7 @@ _templates: dict[str, str] = {}
 _empty: dict[str, bytes] = {}  # the same for SQLite: files of prepared stores
 _made: list[str] = []  # in this test
 _opened: list[Store] = []
+_at_home = False  # whether this is pytest's process, not one that a test started: that is told its database
 _lasting = 0  # > 0 while a fixture of more than one test is set up
 
 
@@ -145,6 +146,8 @@ def engine_of_its_own() -> sa.Engine:
 def url_of(folder: Path) -> str:
     """The address of the folder's database, which is made where it has none; commands find it in OMNI_DATABASE."""
     global _spare
+    if not _at_home:
+        return os.environ["OMNI_DATABASE"]
     if folder not in _databases:
         _databases[folder], _spare = _spare or _new(_bare()), None
     return postgres_server.address(_databases[folder])
@@ -152,7 +155,7 @@ def url_of(folder: Path) -> str:
 
 def address_in(folder: Path) -> dict[str, str]:
     """What a process of its own needs in its environment to find the folder's database."""
-    return {"OMNI_DATABASE": url_of(folder)} if POSTGRESQL else {}
+    return {"OMNI_TEST_STORE": KIND, "OMNI_DATABASE": url_of(folder)} if POSTGRESQL else {}
 
 
 def for_commands() -> str:
@@ -226,8 +229,11 @@ def _memory(file: bytes) -> Store:
 # --- what conftest.py calls -------------------------------------------------------------------------------------------
 def watch() -> None:
     """Whoever opens a store on PostgreSQL in this process: it is closed when the test ends."""
+    global _at_home
     from omnicli.store.postgres import PostgresStore
 
+    _at_home = True
+    os.environ.pop("OMNI_DATABASE", None)
     opening = PostgresStore.__init__
 
     def opened(self: PostgresStore, *given: Any, **named: Any) -> None:

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from stores import open_store
+
 from omnicli import clock, faults
 from omnicli.campaignfile import load_project
 from omnicli.campaigns.dispatch import dispatch
 from omnicli.model.touch import Handed, Outcome
 from omnicli.providers import build, close
 from omnicli.render.renderer import Renderer
-from omnicli.store.connection import Store
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Journal:
 
 def main(folder: Path, kind: str, at: int) -> dict[str, int]:
     loaded = load_project(folder)
-    store = Store.sqlite(folder / "sandbox.db")
+    store = open_store(folder)
     carried = build(loaded, live=False) if kind == "sandbox" else {"email": Journal(folder / "journal.txt")}
     report = dispatch(store, loaded, Renderer(folder, loaded.project), carried, now=clock.from_ms(at))
     close(carried)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from crashing import forked
 from delivering import Delivery, a_campaign, paris
+from stores import address_in
 
 from omnicli import clock
 
@@ -36,7 +37,7 @@ def run(stage: Delivery, kind: str, *, crash_at: str | None = None) -> dict[str,
 def run_anew(stage: Delivery, kind: str, *, crash_at: str) -> int:
     """The same by the environment, in a Python that starts from nothing; gives the exit status."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OMNI_")}
-    environment |= {"OMNI_TEST": "1", "OMNI_CRASH_AT": crash_at}
+    environment |= {"OMNI_TEST": "1", "OMNI_CRASH_AT": crash_at, **address_in(stage.folder)}
     command = [sys.executable, str(HERE / "crashing.py"), str(stage.folder), kind, str(clock.to_ms(stage.now))]
     return subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False).returncode
 

@@ -30,7 +30,7 @@ def later_fold(patch: Patch) -> None:
     def fold(store: Any, loaded: Any, *, now: datetime) -> Any:
         with store.read() as connection:
             new = connection.exec_driver_sql(
-                "SELECT 1 FROM inbox WHERE folded_at IS NULL AND received_at >= ?", (clock.to_ms(now),)
+                f"SELECT 1 FROM inbox WHERE folded_at IS NULL AND received_at >= {clock.to_ms(now)}"
             ).first()
         return respond.Folded() if new is not None else whole(store, loaded, now=now)
 

@@ -119,6 +119,7 @@ def test_a_replay_that_is_older_than_the_keys_is_dropped(stage: Stage) -> None:
     assert bars(stage) == []
 
 
+@pytest.mark.sqlite_only(reason="writers of PostgreSQL do not take turns")
 def test_a_busy_store_is_said_and_nothing_is_stored(tmp_path: Path) -> None:
     stage = Stage(tmp_path, a_campaign(FLOW), file=True)
     stage.person("lea")

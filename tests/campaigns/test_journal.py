@@ -124,6 +124,7 @@ def test_whatever_stands_in_it_is_read_without_harm(tmp_path: Path, raw: bytes) 
     assert journal.replay(stage.store, now=stage.now) == 0
 
 
+@pytest.mark.sqlite_only(reason="a store in memory")
 def test_a_store_in_memory_has_no_journal(tmp_path: Path) -> None:
     stage = Delivery(tmp_path, a_campaign(FLOW))
     journal.allocate(stage.store)

@@ -8,6 +8,7 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from delivering import OMNI, TEMPLATES, Delivery, a_campaign
 from fake_push import FakePush
 from fake_receiver import FakeReceiver
@@ -110,7 +111,7 @@ def pushed(folder: Path, fake: FakePush) -> Delivery:
     stage = Delivery(folder, campaign, omni=PUSHED, templates=templates, provider=provider)
     stage.sign_up("lea", consent=("push",))
     with stage.store.write() as connection:
-        connection.exec_driver_sql("UPDATE address SET value = ?", (fake.subscription("lea"),))
+        connection.execute(sa.text("UPDATE address SET value = :value"), {"value": fake.subscription("lea")})
     return stage
 
 

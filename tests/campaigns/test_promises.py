@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import sqlalchemy as sa
 from living import Living, paris, welcome
 
 from omnicli.store.promises import Told, open_promises
@@ -44,4 +45,4 @@ def test_what_names_no_day_is_open_while_the_pass_goes_on(tmp_path: Path) -> Non
 
 def tell(stage: Living, told: dict[str, dict[str, list[str]]]) -> None:
     with stage.store.write() as connection:
-        connection.exec_driver_sql("UPDATE enrollment SET told = ?", (json.dumps(told),))
+        connection.execute(sa.text("UPDATE enrollment SET told = :told"), {"told": json.dumps(told)})

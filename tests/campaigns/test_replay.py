@@ -11,6 +11,7 @@ from omnicli import guards
 from omnicli.campaigns.replay import Again, repeat
 from omnicli.campaigns.underway import replay
 from omnicli.campaigns.why import why
+from omnicli.store import triggers
 
 FLOW = """
 - {send: offre, by: email, else: [sms], id: j0, at: next 10:00}
@@ -128,12 +129,7 @@ def test_those_whose_premises_were_not_kept_are_counted_and_not_passed_over(live
     lived.run("2027-01-12 11:00")
     (before,) = replay(lived.store, lived.loaded, ("bienvenue",))
     with lived.store.write() as connection:
-        for name in (
-            connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'decision'")
-            .scalars()
-            .all()
-        ):
-            connection.exec_driver_sql(f"DROP TRIGGER {name}")  # the ledger only grows; a store from before 0003 has no premises
+        triggers.drop(connection)  # the ledger only grows; a store from before 0003 has no premises
         connection.exec_driver_sql("UPDATE decision SET premises = NULL")
     (after,) = replay(lived.store, lived.loaded, ("bienvenue",))
     assert (before.untold, after.untold, after.people) == (0, before.people, 0)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from fake_sendgrid import FakeSendGrid
+from stores import open_store
 
 from omnicli.cli.main import run
-from omnicli.store.connection import Store
 from omnicli.store.consents import fingerprint
 from omnicli.store.keys import keys_of
 
@@ -50,8 +50,8 @@ def said(capsys: pytest.CaptureFixture[str], shop: Path, *words: str, exit: int 
 
 
 def bars(shop: Path) -> set[tuple[str, str, str]]:
-    store = Store.sqlite(shop / ".omni" / "live.db")
-    key = keys_of("boutique", store.path, live=True).pepper
+    store = open_store(shop / ".omni", "live.db")
+    key = keys_of("boutique", store.beside, live=True).pepper
     names = {fingerprint(key, "email", f"p{n}@example.com"): f"p{n}" for n in range(1, 10)}
     with store.read() as connection:
         found = {

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from stores import open_store
 
 from omnicli.cli.main import run as omni
 
@@ -40,10 +41,8 @@ def outbox(shop: Path) -> list[str]:
 
 
 def sent(shop: Path) -> set[str]:
-    import sqlite3
-
-    with sqlite3.connect(shop / ".omni" / "sandbox.db") as connection:
-        return {key.hex() for (key,) in connection.execute("SELECT touch_key FROM touch WHERE send_state = 'accepted'")}
+    with open_store(shop / ".omni").read() as connection:
+        return {key.hex() for (key,) in connection.exec_driver_sql("SELECT touch_key FROM touch WHERE send_state = 'accepted'")}
 
 
 @pytest.mark.slow

@@ -47,6 +47,7 @@ def test_a_damaged_store_is_named_with_the_way_out(project, capsys, content, wor
     assert run(["status", "-q", "-C", str(project)]) == 0
 
 
+@pytest.mark.sqlite_only(reason="the file of another program")
 def test_the_store_of_another_program_is_left_alone(project, capsys):
     store = project / ".omni" / "sandbox.db"
     store.parent.mkdir()

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import stores
 from fake_smtp import FakeSmtp
 
 from omnicli.campaigns import startup
 from omnicli.cli.main import run as omni
 from omnicli.store import mounted
-from omnicli.store.connection import Store
 
 OMNI = """
 project: maison
@@ -140,7 +140,7 @@ def test_an_upgrade_of_the_live_store_begins_with_a_backup(
 
     shop = Shop(tmp_path, capsys)
     shop.live.parent.mkdir(mode=0o700)
-    store = Store.sqlite(shop.live)
+    store = stores.blank_store(shop.live.parent, "live.db")
     with store.rebuild() as connection:
         migrations.upgrade(connection, "0001")
     store.close()
@@ -198,7 +198,7 @@ def test_a_test_goes_to_a_colleague_marked_and_as_nobodys_touch(shop: Shop, mail
     (raw,) = mail.accepted
     read = message_from_bytes(raw, policy=default)
     assert (read["Subject"], read["To"]) == ("[TEST] Bonjour", "ines@maisonlune.example")
-    store = Store.sqlite(shop.live)
+    store = stores.open_store(shop.live.parent, "live.db")
     with store.read() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM touch").scalar() == 0
         detail = connection.exec_driver_sql("SELECT detail FROM audit WHERE what = 'send-test'").scalar()

@@ -6,10 +6,10 @@ import json
 
 import pytest
 from shop import NOW, PROJECT, a_file, a_shop, rows
+from stores import open_store
 
 from omnicli.cli.main import run
 from omnicli.store import keeping
-from omnicli.store.connection import Store
 
 
 @pytest.fixture
@@ -50,9 +50,7 @@ def test_lists_are_masked_and_showing_more_is_audited(shop, capsys):
     assert "lea.martin@example.com" not in out
     assert "l…n@example.com" in out
     assert "lea.martin@example.com" in printed(capsys, shop, "contact", "show", "7", "--show-personal").out
-    assert rows(Store.sqlite(shop / ".omni" / "sandbox.db"), "SELECT what, detail FROM audit") == [
-        ("show-personal", "contact show 7")
-    ]
+    assert rows(open_store(shop / ".omni"), "SELECT what, detail FROM audit") == [("show-personal", "contact show 7")]
 
 
 def test_people_are_listed_by_segment_page_by_page(shop, capsys):
@@ -141,7 +139,7 @@ def test_the_store_is_checked_copied_and_begun_again(shop, capsys):
     copy = said(capsys, shop, "db", "backup", "--output", str(shop / "copy.db"))["result"]
     assert copy["file"] == str(shop / "copy.db")
     assert said(capsys, shop, "db", "upgrade")["result"]["done"] == []
-    with Store.sqlite(shop / ".omni" / "sandbox.db").write() as connection:
+    with open_store(shop / ".omni").write() as connection:
         connection.exec_driver_sql("UPDATE contact SET reach = '{}'")
     assert said(capsys, shop, "db", "check", exit=1)["result"]["ok"] is False
     said(capsys, shop, "db", "reset", "--yes")
@@ -198,6 +196,7 @@ def test_a_touch_list_since_no_date_is_wrong_usage(shop, capsys):
     assert "is not a date and time" in said(capsys, shop, "touch", "list", "--since", "x", exit=2)["error"]["message"]
 
 
+@pytest.mark.sqlite_only(reason="the file of a backup")
 def test_a_backup_goes_where_the_short_option_says(shop, capsys, tmp_path):
     said(capsys, shop, "contact", "import", str(shop / "clients.csv"))
     assert said(capsys, shop, "db", "backup", "-o", str(tmp_path / "copy.db"))["result"]["file"] == str(tmp_path / "copy.db")

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
+import sqlalchemy as sa
 from web_stage import OWN, Shop, a_shop, ask_all, serving
 
 from omnicli.render import links
@@ -187,7 +188,7 @@ def test_openings_that_are_only_counted_name_nobody(tmp_path: Path) -> None:
         assert client.get("/o/nothing").content == client.get(_pixel(shop, "lea")).content
     key = links.sum_key("bienvenue", "offre", "j0").hex()
     with shop.store.read() as connection:
-        assert connection.exec_driver_sql("SELECT value FROM setting WHERE key = ?", (f"opens:{key}:2027-01-04",)).scalar() == "4"
+        assert connection.scalar(sa.text("SELECT value FROM setting WHERE key = :key"), {"key": f"opens:{key}:2027-01-04"}) == "4"
     assert shop.inbox() == []
 
 
