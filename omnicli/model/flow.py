@@ -44,9 +44,15 @@ class Flow:
 
     @classmethod
     def of(cls, campaign: Campaign) -> Flow:
-        nodes: dict[str, Node] = {}
-        first = _lay(campaign.flow, "flow", None, nodes, 0)
-        return cls({key: nodes[key] for key in sorted(nodes, key=lambda k: _order(nodes[k].path))}, first)
+        """The flow of the campaign; asked about one campaign again and again, it is laid once."""
+        global _last
+        known = _last
+        if known is None or known[0] is not campaign:
+            nodes: dict[str, Node] = {}
+            first = _lay(campaign.flow, "flow", None, nodes, 0)
+            known = campaign, cls({key: nodes[key] for key in sorted(nodes, key=lambda k: _order(nodes[k].path))}, first)
+            _last = known
+        return known[1]
 
     def __getitem__(self, step: str) -> Node:
         return self.nodes[step]
@@ -57,6 +63,9 @@ class Flow:
     @cached_property
     def sends(self) -> tuple[Node, ...]:
         return tuple(node for node in self if isinstance(node.step, Send))
+
+
+_last: tuple[Campaign, Flow] | None = None
 
 
 def _order(path: str) -> list[tuple[int, str]]:

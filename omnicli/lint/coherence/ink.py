@@ -6,8 +6,9 @@ A colour or size that cannot be told (a gradient, a picture, a unit of the reade
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from html.parser import HTMLParser
 
 from omnicli.render.colours import contrast
@@ -47,12 +48,13 @@ class Ink:
         return 3.0 if large else 4.5
 
 
-def printed(html: str) -> Iterator[tuple[str, Ink]]:
+@lru_cache(maxsize=256)
+def printed(html: str) -> tuple[tuple[str, Ink], ...]:
     """Each stretch of text that is printed, with its ink, in order."""
     page = _Page()
     page.feed(html)
     page.close()
-    yield from page.runs
+    return tuple(page.runs)
 
 
 class _Page(HTMLParser):

@@ -5,8 +5,9 @@ NFKC makes `４９，９０` and U+202F into what a pattern can read; superscrip
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -36,15 +37,33 @@ def plainly(text: str) -> Plainly:
     """The text as patterns read it."""
     if text.isascii():
         return Plainly(text, text.lower())
-    letters: list[str] = []
+    pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
-    for start, end in _clusters(text):
-        made = _plain(text[start:end])
-        letters += made
-        starts += [start] * len(made)
-        ends += [end] * len(made)
-    return Plainly("".join(letters), "".join(map(_bare, letters)), tuple(starts), tuple(ends))
+    at = 0
+    for odd in _odd(frozenset(text)).finditer(text):
+        pieces.append(text[at : odd.start()].translate(_PLAIN))
+        starts += range(at, odd.start())
+        ends += range(at + 1, odd.start() + 1)
+        at = odd.end()
+        for start, end in _clusters(odd[0]):
+            made = _plain(odd[0][start:end])
+            pieces.append(made)
+            starts += [odd.start() + start] * len(made)
+            ends += [odd.start() + end] * len(made)
+    pieces.append(text[at:].translate(_PLAIN))
+    if at:
+        starts += range(at, len(text))
+        ends += range(at + 1, len(text) + 1)
+    whole = "".join(pieces)
+    return Plainly(whole, whole.translate(_BARE), tuple(starts), tuple(ends))
+
+
+@lru_cache(maxsize=256)
+def _odd(letters: frozenset[str]) -> re.Pattern[str]:
+    """Where one of these letters does not become one letter: it, its like beside it, and the letter before, which it may belong to."""
+    odd = "".join(sorted(letter for letter in letters if unicodedata.combining(letter) or len(_plain(letter)) != 1))
+    return re.compile(f"(?s:.?)[{re.escape(odd)}]+" if odd else "(?!)")
 
 
 def _clusters(text: str) -> Iterator[tuple[int, int]]:
@@ -83,6 +102,20 @@ def _bare(letter: str) -> str:
         return letter.lower()
     found = "".join(part for part in unicodedata.normalize("NFKD", letter.lower()) if not unicodedata.combining(part))
     return found if len(found) == 1 else letter
+
+
+class _Letters(dict[int, str]):
+    """A table for `str.translate` that asks `one` for each letter once."""
+
+    def __init__(self, one: Callable[[str], str]) -> None:
+        self.one = one
+
+    def __missing__(self, code: int) -> str:
+        self[code] = found = self.one(chr(code))
+        return found
+
+
+_PLAIN, _BARE = _Letters(_plain), _Letters(_bare)
 
 
 def bare(word: str) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
 
+from omnicli.channels import MEDIA, Medium
 from omnicli.lint.coherence.grid import Reading
 from omnicli.lint.coherence.visible import Seen
 from omnicli.render import forms
@@ -18,10 +21,24 @@ def allowed(reading: Reading, fact: str) -> frozenset[str]:
     kind, value = reading.facts.get(fact, ("", None))
     if value is None:
         return frozenset()
-    project = reading.renderer.project
-    locale = forms.locale_of(reading.language, tuple(project.countries))
+    project, medium = reading.renderer.project, reading.medium
+    home = tuple(project.countries)
+    if kind != "place" and MEDIA.get(medium.name) is medium:
+        return _allowed(kind, value, reading.language, home, medium.name)
+    return _forms(kind, value, reading.language, home, medium, project.places)
+
+
+@lru_cache(maxsize=8192)
+def _allowed(kind: str, value: str, language: str, home: tuple[str, ...], medium: str) -> frozenset[str]:
+    """Of what does not hang on the places of a project: hundreds of readings ask about the same few facts."""
+    return _forms(kind, value, language, home, MEDIA[medium], {})
+
+
+def _forms(
+    kind: str, value: str, language: str, home: tuple[str, ...], medium: Medium, places: Mapping[str, Any]
+) -> frozenset[str]:
     try:
-        return forms.allowed(kind, value, locale=locale, medium=reading.medium, places=project.places)
+        return forms.allowed(kind, value, locale=forms.locale_of(language, home), medium=medium, places=places)
     except (ValueError, ArithmeticError, LookupError):
         return frozenset()
 
@@ -48,7 +65,7 @@ def reached(reading: Reading, view: View) -> dict[str, int]:
     found: dict[str, int] = {}
     length = 0
     for seen in view[1]:
-        for number, at in _visible_pieces(seen):
+        for at, _, number in seen.stretches:
             for fact in facts_of(reading, seen.pieces[number]):
                 found.setdefault(fact, length + at)
         for anchor in seen.anchors:
@@ -64,16 +81,6 @@ def reached(reading: Reading, view: View) -> dict[str, int]:
 
 def _is_picture(seen: Seen) -> bool:
     return any((piece.origin or ("",))[0] == "picture" for piece in seen.pieces)
-
-
-def _visible_pieces(seen: Seen) -> Iterator[tuple[int, int]]:
-    """(number of the piece, where in the visible text) of every piece that is seen, once."""
-    last = -1
-    for index, offset in enumerate(seen.offsets):
-        if last >= 0 and seen.starts[last] <= offset < seen.starts[last] + len(seen.pieces[last].text):
-            continue
-        last = seen.in_part(offset)[0]
-        yield last, index
 
 
 def facts_of(reading: Reading, piece: Piece) -> tuple[str, ...]:

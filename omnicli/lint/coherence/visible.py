@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import html
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import accumulate
 
 from omnicli.render.trace import Piece
@@ -66,9 +67,30 @@ class Seen:
         n = bisect_right(self.starts, offset) - 1
         return n, offset - self.starts[n]
 
+    @cached_property
+    def stretches(self) -> tuple[tuple[int, int, int], ...]:
+        """The visible text by the pieces that it comes from: first character, one behind the last, number of the piece."""
+        found: list[tuple[int, int, int]] = []
+        number, began, start, end = -1, 0, 0, 0  # of the piece in hand: its number, where it is first seen, where it stands
+        for index, offset in enumerate(self.offsets):
+            if start <= offset < end:
+                continue
+            other = self.in_part(offset)[0]
+            start = self.starts[other]
+            end = start + len(self.pieces[other].text)
+            if other != number:
+                if index:
+                    found.append((began, index, number))
+                number, began = other, index
+        return (*found, (began, len(self.offsets), number)) if self.offsets else ()
+
     def within(self, start: int, end: int) -> list[int]:
         """The numbers of the pieces that stand in a span of the visible text."""
-        return list(dict.fromkeys(self.at(i)[0] for i in range(start, end)))
+        if start >= end:
+            return []
+        first = bisect_right(self.stretches, (start, len(self.offsets) + 1, 0)) - 1
+        last = bisect_left(self.stretches, (end,))
+        return list(dict.fromkeys(number for _, _, number in self.stretches[first:last]))
 
     def of_part(self, start: int, end: int) -> list[int]:
         """The numbers of the pieces that stand in a span of the part itself."""

@@ -114,16 +114,9 @@ def _in_the_place_of_was(reading: Reading, seen: Seen) -> Iterator[int]:
     """Amounts other than `was` that are struck, or that follow 'instead of'."""
     for start, end in seen.struck:
         yield from (n for n in seen.within(start, end) if _other_amount(reading, seen, n))
-    last = -1
-    for index, offset in enumerate(seen.offsets):
-        number = seen.in_part(offset)[0]
-        if (
-            number != last
-            and _other_amount(reading, seen, number)
-            and _INSTEAD_OF.search(plainly(seen.text[max(0, index - 24) : index]).folded)
-        ):
+    for start, _, number in seen.stretches:
+        if _other_amount(reading, seen, number) and _INSTEAD_OF.search(plainly(seen.text[max(0, start - 24) : start]).folded):
             yield number
-        last = number
 
 
 def _other_amount(reading: Reading, seen: Seen, number: int) -> bool:
