@@ -21,6 +21,8 @@ from omnicli.model.campaign import WaitStep
 from omnicli.model.decision import Decision, Stand, Standing, Tally
 
 __all__ = [
+    "_REACH",
+    "_Walk",
     "STEPS",
     "TRIAL",
     "WORDLESS",

@@ -16,7 +16,7 @@ from omnicli.campaignfile import load_project
 from omnicli.campaignfile.stories import load_stories
 from omnicli.campaigns import respond
 from omnicli.campaigns.scenario.suite import suite
-from omnicli.engine import calendar, decide, guard, timing
+from omnicli.engine import calendar, decide, guard, timing, walk
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -39,7 +39,7 @@ def later_fold(patch: Patch) -> None:
 
 def goal_not_asked(patch: Patch) -> None:
     """The goal ends nothing."""
-    patch.setattr(decide, "conversion", lambda *_: None)
+    patch.setattr(walk, "conversion", lambda *_: None)
 
 
 def exits_not_asked(patch: Patch) -> None:
