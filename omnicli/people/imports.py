@@ -116,6 +116,7 @@ class _Run:
     def _all(self, write: Callable[[], Any]) -> int:
         """Every chunk, each in `write()`; the row at which an interrupted import was taken up."""
         with write() as connection:
+            imports.alone(connection)
             self.job = imports.begin(
                 connection, kind="contact", fingerprint=self.plan.fingerprint, file=str(self.plan.sheet.path), now=self.plan.ms
             )
@@ -160,6 +161,7 @@ class _Run:
                 self.course.see(contact_id, chunk.rows[place])
 
     def _chunk(self, connection: sa.Connection, chunk: Chunk) -> None:
+        imports.alone(connection)
         findings = bring(connection, self.plan, self.course, chunk, read_chunk(self.plan, chunk))
         self.course.counts["values_refused"] += sum(1 for f in findings if f.outcome == "refused")
         self.course.counts["values_repaired"] += sum(1 for f in findings if f.outcome == "repaired")

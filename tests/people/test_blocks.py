@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
-from shop import PROJECT, a_shop, rows
+from shop import NOW, PROJECT, a_map, a_shop, rows
 
 from omnicli.channels import addresses
 from omnicli.channels.clean import Refused
 from omnicli.model.ids import contact_uid, contact_uids
+from omnicli.people.imports import import_contacts
 from omnicli.people.mapping import Target
 from omnicli.people.reading import memory, parser
 from omnicli.store import consents, imports
@@ -85,3 +87,18 @@ def test_rows_are_inserted_whether_they_fill_their_blocks_or_not(tmp_path):
         assert rows(store, "SELECT id, source_id, changed_at FROM contact ORDER BY id") == [
             (n + 1, str(n), 6) for n in range(size)
         ]
+
+
+def test_two_imports_at_once_number_everybody_once(tmp_path):
+    store, loaded = a_shop(tmp_path, PROJECT)
+    files = [tmp_path / f"{name}.csv" for name in "ab"]
+    for file in files:
+        lines = "".join(f"{file.stem}{n},{file.stem}{n}@example.com\n" for n in range(300))
+        file.write_text(f"id,email\n{lines}", "utf-8")
+    mapping = a_map(loaded, "id: id\nemail: address.email\n")
+    with ThreadPoolExecutor(2) as pool:
+        deeds = [pool.submit(import_contacts, store, loaded, file, mapping=mapping, now=NOW, rows_a_chunk=20) for file in files]
+        reports = [deed.result() for deed in deeds]
+    assert [report.new for report in reports] == [300, 300]
+    assert rows(store, "SELECT count(*), count(DISTINCT id), max(id) FROM contact") == [(600, 600, 600)]
+    assert rows(store, "SELECT count(*) FROM address") == [(600,)]
