@@ -208,8 +208,10 @@ class Admission:
             same,
         )
         self.presses.houses.on(connection)
-        people = calls[0].people if len(calls) == 1 else sorted((p for call in calls for p in call.people), key=_order)
+        people = calls[0].people if len(calls) == 1 else [p for call in calls for p in call.people]
         gate.read([p.touch for p in people])
+        if not gate.apart:
+            people = sorted(people, key=_order)
         passed: list[Prepared] = []
         slots: dict[int, tuple[str, str, int] | None] = {}
         fallen: list[tuple[Claimed, Verdict]] = []

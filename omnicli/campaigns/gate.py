@@ -6,6 +6,7 @@ read: one `judge` a touch, without a query.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
@@ -51,6 +52,8 @@ class Verdict(NamedTuple):
 
 
 GO, LOST = Verdict("go"), Verdict("lost")
+#: Channels whose touches are asked about one by one: their rules hang on more than a version and a place.
+ALONE = ("whatsapp", "task", "webhook")
 
 
 def ruled_as(touch: Claimed) -> str:
@@ -90,6 +93,8 @@ class Gate:
         self._reachable: dict[tuple[str, str, str, str | None], str | None] = {}
         self._open: dict[tuple[object, ...], bool] = {}
         self._zones: dict[tuple[object, ...], tuple[tzinfo, int, str]] = {}
+        self._lanes: dict[tuple[object, ...], Verdict] = {}
+        self.met: set[int] = set()  # who may be met twice in this group, by person or by address
         whatsapp = channels_of(self.houses.project, live=self.houses.live).get("whatsapp")
         self.ceiling = Ceiling(whatsapp.daily_limit) if whatsapp is not None else None
 
@@ -119,7 +124,9 @@ class Gate:
             self.taken[contact, day, channel] = max(number, self.taken.get((contact, day, channel), 0))
             if at > floor:
                 recent.add(contact)
-        recent |= outbox.sharers(self.connection, counted)
+        shared = outbox.sharers(self.connection, counted)
+        self.met = shared | {contact for contact, times in Counter(t.contact_id for t in touches).items() if times > 1}
+        recent |= shared
         self.bodies = outbox.bodies(self.connection, recent, since=floor)
         doubtful = [
             t
@@ -130,6 +137,11 @@ class Gate:
             _left(self.connection, doubtful, self.houses, self.now, self.asked) if guards.on("gate_exits") else frozenset()
         )
 
+    @property
+    def apart(self) -> bool:
+        """Whether nothing that one touch of this group does changes the answer about another."""
+        return not self.met and self.ceiling is None and not any(self.houses[v].guarding.budget for v in self.plain)
+
     # --- one touch --------------------------------------------------------------------------------------------------
     def judge(self, touch: Claimed, *, cost: int, address_hash: bytes, body_hash: bytes, stale: int | None = None) -> Verdict:
         """What becomes of this touch now; the first guard that objects gives the reason. `stale`: from when on its live data is too
@@ -137,9 +149,10 @@ class Gate:
         facts = self.guarded.get(touch.id)
         if facts is None and guards.on("fence"):
             return LOST
+        if stale is None and (plain := self._plainly(touch, facts or touch, address_hash, body_hash)) is not None:
+            return plain
         house = self.houses[touch.version_id]
-        plain = None if stale is not None else self._plainly(touch, facts or touch, house, cost, address_hash, body_hash)
-        return plain or (
+        found = (
             self._campaign(touch)
             or self._pass(touch, facts or touch)
             or self._person(touch, facts or touch, house)
@@ -151,28 +164,41 @@ class Gate:
             or self._again(touch, address_hash, body_hash)
             or self._go(touch, house, cost, address_hash, body_hash)
         )
+        return self._open_lane(touch, facts or touch, house, found) if found.kind == "go" else found
 
-    def _plainly(
-        self, touch: Claimed, facts: Guarded | Claimed, house: House, cost: int, address_hash: bytes, body_hash: bytes
-    ) -> Verdict | None:
+    def _plainly(self, touch: Claimed, facts: Guarded | Claimed, address_hash: bytes, body_hash: bytes) -> Verdict | None:
         """`go` for the many whom no guard can object to; None sends a touch through all of them."""
-        channel, contact, purpose = touch.channel, touch.contact_id, touch.purpose
+        contact = touch.contact_id
+        go = self._lanes.get(
+            (touch.version_id, touch.channel, touch.purpose, touch.country, touch.region, touch.time_zone, facts.reach)
+        )
         if (
-            self.plain[touch.version_id]
-            and self.ms <= touch.expires_at
-            and facts.waits_for == touch.id
-            and facts.enrollment_state == "open"
-            and facts.erased_at is None
-            and facts.complaint_until is None
-            and contact not in self.slots
-            and touch.enrollment_id not in self.left
-            and self._reachable.get((facts.reach, channel, purpose, house.topic), "") is None
-            and (channel, address_hash, body_hash) not in self.bodies
-            and self._open.get((touch.version_id, channel, purpose, touch.country, touch.region, touch.time_zone))
-            and (channel != "whatsapp" or self._many(touch, address_hash) is None)
+            go is None
+            or self.ms > touch.expires_at
+            or facts.waits_for != touch.id
+            or facts.enrollment_state != "open"
+            or facts.erased_at is not None
+            or facts.complaint_until is not None
+            or contact in self.slots
+            or touch.enrollment_id in self.left
+            or (touch.channel, address_hash, body_hash) in self.bodies
         ):
-            return self._go(touch, house, cost, address_hash, body_hash)
-        return None
+            return None
+        if contact in self.met and touch.purpose == "marketing":
+            self._counted(touch, self._day(touch, self.houses[touch.version_id]), address_hash, body_hash)
+        return go
+
+    def _open_lane(self, touch: Claimed, facts: Guarded | Claimed, house: House, go: Verdict) -> Verdict:
+        """After somebody has gone through all guards: who differs in nothing that those ask of a version, a channel and a place needs to
+        be asked about the person only."""
+        if self.plain[touch.version_id] and touch.channel not in ALONE:
+            key = (touch.version_id, touch.channel, touch.purpose, touch.country, touch.region, touch.time_zone, facts.reach)
+            if (
+                self._open.get(key[:6])
+                and self._reachable.get((facts.reach, touch.channel, touch.purpose, house.topic), "") is None
+            ):
+                self._lanes[key] = go if go.slot is None else Verdict("go", None, None, (go.slot[0], go.slot[1], 1))
+        return go
 
     def _campaign(self, touch: Claimed) -> Verdict | None:
         state, people = self.standings[touch.version_id]
@@ -294,14 +320,20 @@ class Gate:
             self.ceiling.took(touch, address_hash, self.now)
         if touch.purpose != "marketing":
             return GO
-        _, today, day = self._day(touch, house)
+        return Verdict("go", None, None, self._counted(touch, self._day(touch, house), address_hash, body_hash))
+
+    def _counted(
+        self, touch: Claimed, place: tuple[tzinfo, int, str], address_hash: bytes, body_hash: bytes
+    ) -> tuple[str, str, int]:
+        """The slot that a touch takes; the next of the same person, or to the same address, in this group meets it."""
+        _, today, day = place
         channel, contact = ruled_as(touch), touch.contact_id
         number = self.taken.get((contact, day, channel), 0) + 1
         self.taken[contact, day, channel] = number
         self.slots.setdefault(contact, []).append((today, channel))
         self.last[contact] = self.now
         self.bodies.add((touch.channel, address_hash, body_hash))
-        return Verdict("go", None, None, (day, channel, number))
+        return day, channel, number
 
     def _wait(self, touch: Claimed, name: str, until: datetime | None, otherwise: str) -> Verdict:
         """Held until then, when that is in time; else it ends with the reason."""
