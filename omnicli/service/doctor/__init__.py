@@ -60,7 +60,7 @@ def _patient(loaded: Loaded, *, now: datetime, live: bool) -> Patient:
     try:
         return Patient(loaded, where.path, where.open(), now, live, server=where.said)
     except OmniError as error:
-        return Patient(loaded, where.path, None, now, live, server=where.said, refused=error)
+        return Patient(loaded, where.path, None, now, live, refused=error)
 
 
 def _parts(

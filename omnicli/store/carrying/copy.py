@@ -73,9 +73,10 @@ def copy(
             wanted = _wanted(reading, target, mask)
             for shape in wanted:
                 _carry(reading, target, shape, progress, mask, batch, step)
-            settings = dict(reading.execute(sa.select(tables.setting.c.key, tables.setting.c.value)).tuples().all())
+            settings = {row.key: row.value for row in reading.execute(sa.select(tables.setting))}
+            changed = begun is not None and _went_on(reading, target, wanted, progress, mask)
         wrong = _different(target, wanted, progress)
-        if not wrong:
+        if not wrong and not changed:
             break
         if begun is None:
             raise _unlike(wrong)
@@ -193,9 +194,7 @@ def _carry(
     if done.done:
         return
     for page in pages(reading, shape, after=done.last, batch=batch):
-        rows = _free(shape, _exact(shape, page, target.dialect))
-        if mask is not None:
-            rows = mask.mask(shape, rows, reading)
+        rows = _as_carried(reading, target, shape, page, mask)
         done.add(rows)
         done.last = [page[-1][place] for place in shape.key]
         with target.write() as connection:
@@ -207,6 +206,12 @@ def _carry(
     with target.write() as connection:
         renumber(connection, shape)
         progress.keep(connection)
+
+
+def _as_carried(reading: sa.Connection, target: Store, shape: Shape, page: list[Row], mask: Mask | None) -> list[Row]:
+    """The rows of the source as the target gets them."""
+    rows = _free(shape, _exact(shape, page, target.dialect))
+    return rows if mask is None else mask.mask(shape, rows, reading)
 
 
 def _exact(shape: Shape, rows: list[Row], dialect: str) -> list[Row]:
@@ -245,6 +250,17 @@ def _free(shape: Shape, rows: list[Row]) -> list[Row]:
 
 
 # --- after ----------------------------------------------------------------------------------------------------------
+def _went_on(reading: sa.Connection, target: Store, wanted: list[Shape], progress: Progress, mask: Mask | None) -> bool:
+    """Whether the source is no longer what an earlier run has read of it."""
+    for shape in wanted:
+        stands = Carried()
+        for page in pages(reading, shape):
+            stands.add(_as_carried(reading, target, shape, page, mask))
+        if not stands.same(progress.of_table(shape.name)):
+            return True
+    return False
+
+
 def _different(target: Store, wanted: list[Shape], progress: Progress) -> list[str]:
     """Tables in which the target does not hold what was carried; reads all of it again."""
     wrong = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -48,13 +48,14 @@ def pour(connection: sa.Connection, shape: Shape, rows: Sequence[Row]) -> None:
         driver.executemany(f"INSERT INTO {_quoted(shape.name)} ({_list(shape.columns)}) VALUES ({marks})", rows)
         return
     real = [place for place, kind in enumerate(shape.kinds) if kind == "real"]
-    with (
-        driver.cursor() as cursor,
-        cursor.copy(f"COPY {_quoted(shape.name)} ({_list(shape.columns)}) FROM STDIN (FORMAT BINARY)") as copy,
-    ):
-        copy.set_types([_TYPES[kind] for kind in shape.kinds])
-        for row in _floats(rows, real) if real else rows:
-            _write(copy.write_row, row, shape)
+    table = f"{_quoted(shape.name)} ({_list(shape.columns)})"
+    try:
+        with driver.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types([_TYPES[kind] for kind in shape.kinds])
+            for row in _floats(rows, real) if real else rows:
+                copy.write_row(row)
+    except driver.DataError as error:
+        raise _unfit(shape, str(error).splitlines()[0]) from None
 
 
 def renumber(connection: sa.Connection, shape: Shape) -> None:
@@ -64,17 +65,6 @@ def renumber(connection: sa.Connection, shape: Shape) -> None:
             f"SELECT setval(pg_get_serial_sequence('{_quoted(shape.name)}', 'id'), greatest((SELECT max(id) FROM {_quoted(shape.name)}), 1), "
             f"EXISTS (SELECT 1 FROM {_quoted(shape.name)}))"
         )
-
-
-def _write(write: Callable[[Row], None], row: Row, shape: Shape) -> None:
-    try:
-        write(row)
-    except ValueError as error:  # psycopg.DataError is none of these: it is raised for a NUL in a text
-        raise _unfit(shape, str(error)) from None
-    except Exception as error:
-        if type(error).__name__ == "DataError":
-            raise _unfit(shape, str(error)) from None
-        raise
 
 
 def _unfit(shape: Shape, why: str) -> OmniError:
