@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from omnicli.cli.frame import session
-from omnicli.cli.options import AsOf, DryRun, Yes, one_of, opt, page
+from omnicli.cli.options import AsOf, DryRun, Jobs, Yes, one_of, opt, page, processes
 from omnicli.errors import Exit, OmniError
 from omnicli.texts import t
 
@@ -258,6 +258,7 @@ def run(
     yes: Yes = False,
     confirm: Typed = None,
     plan: Planned = None,
+    jobs: Jobs = None,
     as_of: AsOf = None,
 ) -> None:
     from omnicli.campaigns import run as running
@@ -284,7 +285,7 @@ def run(
         apply = _agree(s, store, loaded, names, now=now, yes=yes, confirm=confirm or [], max=max, only=cut) if s.live else True
         with run_lock(store, loaded.root, live=s.live), interruptible(s) as stopping, s.progress(t("sending", "envoi")) as step:
             report = running.run(store, loaded, names=names, now=now, live=s.live, apply=apply, max=max, only=cut,
-                                 progress=step, stopping=stopping)  # fmt: skip
+                                 progress=step, stopping=stopping, processes=processes(jobs))  # fmt: skip
     seconds = time.monotonic() - began
     for problem in report.problems:
         s.warn(problem)

@@ -27,12 +27,29 @@ DryRun = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help=t("answer yes", "répondre oui"))]
 
 
+def processes(jobs: int | None) -> int:
+    """How many processes work: so many as were asked for, else two where there are two processors. The others render, and start
+    only where there is much to render."""
+    import os
+
+    if jobs is not None:
+        return jobs
+    return min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
 def opt(
     flag: str, english: str, french: str, *, metavar: str | None = None, least: int | None = None, most: int | None = None
 ) -> Any:
     """An option of one command, with its help in both languages; `-o/--output` are two names of
     one; a number below `least` or above `most` is wrong usage."""
     return typer.Option(*flag.split("/"), metavar=metavar, help=t(english, french), min=least, max=most)
+
+
+Jobs = Annotated[
+    int | None,
+    opt("-j/--jobs", "processes that work where there is much to render; the result is the same",
+        "processus à l'œuvre quand il y a beaucoup à composer ; le résultat est le même", metavar="N", least=1, most=64),
+]  # fmt: skip
 
 
 def arg(english: str, french: str, *, metavar: str) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from omnicli.cli.frame import session
-from omnicli.cli.options import AsOf, opt, page
+from omnicli.cli.options import AsOf, Jobs, opt, page, processes
 from omnicli.errors import Exit, OmniError
 from omnicli.texts import t
 
@@ -47,7 +47,7 @@ Limit = Annotated[int, opt("--limit", "lines at most", "lignes au plus", metavar
         "Une décision et une distribution pour toutes les campagnes en cours ; ce que cron appelle.",
     )
 )
-def tick(as_of: AsOf = None) -> None:
+def tick(jobs: Jobs = None, as_of: AsOf = None) -> None:
     from omnicli.cli.campaign import interruptible
     from omnicli.service.scheduler import tick as beat
 
@@ -55,7 +55,7 @@ def tick(as_of: AsOf = None) -> None:
     loaded, store = s.loaded(), s.store()
     now = _sandbox_now(s, as_of)
     with interruptible(s) as stopping:
-        done = beat(store, loaded, live=s.live, now=now, stopping=stopping)
+        done = beat(store, loaded, live=s.live, now=now, stopping=stopping, processes=processes(jobs))
     if done.alarm:
         s.warn(done.alarm)
     report = done.report
@@ -83,7 +83,7 @@ def _sandbox_now(s: Session, as_of: str | None) -> datetime:
         "Des tops au premier plan jusqu'à l'arrêt ; pour systemd ou un conteneur.",
     )
 )
-def run(every: Every = "10s") -> None:
+def run(every: Every = "10s", jobs: Jobs = None) -> None:
     import sys
 
     from omnicli.cli.rows import length
@@ -112,7 +112,7 @@ def run(every: Every = "10s") -> None:
     def alarm(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    code = Metronome(root, s.live, pause, tell, alarm, begun).run()
+    code = Metronome(root, s.live, pause, tell, alarm, begun, processes(jobs)).run()
     s.talk(t("Stopped.", "Arrêté."))
     raise typer.Exit(code)
 

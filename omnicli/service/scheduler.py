@@ -93,9 +93,12 @@ class Ticked:
         return f"{clock.iso(self.at)}  " + "; ".join(lines) if lines else ""
 
 
-def tick(store: Store, loaded: Loaded, *, live: bool, now: datetime, stopping: Callable[[], bool] = lambda: False) -> Ticked:
+def tick(
+    store: Store, loaded: Loaded, *, live: bool, now: datetime, stopping: Callable[[], bool] = lambda: False, processes: int = 1
+) -> Ticked:
     """One turn and one dispatch for all running campaigns, and for what others left open. A tick that finds the lock held leaves
-    at once, and so does one of which it is known that it would find nothing (campaigns/resting)."""
+    at once, and so does one of which it is known that it would find nothing (campaigns/resting). `processes`: how many work where there
+    is much to render."""
     from omnicli.campaigns import resting
     from omnicli.campaigns.run import RunReport, run, something_came
     from omnicli.store import campaigns
@@ -110,7 +113,7 @@ def tick(store: Store, loaded: Loaded, *, live: bool, now: datetime, stopping: C
         return Ticked(now, without="idle")
     try:
         with run_lock(store, loaded.root, live=live):
-            report = run(store, loaded, names=names, now=now, live=live, tick=True, stopping=stopping)
+            report = run(store, loaded, names=names, now=now, live=live, tick=True, stopping=stopping, processes=processes)
             resting.found_nothing(store, loaded, before, report, live=live)
             return Ticked(now, report, live=live)
     except OmniError as error:
@@ -152,6 +155,7 @@ class Metronome:
     tell: Callable[[str], None]
     alarm: Callable[[str], None]
     begun: Callable[[], None] = lambda: None
+    processes: int = 1
     exit: int = Exit.FINE
     guard: ClockGuard = field(default_factory=ClockGuard)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -209,7 +213,9 @@ class Metronome:
             self.alarm(Ticked(now, without="clock").line)
             return
         loaded, store = self._open()
-        done = tick(store, loaded, live=self.live, now=self._lived(store, now), stopping=self._stop.is_set)
+        done = tick(
+            store, loaded, live=self.live, now=self._lived(store, now), stopping=self._stop.is_set, processes=self.processes
+        )
         if done.line:
             self.tell(done.line)
         self._say_once(done.alarm)
