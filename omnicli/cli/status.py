@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,7 +72,9 @@ def _look(loaded: Loaded, store: Store, now: datetime, *, live: bool) -> dict[st
         ahead = campaigns.next_due(connection, ids) if ids else None
     ended = last_end(store)
     assert loaded.project is not None
+    shared: dict[str, Any] = {} if store.dialect == "sqlite" else {"workers": _workers(store)}
     return {
+        **shared,
         "overviews": overviews, "project": loaded.project.project, "contacts": people,
         "campaigns": [view.as_json(o) for o in overviews], "last_run": ended, "next": ahead,
         "due_people": sum(o.due.get("people", 0) for o in overviews if o.state == "running"),
@@ -79,6 +82,14 @@ def _look(loaded: Loaded, store: Store, now: datetime, *, live: bool) -> dict[st
         "held": sum(o.due.get("held", 0) for o in overviews), "unknown": sum(o.doubtful for o in overviews),
         "unfolded": waiting, "tasks": tasks, "cases": cases, "alerts": [*_alerts(loaded, overviews, hold, ended, now, live=live), *_left_alone(loaded, accounts_), *judged],
     }  # fmt: skip
+
+
+def _workers(store: Store) -> list[dict[str, Any]]:
+    """Processes of `omni worker` that were seen within a minute."""
+    from omnicli.store import crew
+
+    with store.read() as connection:
+        return [{"host": one.host, "threads": one.threads, "jobs": one.done} for one in crew.alive(connection)]
 
 
 def _alerts(
@@ -188,8 +199,19 @@ def _show(console: Console, found: dict[str, Any], overviews: list[Overview], no
         last = t("Last run {d} ago", "Dernière exécution il y a {d}", d=ago(ended, now))
         tail = "" if ahead is None else t(", next due {at}", ", prochaine échéance {at}", at=moment(ahead, view.zone_of(loaded)) if ahead > now else t("now", "maintenant"))  # fmt: skip
         console.print(Text(last + tail, "dim"), soft_wrap=True)
+    if "workers" in found:
+        console.print(Text(_at_work(found["workers"]), "dim"), soft_wrap=True)
     for alert in found["alerts"]:
         console.print(Text("! ", "bold red").append(alert, "not bold"), soft_wrap=True)
+
+
+def _at_work(workers: list[dict[str, Any]]) -> str:
+    """How many processes share the work, and where."""
+    if not workers:
+        return t("No worker is alive: omni worker, or ticks by omni schedule", "Aucun worker en vie : omni worker, ou des tops par omni schedule")
+    where = ", ".join(f"{host} ×{n}" for host, n in sorted(Counter(one["host"] for one in workers).items()))
+    return several(len(workers), ("{n} worker alive: {where}", "{n} workers alive: {where}"),
+                   ("{n} worker en vie : {where}", "{n} workers en vie : {where}"), where=where)  # fmt: skip
 
 
 def _watch(s: Session, loaded: Loaded, store: Store) -> None:
