@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from delivering import SENDS, Delivery, a_campaign
 from galley import Galley, archived, told
 
 from omnicli.campaigns import pressroom
@@ -193,6 +194,35 @@ def test_a_killed_main_process_leaves_no_orphans(tmp_path: Path) -> None:
         assert Path(f"/proc/{pid}").exists()
         main.kill()
     assert ends(pid)
+
+
+@pytest.mark.slow
+def test_a_round_with_two_processes_writes_what_one_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+    begin, orders = Presses.staff, []
+    monkeypatch.setattr(pressroom, "FEW", 10)
+    monkeypatch.setattr(pressroom, "cores", lambda: 2)
+    monkeypatch.setattr(Presses, "staff", lambda presses, expected: (begin(presses, expected), orders.append(ready(presses))))
+    for processes in (1, 2):
+        stage = Delivery(tmp_path / str(processes), a_campaign(SENDS))
+        stage.sign_up(*(f"p{n}" for n in range(260)))
+        stage.decide()
+        assert stage.dispatch(processes=processes).accepted == 260
+        written.append((
+            stage.rows("SELECT t.touch_key, t.send_state, a.address_hash, a.body_sha256, r.\"values\", s.hash FROM touch t JOIN attempt a"
+                       " ON a.touch_id = t.id JOIN rendering r ON r.touch_id = t.id JOIN skeleton s ON s.id = r.skeleton_id ORDER BY 1"),
+            stage.rows("SELECT e.key, e.told FROM enrollment e ORDER BY 1"),
+            [dict(one.rendered.parts) for one in stage.provider.handed],
+        ))  # fmt: skip
+    assert orders == [False, True]
+    assert written[0] == written[1]
+
+
+def ready(presses: Presses) -> bool:
+    """Wait until the processes of these presses are ready; False without any."""
+    if presses._room is None:
+        return False
+    return all(select.select([mate._out], [], [], 60.0)[0] and mate.is_ready for mate in presses._room.mates)
 
 
 def test_a_batch_says_once_what_its_touches_share(galley: Galley) -> None:
