@@ -79,11 +79,6 @@ class Claims:
         self.trial, self.cursor, self.more, self.dry = trial, None, True, False
 
     # --- who is due -------------------------------------------------------------------------------------------------
-    def expected(self, connection: sa.Connection) -> int:
-        """How many are due, as far as `COUNTED`."""
-        versions = outbox.versions_of(connection, self.asked.campaigns, running=True)
-        return outbox.count_due(connection, now=self.now_ms, versions=versions, channels=self.asked.channels, most=COUNTED)
-
     def due(
         self, connection: sa.Connection, limit: int, *, without: Collection[str] = (), channels: Collection[str] | None = None,
         lock: bool = False,

@@ -21,7 +21,7 @@ from omnicli import clock, faults, guards
 from omnicli.campaigns import canary, journal
 from omnicli.campaigns.admission import Admission
 from omnicli.campaigns.aside import Aside
-from omnicli.campaigns.claiming import Asked, Claims
+from omnicli.campaigns.claiming import COUNTED, Asked, Claims
 from omnicli.campaigns.line import Call, Line, tell
 from omnicli.campaigns.press import Prepared, Presses
 from omnicli.campaigns.queueing import AHEAD, Queue
@@ -102,9 +102,10 @@ class Round:
         """Until nothing is due, or as many as were asked for have left. What was begun is finished, whatever ends the round."""
         self.claims.asked = asked
         with self.store.read() as connection:
-            if not self.claims.due(connection, 1):
-                return
-            self.presses.staff(self.claims.expected(connection))
+            due = len(self.claims.due(connection, COUNTED if self.queue.depth else 1))
+        if not due:
+            return
+        self.presses.staff(due)
         faults.point("F03")
         if self.lasting:
             journal.allocate(self.store)

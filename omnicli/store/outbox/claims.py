@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,41 +88,21 @@ def due(connection: sa.Connection, *, now: int, versions: Collection[int] | None
     return found
 
 
-def count_due(
-    connection: sa.Connection, *, now: int, versions: Collection[int], channels: Collection[str] | None, most: int
-) -> int:
-    """How many touches of these versions are due; nobody counts further than `most`."""
-    clauses, values = f"{_WAITING} AND t.due_at <= ? AND t.version_id IN ({listed(versions)})", [now]
-    if channels is not None:
-        clauses += f" AND t.channel IN ({','.join('?' * len(channels))})"
-        values += sorted(channels)  # type: ignore[arg-type]
-    rows = fetch(connection, f"SELECT count(*) FROM (SELECT 1 FROM touch t WHERE {clauses} LIMIT {int(most)}) AS first", *values)
-    return int(rows[0][0])
-
-
 def many_due(
     connection: sa.Connection, *, now: int, versions: Collection[int], channels: Collection[str] | None, above: int
 ) -> dict[int, int]:
-    """Those of these versions of which more than `above` touches are due, and how many; a few cost next to nothing."""
-    clauses = f"send_state IN ('planned','retry') AND {WAITING} AND due_at <= ?"
-    values: list[Any] = [now]
+    """Those of these versions of which more than `above` touches are due, and how many."""
+    clauses, values = f"{_WAITING} AND t.due_at <= ?", [now]
     if channels is not None:
-        clauses += f" AND channel IN ({','.join('?' * len(channels))})"
-        values += sorted(channels)
-    if (
-        not versions
-        or fetch(connection, f"SELECT count(*) FROM (SELECT 1 FROM touch WHERE {clauses} LIMIT {above + 1}) AS first", *values)[
-            0
-        ][0]
-        <= above
-    ):
-        return {}
-    rows = fetch(
-        connection,
-        f"SELECT version_id, count(*) FROM touch WHERE {clauses} AND version_id IN ({listed(versions)}) GROUP BY 1 ORDER BY 1",
-        *values,
-    )
-    return {row[0]: row[1] for row in rows if row[1] > above}
+        clauses += f" AND t.channel IN ({','.join('?' * len(channels))})"
+        values += sorted(channels)  # type: ignore[arg-type]
+    found: Counter[int] = Counter()
+    priority = _next_priority(connection, None) if versions else None
+    while priority is not None:  # the index begins with it: what is not due yet is not looked at
+        query = f"SELECT t.version_id, count(*) FROM touch t WHERE t.priority = {priority} AND {clauses} GROUP BY 1 ORDER BY 1"
+        found.update({row[0]: row[1] for row in fetch(connection, query, *values) if row[0] in versions})
+        priority = _next_priority(connection, priority)
+    return {version: count for version, count in sorted(found.items()) if count > above}
 
 
 def _next_priority(connection: sa.Connection, above: int | None, *, inclusive: bool = False) -> int | None:

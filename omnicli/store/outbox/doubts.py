@@ -57,14 +57,15 @@ class Doubt:
 
 def doubts(connection: sa.Connection, states: Sequence[str] = ("unknown", "parked")) -> list[Doubt]:
     """Unknown and parked touches, oldest attempt first."""
-    marks = ",".join("?" * len(states))
+    only = ",".join(f"'{state}'" for state in states if state in ("unknown", "parked"))
     rows = fetch(
         connection,
         "SELECT t.id, t.touch_key, t.send_state, a.n, a.started_at, t.channel, t.purpose, h.provider, t.enrollment_id, t.message, t.facts, e.told,"
         " h.id, h.account, a.provider_ref"
-        " FROM touch t JOIN attempt a ON a.touch_id = t.id AND a.outcome = 'unknown' JOIN handover h ON h.id = a.handover_id"
-        f" JOIN enrollment e ON e.id = t.enrollment_id WHERE t.send_state IN ({marks}) ORDER BY a.started_at, t.touch_key",
-        *states,
+        # words of the index `touch_doubt`, which is where to begin: attempts are looked up
+        " FROM touch t CROSS JOIN attempt a JOIN handover h ON h.id = a.handover_id JOIN enrollment e ON e.id = t.enrollment_id"
+        f" WHERE t.send_state IN ('unknown','parked') AND t.send_state IN ({only}) AND a.touch_id = t.id AND a.outcome = 'unknown'"
+        " ORDER BY a.started_at, t.touch_key",
     )
     return [Doubt(*row) for row in rows]
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from omnicli import faults, guards
 from omnicli.store.outbox.doubts import disproof, proof, remember
 from omnicli.store.outbox.locking import locked
-from omnicli.store.outbox.statements import fetch, for_all, grouped, listed, many, run
+from omnicli.store.outbox.statements import fetch, for_all, grouped, many, run
 from omnicli.store.outbox.values import Claimed, Ended, Result
 
 
@@ -64,8 +64,9 @@ def _held(connection: sa.Connection, results: Sequence[Result], worker: str) -> 
     fences = {r.touch.id: r.touch.fence for r in results}
     rows = fetch(
         connection,
-        f"SELECT id, fence FROM touch WHERE id IN ({listed(fences)}) AND send_state = 'sending' AND lease_by = ? ORDER BY id"
+        "SELECT id, fence FROM touch WHERE id IN (?*) AND send_state = 'sending' AND lease_by = ? ORDER BY id"
         + locked(connection),
+        list(fences),
         worker,
     )
     return {row[0] for row in rows if row[1] == fences[row[0]]}
