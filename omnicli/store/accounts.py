@@ -49,9 +49,10 @@ def close(connection: sa.Connection, provider: str, account: str) -> bool:
 
 
 def standing(connection: sa.Connection) -> list[tuple[str, str, Account]]:
-    """Every account that was ever called: (provider, account, row)."""
+    """Every account that was ever called: (provider, account, row). A row that says nothing was only made to be locked."""
     rows = fetch(connection, f"SELECT provider, account, {_COLUMNS} FROM account ORDER BY provider, account")
-    return [(row[0], row[1], _read(row[2:])) for row in rows]
+    found = [(row[0], row[1], _read(row[2:])) for row in rows]
+    return [one for one in found if one[2] != Account()]
 
 
 def _read(row: tuple[object, ...]) -> Account:
