@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shop import NOW, PROJECT, a_map, a_shop, rows
 
@@ -16,6 +16,8 @@ from omnicli.people.imports import import_contacts
 from omnicli.people.mapping import Target
 from omnicli.people.reading import memory, parser
 from omnicli.store import consents, imports
+
+EVENLY = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
 
 LETTERS = st.sampled_from([*"aZ09.-_@+ \nxn'é", "example.com", "xn--", "K", "ſ"])
 ODD = st.lists(LETTERS, max_size=12).map("".join)
@@ -32,6 +34,7 @@ def one(text):
         return "refused"
 
 
+@EVENLY
 @given(st.lists(st.one_of(MAIL, ODD, LONG, st.just("")), min_size=1, max_size=4))
 def test_a_block_of_addresses_is_read_as_each_alone(texts):
     read = addresses.plain_emails(texts)
@@ -64,6 +67,7 @@ def test_cells_of_a_various_column_read_as_each_cell_alone(tmp_path):
         assert problems == [(place, e[2]) for place, e in enumerate(each) if e[2] is not None]
 
 
+@EVENLY
 @given(st.binary(max_size=100), st.lists(st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]))), max_size=5))
 def test_fingerprints_of_many_are_those_of_each(key, norms):
     assert consents.fingerprints(key, "email", norms) == [

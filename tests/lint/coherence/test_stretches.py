@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omnicli.lint.coherence.plainly import _bare, _clusters, _plain, plainly
 from omnicli.lint.coherence.visible import seen
 from omnicli.render.trace import Piece
 from omnicli.text import _LETTERS, fold
+
+EVENLY = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
 
 MARKUP = st.sampled_from(
     ["<p>", "</p>", "<b hidden>", "</b>", "&amp;", "&zwnj;", " ", "\n", "a", "é", "<img alt='x'>", "<style>p{}</style>", "<s>"]
@@ -21,6 +23,7 @@ LETTERS = st.one_of(
 )
 
 
+@EVENLY
 @given(st.lists(TEXT, min_size=1, max_size=5), st.booleans(), st.data())
 def test_a_stretch_is_a_run_of_characters_of_one_piece(texts, page, data):
     view = seen("html", tuple(Piece(text, ("template",)) for text in texts), page=page)
@@ -32,6 +35,7 @@ def test_a_stretch_is_a_run_of_characters_of_one_piece(texts, page, data):
     assert view.within(start, end) == list(dict.fromkeys(owners[start:end]))
 
 
+@EVENLY
 @given(st.lists(LETTERS, max_size=25).map("".join))
 def test_a_text_is_read_plainly_cluster_by_cluster(text):
     read = plainly(text)
@@ -48,6 +52,7 @@ def test_a_text_is_read_plainly_cluster_by_cluster(text):
         assert read.span(index, index + 1) == span
 
 
+@EVENLY
 @given(st.lists(LETTERS, max_size=25).map("".join))
 def test_folding_drops_every_combining_mark(text):
     if not text.isascii():
