@@ -9,7 +9,7 @@ import pytest
 from telling import a_house, project
 
 from omnicli.campaignfile import Loaded
-from omnicli.campaigns import enter
+from omnicli.campaigns import doors
 from omnicli.campaigns.scenario.world import World
 from omnicli.clock import read_instant
 
@@ -75,7 +75,7 @@ def test_people_come_in_when_they_would_if_somebody_looked_each_minute(
 ) -> None:
     loaded = a_door(tmp_path, CONDITIONS[name])
     seldom, few = lived(loaded, 5)
-    monkeypatch.setattr(enter, "next_change", lambda *_, **__: None)
+    monkeypatch.setattr(doors, "next_change", lambda *_, **__: None)
     each_minute, many = lived(loaded, 5)
     assert seldom == each_minute
     assert seldom
