@@ -12,7 +12,7 @@ import hmac
 import re
 from base64 import urlsafe_b64decode
 from binascii import b2a_base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -55,10 +55,20 @@ def _keyed(key: bytes, purpose: str) -> Any:
 
 def token(signing: Signing, purpose: str, touch: bytes, number: int = 0) -> str:
     """The token of this touch for one purpose; `number` counts the links of a message from 0."""
-    body = touch[:_PREFIX] + bytes((signing.number << 5 | number,))
-    tag = _keyed(signing.key, purpose).copy()
-    tag.update(body)
-    return b2a_base64(body + tag.digest(), newline=False).translate(_URL_SAFE).decode("ascii")
+    return tokens(signing, purpose, number)(touch)
+
+
+def tokens(signing: Signing, purpose: str, number: int = 0) -> Callable[[bytes], str]:
+    """What makes the tokens of touches for one purpose and link."""
+    keyed, end = _keyed(signing.key, purpose), bytes((signing.number << 5 | number,))
+
+    def made(touch: bytes) -> str:
+        body = touch[:_PREFIX] + end
+        tag = keyed.copy()
+        tag.update(body)
+        return b2a_base64(body + tag.digest(), newline=False).translate(_URL_SAFE).decode("ascii")
+
+    return made
 
 
 @dataclass(frozen=True, slots=True)

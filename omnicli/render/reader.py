@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -48,6 +48,7 @@ class Reader:
         self._joined: dict[tuple[str, str], str] = {}
         self._heads: dict[str, str] = {}
         self.contact: Mapping[str, Any] = {}
+        self._turned: ResolvedFacts | None = None
         self.facts: Mapping[str, tuple[str, str | None]] = {}
         self.shown: dict[tuple[str, str, bool], str] = {}
         self.touch = b""
@@ -55,7 +56,10 @@ class Reader:
         self.at: datetime = clock.EPOCH
 
     def turn_to(self, contact: Mapping[str, Any], facts: ResolvedFacts, touch: bytes, zone: Any, at: datetime) -> None:
-        self.contact, self.facts, self.touch, self.zone, self.at = contact, facts.facts, touch, zone, at
+        self.contact, self.touch, self.zone, self.at = contact, touch, zone, at
+        if facts is self._turned:
+            return
+        self._turned, self.facts = facts, facts.facts
         shown = self._shown_by_key.get(facts.key)
         if shown is None:
             if len(self._shown_by_key) > 4096:
@@ -124,12 +128,15 @@ class Reader:
             case ("url", name):
                 return self._untracked(name)
             case ("link", number):
-                return lambda html: links.token(self.signing, "click", self.touch, number)
+                return self._token(links.tokens(self.signing, "click", number))
             case ("address", purpose):
-                return lambda html: links.token(self.signing, purpose, self.touch, _number(purpose))
+                return self._token(links.tokens(self.signing, purpose, _number(purpose)))
             case ("today", *form):
                 return lambda html: self.today_as(form[0] if form else "", html=html)
         return None
+
+    def _token(self, made: Callable[[bytes], str]) -> Fill:
+        return lambda html: made(self.touch)
 
     def fact_behind(self, origin: Any) -> str | None:
         """The fact that alone decides a value of this origin; None when it is the person's own."""
