@@ -9,6 +9,7 @@ import argparse
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ PATIENCE = {"small": 120, "full": 7200}
 
 def main() -> int:
     asked = _asked()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers of a benchmark's own end with it
     if asked.keep:
         os.environ[keeping.VARIABLE] = str(Path(asked.keep).resolve())
     if asked.name == "all":
@@ -121,15 +123,16 @@ def _all(contacts: str, out: Path, only: str) -> int:
 def _apart(one: Row, contacts: str, out: Path) -> bool:
     size = _size(one, contacts)
     command = [sys.executable, "-m", "benchmarks", one.name, "--contacts", str(size), "--out", str(out)]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=PATIENCE.get(contacts, PATIENCE["full"])
-        )
+        said = running.communicate(timeout=PATIENCE.get(contacts, PATIENCE["full"]))[1]
     except subprocess.TimeoutExpired:
-        print(f"{one.name}: not done after {PATIENCE.get(contacts)} s", file=sys.stderr)
+        running.terminate()
+        running.communicate()
+        print(f"{one.name}: not done after {PATIENCE.get(contacts, PATIENCE['full'])} s", file=sys.stderr)
         return False
-    if done.returncode:
-        print(f"{one.name}: {done.stderr.strip()[-2000:]}", file=sys.stderr)
+    if running.returncode:
+        print(f"{one.name}: {said.strip()[-2000:]}", file=sys.stderr)
         return False
     found = json.loads((out / f"{one.name}.{size}.json").read_text("utf-8"))
     result = found["result"]
