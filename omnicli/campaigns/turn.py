@@ -6,6 +6,7 @@ A `set` ends an instant: the pass is recorded and gathered again in the next rou
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from omnicli import faults
+from omnicli import clock, faults
 from omnicli.campaigns.deciding import Deciding, Told, TurnReport
 from omnicli.campaigns.houses import NO_DRAWS, Houses, Wording, houses, personas_of, revived
 from omnicli.model.decision import Tally
@@ -29,6 +30,8 @@ __all__ = ["NO_DRAWS", "Houses", "TurnReport", "Wording", "houses", "personas_of
 BATCH = 2000
 #: No flow has more steps than that; a pass that is due again more often at one instant is a defect.
 ROUNDS = 501
+#: So many seconds a priority waits for another worker that holds people of the one before it.
+PATIENCE = 10.0
 
 
 def turn(
@@ -115,14 +118,31 @@ class _Turn:
             if not ahead.ids:
                 break  # nobody: the writer's lock is left alone
             if in_order:
-                return self._queue(versions) and not once
+                moved = self._queue(versions)
+                self._after_others(ahead.ids, versions)
+                return moved and not once
             for start in range(0, len(ahead.ids), self.batch):
                 some = ahead.ids[start : start + self.batch]
                 moved = bool(self._batch(partial(turns.among, ids=some, versions=versions, now=self.now))) or moved
+            self._after_others(ahead.ids, versions)
             if ahead.last is None:
                 break
             after = ahead.last
         return moved and not once
+
+    def _after_others(self, ids: Sequence[int], versions: Sequence[int]) -> None:
+        """Other workers decide the rest of this priority at this moment: whoever comes behind it waits for them, for a while."""
+        if self.store.dialect == "sqlite" or self.passes is not None or self.limit is not None:
+            return
+        left, end = list(ids), clock.monotonic() + PATIENCE
+        while clock.monotonic() < end:
+            with self.store.read() as connection:
+                left = turns.still(connection, left, versions, now=self.now)
+            if not left:
+                return
+            time.sleep(0.01)
+            got = {row.id for row in self._batch(partial(turns.among, ids=left[: self.batch], versions=versions, now=self.now))}
+            left = [one for one in left if one not in got]
 
     def _in_order(self, connection: sa.Connection, versions: Collection[int]) -> bool:
         """Whether it matters who comes first: else neighbours on disk are decided together."""
@@ -131,7 +151,7 @@ class _Turn:
     def _queue(self, versions: Sequence[int]) -> bool:
         """The same by (due instant, key), as far as `limit` goes; True when something was decided."""
         after: tuple[int, bytes] | None = None
-        moved = self.passes is None
+        moved = False
         while not self.full:
             size = self.batch if self.limit is None else min(self.batch, self.limit - self.report.decided)
             due = self._batch(partial(turns.due, versions=versions, now=self.now, limit=size, after=after))

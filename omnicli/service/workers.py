@@ -155,7 +155,9 @@ class Crew:
         with store.read() as connection:
             if preparing.overtaken(connection) is not None:
                 return  # the beat says so, and ends the process
-        report = part(store, loaded, what, names=(campaign,), now=self._now(store), live=self.live, stopping=self._stop.is_set,
+        now = self._now(store)
+        names = (campaign,) if campaign else self._names(store, now)
+        report = part(store, loaded, what, names=names, now=now, live=self.live, stopping=self._stop.is_set,
                       providers=self.providers, renderer=self.renderer)  # fmt: skip
         self.done += 1
         self.tell(what, campaign, report)

@@ -149,6 +149,13 @@ def among(connection: sa.Connection, ids: Sequence[int], versions: Collection[in
     return found
 
 
+def still(connection: sa.Connection, ids: Sequence[int], versions: Sequence[int], *, now: datetime) -> list[int]:
+    """The numbers of those that are due, whoever holds them."""
+    ms, wanted = clock.to_ms(now), frozenset(versions)
+    rows = connection.execute(_AMONG, {"ids": listed(connection.dialect.name, ids)}) if ids else ()
+    return [row.id for row in rows if row.version_id in wanted and row.due_at is not None and row.due_at <= ms]
+
+
 # --- wake -----------------------------------------------------------------------------------------------------------
 _wake_touch = Bulk("UPDATE enrollment SET due_at = :at WHERE touch_id = :touch_id AND state = 'open'", "at", "touch_id")
 _wake_contact = Bulk(

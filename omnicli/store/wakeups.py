@@ -57,6 +57,8 @@ def wake(connection: sa.Connection, task: str, due: Mapping[int, int], *, soon: 
     names: dict[str, int] = {}
     for version, name in connection.execute(_NAMES, {"versions": sorted(due)}):
         names[name] = names.get(name, 0) + due[version]
+    if task == TURN:  # priorities of all campaigns are decided in their order
+        names = {"": sum(names.values())}
     rows = [(name, f"{task}:{name}:{n}") for name in sorted(names) for n in range(min(MOST, 1 + names[name] // EACH[task]))]
     connection.exec_driver_sql(
         f"INSERT INTO {jobs}.procrastinate_jobs (queue_name, task_name, queueing_lock, args, scheduled_at)"
