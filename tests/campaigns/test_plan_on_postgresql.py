@@ -20,6 +20,7 @@ from omnicli.campaigns.simulate.simulate import Task, simulate
 from omnicli.store.carrying.copy import copy
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(postgres_server.missing() is not None, reason=str(postgres_server.missing())),
     pytest.mark.skipif(stores.POSTGRESQL, reason="the other store of the comparison is SQLite"),
 ]
