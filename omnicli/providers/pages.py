@@ -31,6 +31,7 @@ from omnicli.texts import t
 #: Messages that the index lists; days before those have a page of their own.
 INDEX_MOST = 1500
 _HIDDEN = re.compile(r"<(?P<tag>\w+)[^>]*style=[\"'][^\"']*display:\s*none[^>]*>(?P<text>.*?)</(?P=tag)>", re.S | re.I)
+_NONE = re.compile(r"display:\s*none", re.I)
 _NOT_SEEN = re.compile(r"<(style|script|head|title)\b.*?</\1>|<!--.*?-->", re.S | re.I)
 _TAG = re.compile(r"<[^>]*>")
 _FILLER = re.compile("[\u034f\u200b-\u200f\u2060\ufeff\u00ad]+")
@@ -68,7 +69,8 @@ def seen(html: str) -> str:
 
 def preheader(html: str) -> str:
     """What an inbox shows behind the subject: the hidden preheader, else how the page begins."""
-    hidden = _HIDDEN.search(html)
+    none = _NONE.search(html)
+    hidden = _HIDDEN.search(html, max(0, html.rfind("<", 0, none.start()))) or _HIDDEN.search(html) if none else None
     found = " ".join(_FILLER.sub("", unescape(_TAG.sub(" ", hidden["text"]))).split()) if hidden else ""
     return (found or seen(html))[:140]
 

@@ -66,9 +66,13 @@ class Sandbox:
         for one in handed:
             self.counts[one.channel] = self.counts.get(one.channel, 0) + 1
         first = handed[: self.whole()]
-        found = [self._write(one, now) for one in first]
+        found: list[Outcome] = []
+        entries: list[Mapping[str, Any]] = []
+        for one in first:  # page and entry show the same line of it
+            found.append(self._write(one, now))
+            entries.append(pages.entry(one, name_of(one, "html"), now, self.house))
         if first:
-            self._list([pages.entry(one, name_of(one, "html"), now, self.house) for one in first])
+            self._list(entries)
         self.written += len(first)
         return found + [_CARRIED] * (len(handed) - len(first))
 
