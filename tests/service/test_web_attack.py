@@ -23,6 +23,7 @@ def taken_away(path: Path) -> None:
             found.rename(f"{found}.gone")
 
 
+@pytest.mark.sqlite_only(reason="the file of the store")
 def test_nothing_is_acknowledged_once_the_file_is_another(shop: Shop) -> None:
     """Somebody puts a backup back and forgets the service: what it wrote then would be on no disk."""
     with serving(shop, Signed()) as (client, _site):
@@ -37,6 +38,7 @@ def test_nothing_is_acknowledged_once_the_file_is_another(shop: Shop) -> None:
         assert client.get("/health").status_code == 503
 
 
+@pytest.mark.sqlite_only(reason="the file of the store")
 def test_nobody_writes_into_a_file_that_was_taken_away(shop: Shop) -> None:
     taken_away(shop.store.path or Path())
     assert not shop.store.there()

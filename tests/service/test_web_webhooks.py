@@ -142,6 +142,7 @@ def test_the_json_test_suite_with_a_good_signature_of_sendgrid_s_never_breaks_an
         assert site.intake.counts.unreadable > 100
 
 
+@pytest.mark.sqlite_only(reason="the disk of a PostgreSQL server is not measured from here")
 def test_the_disk_floor_answers_503_and_the_store_stays_as_it_is(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "usage", lambda _folder: (10**12, 10**12 - 1, 1))
     before, signed = shop.digest(), Signed()
@@ -154,6 +155,7 @@ def test_the_disk_floor_answers_503_and_the_store_stays_as_it_is(shop: Shop, mon
 
 
 @pytest.mark.guards("stored_before_2xx")
+@pytest.mark.sqlite_only(reason="writers of PostgreSQL do not take turns")
 def test_a_store_that_another_process_holds_is_answered_503_and_the_repeat_goes_in(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
