@@ -32,6 +32,7 @@ _templates: dict[str, str] = {}
 _empty: dict[str, bytes] = {}  # the same for SQLite: files of prepared stores
 _made: list[str] = []  # in this test
 _opened: list[Store] = []
+_longer: list[Store] = []  # by fixtures of more than one test
 _at_home = False  # whether this is pytest's process, not one that a test started: that is told its database
 _lasting = 0  # > 0 while a fixture of more than one test is set up
 
@@ -238,7 +239,7 @@ def watch() -> None:
 
     def opened(self: PostgresStore, *given: Any, **named: Any) -> None:
         opening(self, *given, **named)
-        _opened.append(self)
+        (_longer if _lasting else _opened).append(self)
 
     PostgresStore.__init__ = opened  # type: ignore[method-assign]
 
@@ -252,7 +253,7 @@ def lasting(step: int) -> None:
 def sweep() -> None:
     """The test is over: its stores are closed and its databases dropped."""
     global _spare
-    for store in _opened:
+    for store in (*_opened, *_longer):  # those of a longer fixture connect anew when they are asked again
         store.close()
     _opened.clear()
     for name in _made:
