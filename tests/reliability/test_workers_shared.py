@@ -36,7 +36,11 @@ def test_workers_share_what_is_due_and_nobody_gets_anything_twice(shared_rig: Sh
     trial = Trial("shared", f"{workers} workers, round {round_}", "smtp", "answers", people=people)
     house, fake = shared_rig.house("smtp", people), shared_rig.fakes["smtp"]
     before = counts(house.where)
+    assert house.run("campaign", "pause", "bienvenue", "--because", "all begin together").code == 0
     with at_work(house, workers) as said:
+        until(house, f"count(*) = {workers} FROM worker")
+        resumed = house.run("campaign", "resume", "bienvenue")
+        assert resumed.code == 0, resumed
         until(house, ALL_ENDED.format(n=people), seconds=240)
     fake.idle()
     judge(house, fake, trial, set(), before)
