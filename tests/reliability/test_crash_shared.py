@@ -24,7 +24,9 @@ SEED = int(os.environ.get("OMNI_SEED", "20270106"))
 
 @pytest.mark.parametrize("behaviour", SIZES["crash_behaviours"])
 @pytest.mark.parametrize("point", SEND_POINTS)
-def test_a_sender_killed_on_postgresql_sends_nothing_twice_and_loses_nothing(shared_rig: SharedRig, point: str, behaviour: str) -> None:
+def test_a_sender_killed_on_postgresql_sends_nothing_twice_and_loses_nothing(
+    shared_rig: SharedRig, point: str, behaviour: str
+) -> None:
     trial = crash(shared_rig, point, "smtp", behaviour)
     assert trial.killed or behaviour != "answers", trial
     good(trial)
@@ -67,10 +69,14 @@ def test_rounds_killed_at_random_on_postgresql_send_nothing_twice_and_lose_nothi
 def test_workers_killed_at_random_are_replaced_and_nobody_notices(shared_rig: SharedRig) -> None:
     people, kills = int(SIZES["random_people"]), int(SIZES["shared_kills"])
     house, fake = shared_rig.house("smtp", people), shared_rig.fakes["smtp"]
-    killed_at_random(shared_rig, house, fake, lambda: house.worker()[0], people=people, kills=kills, between=(1.0, 3.0), told=True)
+    killed_at_random(
+        shared_rig, house, fake, lambda: house.worker()[0], people=people, kills=kills, between=(1.0, 3.0), told=True
+    )
 
 
-def killed_at_random(rig, house: SharedHouse, fake, worker, *, people: int, kills: int, between: tuple[float, float], told: bool = False) -> None:  # type: ignore[no-untyped-def]
+def killed_at_random(
+    rig, house: SharedHouse, fake, worker, *, people: int, kills: int, between: tuple[float, float], told: bool = False
+) -> None:  # type: ignore[no-untyped-def]
     """Workers, one of them killed every so often and replaced; then whoever is left ends (`told` to), and the store is judged."""
     trial, chance = Trial("random kills shared", f"seed {SEED}", "smtp", "answers slowly", people=people), random.Random(SEED)
     before, began = counts(house.where), time.monotonic()
