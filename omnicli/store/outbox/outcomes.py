@@ -149,7 +149,7 @@ def fates(connection: sa.Connection, touches: Sequence[int]) -> tuple[int, int]:
     tried = bad = 0
     for at in range(0, len(touches), 5000):
         query = (
-            "SELECT count(*), coalesce(sum(send_state <> 'accepted'), 0) FROM touch"
+            "SELECT count(*), coalesce(sum(CASE WHEN send_state <> 'accepted' THEN 1 ELSE 0 END), 0) FROM touch"
             " WHERE id IN (?*) AND (send_state IN ('accepted','rejected') OR (send_state = 'skipped'"
             " AND reason = 'render_failed'))"
         )
