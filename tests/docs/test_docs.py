@@ -120,7 +120,7 @@ def test_the_model_of_the_simulation_page_is_read(tmp_path: Path) -> None:
 
 def test_every_page_about_providers_shows_settings() -> None:
     shown = {page.stem for page, _ in SETTINGS}
-    assert shown == {"README", "mail-push-calls", "operating", "sendgrid", "serve", "twilio"}
+    assert shown == {"README", "mail-push-calls", "operating", "postgresql", "sendgrid", "serve", "twilio"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
