@@ -8,13 +8,16 @@ hour; without a server the cells of PostgreSQL are left out, and said to be.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 from benchmarks import limits, scale
+from benchmarks.keeping import VARIABLE
 
 GOAL = "µs a touch at N ≤ 1.3 × at N/10; ≤ 250 MB in the main process, ≤ 120 MB in each rendering process, not growing with N"
 CELLS = (("sqlite", 1), ("sqlite", 2), ("postgresql", 1), ("postgresql", 2), ("postgresql", 4))
@@ -46,13 +49,25 @@ def measure(contacts: int) -> dict[str, Any]:
 
 def _cells(contacts: int, stores: list[tuple[str, int]], url: str) -> Iterator[dict[str, Any]]:
     for store, workers in stores:
+        kept = _kept(store, contacts, workers)
+        if kept is not None and kept.exists():
+            yield json.loads(kept.read_text())
+            continue
         command = [sys.executable, "-m", "benchmarks.growth_cell", store, str(contacts), str(workers), url]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{store}, {contacts} contacts, {workers}: {done.stderr[-2000:]}")
         found = json.loads(done.stdout.splitlines()[-1])
         print(f"  growth: {found}", file=sys.stderr)
+        if kept is not None:
+            kept.write_text(json.dumps(found))
         yield found
+
+
+def _kept(store: str, contacts: int, workers: int) -> Path | None:
+    """Where `--keep` has the figures of a cell: half an hour that was cut off goes on where it was."""
+    folder = os.environ.get(VARIABLE)
+    return None if not folder else Path(folder) / f"growth-{store}-{contacts}-{workers}.json"
 
 
 def _cell(cells: list[dict[str, Any]], contacts: int, processes: int) -> dict[str, Any]:
