@@ -133,6 +133,21 @@ def test_a_selection_and_a_project_without_a_folder_keep_nothing(project, looks,
     assert not (project / ".omni").exists()
 
 
+def test_a_store_that_is_no_file_keeps_nothing(project, looks, capsys, monkeypatch):
+    said(project, capsys)
+    monkeypatch.setenv("OMNI_DATABASE", "postgresql://nobody@127.0.0.1:9/nothing")
+    said(project, capsys)
+    said(project, capsys)
+    assert len(looks) == 3
+    monkeypatch.delenv("OMNI_DATABASE")
+    said(project, capsys)
+    assert len(looks) == 3
+    change(project / "omni.yaml", "", "\ndatabase: postgresql://nobody@127.0.0.1:9/nothing\n")
+    said(project, capsys)
+    said(project, capsys)
+    assert len(looks) == 5
+
+
 @pytest.mark.parametrize("day", ["2026-12-02 10:00", "2026-12-01 23:30", "2026-11-30 10:00"])
 def test_another_day_anywhere_that_counts_is_looked_at(day, project, looks, capsys):
     said(project, capsys)
