@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from omnicli.texts import t
 
@@ -103,6 +104,15 @@ def mask(address: str) -> str:
 def printable(text: str) -> str:
     """Text for a terminal: control, zero-width and bidirectional characters and halves of letters dropped (delivery S31)."""
     return text if text.isprintable() else _CONTROL.sub("", text)
+
+
+def nul_shown(value: Any) -> Any:
+    """The same with the character NUL, which no text of PostgreSQL can hold, shown as ␀; also inside lists and mappings."""
+    if isinstance(value, str):
+        return value.replace("\x00", "␀") if "\x00" in value else value
+    if isinstance(value, Mapping):
+        return {nul_shown(key): nul_shown(one) for key, one in value.items()}
+    return [nul_shown(one) for one in value] if isinstance(value, list) else value
 
 
 def width(text: str) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from omnicli.store import tables
+from omnicli.text import nul_shown
 
 job, row_of = tables.import_job, tables.import_row
 contact, address, suppression = tables.contact, tables.address, tables.suppression
@@ -75,11 +76,7 @@ def note(connection: sa.Connection, job_id: int, findings: Sequence[tuple[Any, .
         "became",
         "same_as_row",
     )
-    insert(connection, "import_row", columns, [(job_id, *map(_shown, finding)) for finding in findings])
-
-
-def _shown(value: Any) -> Any:
-    return value.replace("\x00", "␀") if type(value) is str and "\x00" in value else value
+    insert(connection, "import_row", columns, [(job_id, *map(nul_shown, finding)) for finding in findings])
 
 
 def findings(connection: sa.Connection, job_id: int, *, limit: int) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Any
@@ -18,6 +18,7 @@ from omnicli.model.kept import Kept, write_raw
 from omnicli.model.kept import read_raw as read_raw
 from omnicli.model.response import Receipt, Response
 from omnicli.store import tables
+from omnicli.text import nul_shown
 
 inbox = tables.inbox
 ROWS = 5000
@@ -50,7 +51,7 @@ def dedup_key(source: str, id: str) -> bytes:
 
 
 def receive(connection: sa.Connection, responses: Iterable[Response], *, now: datetime) -> int:
-    """Store what is new; how many were. A repeat of (source, id) is dropped, whatever else it says."""
+    """Store what is new; how many were. A repeat of (source, id) is dropped, whatever else it says. NUL is shown as ␀."""
     insert = (
         "INSERT INTO inbox (provider, dedup_key, provider_event_id, raw, received_at) VALUES (:provider, :key, :id, :raw, :at) "
         "ON CONFLICT DO NOTHING"
@@ -58,7 +59,8 @@ def receive(connection: sa.Connection, responses: Iterable[Response], *, now: da
     at, new, waiting = clock.to_ms(now), 0, iter(responses)
     while chunk := list(islice(waiting, ROWS)):
         rows = [
-            {"provider": r.source, "key": dedup_key(r.source, r.id), "id": r.id, "raw": write_raw(r), "at": at} for r in chunk
+            {"provider": r.source, "key": dedup_key(r.source, r.id), "id": nul_shown(r.id), "raw": write_raw(_shown(r)), "at": at}
+            for r in chunk
         ]
         new += connection.execute(sa.text(insert), rows).rowcount
     return new
@@ -66,8 +68,9 @@ def receive(connection: sa.Connection, responses: Iterable[Response], *, now: da
 
 def take(connection: sa.Connection, receipts: Sequence[Receipt], *, now: datetime) -> list[Receipt]:
     """Store what a provider posted; those that are new. A repeat by either key (what it says, the provider's id) is dropped; an
-    unreadable one is kept with its reason and never folded."""
+    unreadable one is kept with its reason and never folded. NUL in a text is shown as ␀; the body stays as it came."""
     by_key, by_id = guards.on("dedup_key"), guards.on("dedup_event_id")
+    receipts = [r if type(r) is Kept else _readable(r) for r in receipts]
     mine = {(r.provider, r.key if by_key else secrets.token_bytes(16)): r for r in receipts}
     if by_key and len(mine) < len(receipts):  # of those that say the same the first stays
         mine = {(r.provider, r.key): r for r in reversed(receipts)}
@@ -84,6 +87,21 @@ def take(connection: sa.Connection, receipts: Sequence[Receipt], *, now: datetim
     rows = connection.exec_driver_sql(last, (new,))
     fresh = {(provider, bytes(key)) for provider, key in rows}
     return [receipt for key, receipt in mine.items() if key in fresh]
+
+
+def _readable(receipt: Receipt) -> Receipt:
+    """The same, in texts that either store can hold."""
+    response, event_id, note = receipt.response, nul_shown(receipt.event_id), nul_shown(receipt.note)
+    said = response and _shown(response)
+    if said is response and event_id is receipt.event_id and note is receipt.note:
+        return receipt
+    return replace(receipt, response=said, event_id=event_id, note=note)
+
+
+def _shown(response: Response) -> Response:
+    if b"\\u0000" not in write_raw(response):
+        return response
+    return Response(**{name: nul_shown(getattr(response, name)) for name in Response.__slots__})
 
 
 def _insert(connection: sa.Connection, mine: Mapping[tuple[str, bytes], Receipt], at: int, *, by_id: bool) -> int:

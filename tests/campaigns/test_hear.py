@@ -385,3 +385,32 @@ def state_hash(stage: Stage) -> str:
         return hashlib.sha256(json.dumps(
             {name: sorted(map(repr, connection.execute(table.select()).all())) for name, table in sorted(tb.metadata.tables.items())}
         ).encode()).hexdigest()  # fmt: skip
+
+
+def test_the_character_nul_is_shown_and_what_it_stands_in_is_heard(stage: Stage) -> None:
+    reply = receipt(stage, "replied", event_id="SM\x00 1", channel="sms", text="ST\x00OP, please", more=["\x00", 1])
+    left = receipt(stage, "unsubscribed", event_id="SM 2\x00", channel="email", reason="\x00", scope="everything")
+    nowhere = receipt(stage, "complained", event_id="SM 3", channel="email", address="\x00@example.com")
+    unread = Receipt("sendgrid", b"u" * 16, b"\x00[", None, "\x00", "not\x00readable")
+    assert heard(stage, reply, left, nowhere, unread) == Taken(new=4, opted_out=1, unreadable=1)
+    assert heard(stage, reply, left, nowhere, unread) == Taken(repeated=4)
+    stage.run("2027-01-04 13:00")
+    assert stage.rows("SELECT provider_event_id, outcome FROM inbox WHERE provider = 'sendgrid' ORDER BY provider_event_id") == [
+        ("SM 2␀", "event"),
+        ("SM 3", "unmatched"),
+        ("SM␀ 1", "event"),
+        ("␀", "unreadable: not␀readable"),
+    ]
+    assert bytes(stage.row("SELECT body FROM inbox WHERE provider_event_id = '␀'").body) == b"\x00["
+    assert stage.row("SELECT p_text FROM event WHERE name = 'replied'").p_text == "st␀op, please"
+
+
+def test_what_is_told_by_hand_may_hold_nul_too(stage: Stage) -> None:
+    def told(id: str) -> Response:
+        return Response(id, "lea", "replied", paris("2027-01-04 09:00"), channel="sms", payload={"text": "a\x00b"})
+
+    with stage.store.write() as connection:
+        assert inbox.receive(connection, [told("\x00")], now=stage.now) == 1
+        assert inbox.receive(connection, [told("\x00")], now=stage.now) == 0
+        assert inbox.known(connection, "omni", ["\x00", "␀"]) == {"\x00"}
+        assert inbox.unfolded(connection)[0].response.payload == {"text": "a␀b"}
