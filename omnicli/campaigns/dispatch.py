@@ -7,15 +7,14 @@ taken up here ends a round accepted, rejected, skipped with a reason, waiting wi
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from omnicli.campaigns import journal, recover
 from omnicli.campaigns.claiming import Asked
 from omnicli.campaigns.leading import MEND, leads
+from omnicli.campaigns.litter import seldom_collected
 from omnicli.campaigns.reconcile import reconcile
 from omnicli.campaigns.report import DispatchReport
 from omnicli.campaigns.round import Round, clean_failures
@@ -65,24 +64,12 @@ def dispatch(
                 recover.recover(led, providers, now=now, active=ACTIVE)
                 for problem in reconcile(led, loaded, providers, now=now):
                     round_.report.problem(problem)
-        with at_work(store, round_.worker), _seldom_collected():
+        with at_work(store, round_.worker), seldom_collected():
             round_.deliver(Asked(campaigns, _channels(only), max))
         with store.read() as connection:
             versions = None if campaigns is None else outbox.versions_of(connection, campaigns)
             round_.report.open_unknown = outbox.open_doubts(connection, versions)
     return round_.report
-
-
-@contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """A batch is thousands of small values that refer to no cycle: looking for cycles among them after every 700 costs a tenth
-    of the round. They are looked for as often as there is a batch."""
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _channels(only: Mapping[str, str] | None) -> tuple[str, ...] | None:

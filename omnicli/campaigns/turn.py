@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from omnicli import clock, faults
 from omnicli.campaigns.deciding import Deciding, Told, TurnReport
 from omnicli.campaigns.houses import NO_DRAWS, Houses, Wording, houses, personas_of, revived
+from omnicli.campaigns.litter import seldom_collected
 from omnicli.model.decision import Tally
 from omnicli.store import turns
 
@@ -59,14 +60,8 @@ def turn(
         if houses is None:
             houses = Houses(connection, loaded, now=now, usable=usable, live=live, approved=approved)
         work.houses = houses.on(connection)
-    for versions, halted in work.lanes(campaigns):
-        work.lane(versions, once=halted)
-    more = True
-    while more and not work.full:
-        work.report.rounds += 1
-        if work.report.rounds > ROUNDS:
-            raise RecursionError("a pass is due again and again at one instant")
-        more = work.round(campaigns)
+    with seldom_collected():
+        work.until_rest(campaigns)
     return work.report
 
 
@@ -81,6 +76,17 @@ class _Turn:
     @property
     def full(self) -> bool:
         return self.limit is not None and self.report.decided >= self.limit
+
+    def until_rest(self, names: Sequence[str] | None) -> None:
+        """Every lane, and again as long as somebody is due at this instant."""
+        for versions, halted in self.lanes(names):
+            self.lane(versions, once=halted)
+        more = True
+        while more and not self.full:
+            self.report.rounds += 1
+            if self.report.rounds > ROUNDS:
+                raise RecursionError("a pass is due again and again at one instant")
+            more = self.round(names)
 
     def lanes(self, names: Sequence[str] | None) -> list[tuple[tuple[int, ...], bool]]:
         """Version ids that are decided together, halted ones apart, by priority (1 goes first)."""
