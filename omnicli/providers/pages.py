@@ -71,8 +71,13 @@ def preheader(html: str) -> str:
     """What an inbox shows behind the subject: the hidden preheader, else how the page begins."""
     none = _NONE.search(html)
     hidden = _HIDDEN.search(html, max(0, html.rfind("<", 0, none.start()))) or _HIDDEN.search(html) if none else None
-    found = " ".join(_FILLER.sub("", unescape(_TAG.sub(" ", hidden["text"]))).split()) if hidden else ""
-    return (found or seen(html))[:140]
+    return ((_plain(hidden["text"]) if hidden else "") or seen(html))[:140]
+
+
+@lru_cache(maxsize=64)
+def _plain(hidden: str) -> str:
+    """Its words: people who read the same preheader are many, and what fills it up is longer than itself."""
+    return " ".join(_FILLER.sub("", unescape(_TAG.sub(" ", hidden))).split())
 
 
 @lru_cache(maxsize=8)
@@ -102,6 +107,17 @@ def entry(one: Handed, file: str, now: datetime, house: House) -> dict[str, Any]
 
 
 # --- one message ----------------------------------------------------------------------------------------------------
+_constant = lru_cache(maxsize=1024)(escape)
+
+
+def _escaped(one: Handed, part: str, text: str) -> str:
+    """A part of a message, escaped. What all its readers share is escaped once: escaping looks at one character at a time."""
+    pieces = one.pieces.get(part) if one.pieces else None
+    if not pieces:
+        return escape(text)
+    return "".join([escape(one.fills[piece]) if isinstance(piece, int) else _constant(piece) for piece in pieces])
+
+
 def message_page(one: Handed, now: datetime, house: House) -> str:
     """The page of one message; `_/outbox.css` lies two folders up."""
     parts = one.rendered.parts if one.rendered else {}
@@ -131,7 +147,7 @@ def _email(one: Handed, parts: Mapping[str, str], local: datetime, house: House)
         for n, (key, label) in enumerate(views)
     )
     frame = (
-        f'<iframe sandbox="allow-same-origin" title="{escape(subject, quote=True)}" srcdoc="{escape(html, quote=True)}"></iframe>'
+        f'<iframe sandbox="allow-same-origin" title="{escape(subject, quote=True)}" srcdoc="{_escaped(one, "html", html)}"></iframe>'
         if html
         else ""
     )
@@ -141,7 +157,7 @@ def _email(one: Handed, parts: Mapping[str, str], local: datetime, house: House)
         f'<div class="envelope"><h2>{escape(subject)}</h2><div class="parties"><span class="face">{escape(initials(name))}</span><div>'
         f"<b>{escape(sender)}</b><br>{escape(t('to', 'à'))} {escape(one.address or '')}</div></div>"
         f'<fieldset class="views"><legend class="sr">{escape(t("Show as", "Voir comme"))}</legend>{radios}</fieldset></div>'
-        f'<div class="stage">{frame}<pre class="plain">{escape(text)}</pre></div></article>'
+        f'<div class="stage">{frame}<pre class="plain">{_escaped(one, "text", text)}</pre></div></article>'
     )
 
 
