@@ -34,6 +34,7 @@ def said(capsys, project, *words, exit):
     return json.loads(capsys.readouterr().out)["error"]
 
 
+@pytest.mark.sqlite_only(reason="a damaged file")
 @pytest.mark.parametrize("content", [b"no store at all, but a text that is long enough to be one" * 80, os.urandom(20_000)])
 @pytest.mark.parametrize("words", [("status",), ("contact", "list"), ("campaign", "run", "bienvenue"), ("db", "check")])
 def test_a_damaged_store_is_named_with_the_way_out(project, capsys, content, words):
