@@ -23,7 +23,7 @@ from omnicli.model.literals import Rate
 from omnicli.model.vocabulary import Vocabulary, vocabulary
 from omnicli.store import setting, turns
 from omnicli.store import tables as tb
-from omnicli.store.outbox.locking import lock_contacts
+from omnicli.store.outbox.locking import heed_standing, lock_contacts
 from omnicli.text import fold
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 #: People a transaction.
 BATCH = 2000
+
+
+class Shut(Exception):
+    """Somebody stopped or paused the campaign while people were being let in: who is inside is inside, the rest comes by again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Candidate:
     event_id: int | None = None
 
 
+_STATE = sa.select(tb.campaign.c.state).where(tb.campaign.c.id == sa.bindparam("id"))
 _UIDS = sa.select(tb.contact.c.id, tb.contact.c.uid).where(tb.contact.c.id.in_(sa.bindparam("ids", expanding=True)))
 _PASSES = (
     sa.select(
@@ -136,6 +141,9 @@ class Admitting:
         for start in range(0, len(candidates), BATCH):
             chunk = candidates[start : start + BATCH]
             with self.store.write() as connection:
+                heed_standing(connection)
+                if connection.scalar(_STATE, {"id": self.row.id}) != "running":
+                    raise Shut
                 room = self._room(connection)
                 rows, used = self._rows(connection, chunk, room=room, fresh=fresh)
                 if rows:

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
 from omnicli.campaigns import life
 from omnicli.store import campaigns, outbox
 from omnicli.store import tables as tb
+from omnicli.store.outbox.locking import change_standing
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -108,16 +109,20 @@ class Canary:
     def _paused(self, connection: sa.Connection, versions: Iterable[int], noted: str, why: str) -> list[str]:
         names: list[str] = []
         for version in sorted(versions):
-            row = connection.execute(
-                sa.select(tb.campaign.c.id, tb.campaign.c.name, tb.campaign.c.state)
-                .join(tb.campaign_version, tb.campaign_version.c.campaign_id == tb.campaign.c.id)
-                .where(tb.campaign_version.c.id == version)
-            ).one()
+            if _campaign_of(connection, version).state == "running":
+                change_standing(connection)
+            row = _campaign_of(connection, version)
             if row.state == "running":
                 campaigns.change(connection, row.id, state="paused", paused_at=self.now, pause_people="hold", because=why)
                 life.note(connection, "pause", row.name, self.now, noted)
                 names.append(row.name)
         return names
+
+
+def _campaign_of(connection: sa.Connection, version: int) -> Any:
+    query = sa.select(tb.campaign.c.id, tb.campaign.c.name, tb.campaign.c.state)
+    query = query.join(tb.campaign_version, tb.campaign_version.c.campaign_id == tb.campaign.c.id)
+    return connection.execute(query.where(tb.campaign_version.c.id == version)).one()
 
 
 def _mend(name: str, live: bool) -> str:

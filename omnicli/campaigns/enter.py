@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from omnicli.store import tables as tb
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
     from omnicli.store.connection import Store
-from omnicli.campaigns.admitting import Candidate
+from omnicli.campaigns.admitting import Candidate, Shut
 from omnicli.campaigns.doors import AHEAD, _Door
 
 __all__ = ["AHEAD", "Candidate", "Entered", "_Door", "ahead", "enter", "passed_by"]
@@ -48,7 +49,8 @@ def enter(store: Store, loaded: Loaded, *, now: datetime, campaigns: Sequence[st
         if row.version_id is None or (campaigns is not None and row.name not in campaigns):
             continue
         door = _Door(store, houses, row, now)
-        door.open()
+        with suppress(Shut):
+            door.open()
         entered.by_campaign[row.name], entered.held_out[row.name] = door.entered, door.held_out
     return entered
 

@@ -23,6 +23,7 @@ from omnicli.model.finding import foremost
 from omnicli.store import campaigns
 from omnicli.store import tables as tb
 from omnicli.store.campaigns import Standing, Version
+from omnicli.store.outbox.locking import change_standing
 from omnicli.text import did_you_mean
 from omnicli.texts import several, t
 
@@ -119,6 +120,7 @@ def start(store: Store, loaded: Loaded, name: str, *, now: datetime, since: date
     campaign = authored(loaded, name)
     assert loaded.project is not None
     with store.write() as connection:
+        change_standing(connection)
         row = campaigns.find(connection, name)
         was = row.state if row is not None else "draft"
         if was == "paused":
@@ -155,6 +157,7 @@ def pause(
     """Nobody enters; with `hold` nothing is decided or claimed, with `finish` those inside go on. Responses are folded;
     exits and goals act. Touches already claimed are settled. Pausing again changes how, not since when."""
     with store.write() as connection:
+        change_standing(connection)
         row = known(connection, name)
         if row.state not in ("running", "paused"):
             raise _wrong_state(row, "running")
@@ -182,6 +185,7 @@ def resume(
     assert loaded.project is not None
     length = loaded.project.schedule.spread.about
     with _perhaps(store, dry_run) as connection:
+        change_standing(connection)
         row = known(connection, name)
         if row.state != "paused" or row.paused_at is None:
             raise _wrong_state(row, "paused")
@@ -289,6 +293,7 @@ def stop(store: Store, name: str, *, now: datetime, because: str | None = None) 
     """State `stopped`: unclaimed touches are skipped `stopped`, everybody leaves with reason `stopped`, nobody enters."""
     e, x, ms = tb.enrollment.c, tb.touch.c, clock.to_ms(now)
     with store.write() as connection:
+        change_standing(connection)
         row = known(connection, name)
         if row.state == "stopped":
             raise _wrong_state(row, "running")
@@ -364,6 +369,9 @@ def finish(store: Store, loaded: Loaded, rows: Sequence[Standing], *, now: datet
             if campaigns.unsettled(connection, row.id):
                 continue
         with store.write() as connection:
+            change_standing(connection)
+            if (now_row := campaigns.find(connection, row.name)) is None or now_row.state != "running":
+                continue  # somebody stopped or paused it meanwhile
             campaigns.change(connection, row.id, state="finished")
         done.append(row.name)
     return tuple(done)

@@ -53,7 +53,7 @@ def reconcile(store: Store, loaded: Loaded, providers: Mapping[str, Provider], *
         for doubt, provider, evidence in answers:
             _heard(connection, doubt, provider.name, evidence, now=now)
         cases = _Cases(connection, loaded, providers, now)
-        for doubt in outbox.doubts(connection, ("unknown",)):
+        for doubt in outbox.doubts(connection, ("unknown",), lock="skip"):
             cases.judge(doubt)
     return problems
 

@@ -127,7 +127,7 @@ def resolve(store: Store, touch: str, how: str, *, because: str, who: str, now: 
             t("'{how}' is none of {hows}", "« {how} » n'est pas dans {hows}", how=how, hows=", ".join(HOWS)), code="usage"
         )
     with store.write() as connection:
-        found = [d for d in outbox.doubts(connection) if d.key.hex().startswith(touch.lower())]
+        found = [d for d in outbox.doubts(connection, lock="wait") if d.key.hex().startswith(touch.lower())]
         if len(found) != 1:
             raise OmniError(
                 t("no unknown touch begins with '{touch}'", "aucun envoi au sort inconnu ne commence par « {touch} »", touch=touch) if not found

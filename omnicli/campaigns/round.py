@@ -33,7 +33,7 @@ from omnicli.model.touch import Provider
 from omnicli.store import outbox, serial
 from omnicli.store.accounts import Book
 from omnicli.store.outbox import Claimed, Result
-from omnicli.store.outbox.locking import crossed
+from omnicli.store.outbox.locking import crossed, heed_standing
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -176,6 +176,7 @@ class Round:
     def _commit(self) -> None:
         """What came back, who may go, who is next, in one transaction; then the calls."""
         with self.store.write() as connection:
+            heed_standing(connection)
             self._heed_hold(connection)
             mark, book = outbox.mark(connection), Book(connection)
             self.age += int(mark is None or mark != self.mark)

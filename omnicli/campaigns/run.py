@@ -24,7 +24,7 @@ from omnicli.model.touch import Handed, Outcome, Provider
 from omnicli.store import campaigns, setting, wakeups
 from omnicli.store import tables as tb
 from omnicli.store.campaigns import Standing, Version
-from omnicli.store.outbox.locking import repeating
+from omnicli.store.outbox.locking import change_standing, repeating
 from omnicli.store.rehearsal import rehearsal
 from omnicli.texts import t
 
@@ -158,6 +158,7 @@ def prepare(
     wanted = [(name, life.authored(loaded, name)) for name in dict.fromkeys(names)]
     announced: list[Announced] = []
     with store.write() as connection:
+        change_standing(connection)
         for name, campaign in wanted:
             row = campaigns.find(connection, name)
             _refuse(row, name, live=live)
@@ -311,7 +312,7 @@ def part(
             raise Interrupted
 
     tools = Tools(loaded, store, live, providers, renderer)
-    late_after, late_since = _outage(store, now)
+    late_after, late_since = _outage(store, now, _late_after(store, loaded, now))
     work = Work(store, loaded, report, tools, step, lambda: None, live, live, None, late_after, late_since)
     try:
         if what == "turn":
@@ -629,8 +630,11 @@ def _note_outage(store: Store, loaded: Loaded, now: datetime) -> None:
             setting.put(connection, OUTAGE, " ".join(str(clock.to_ms(at)) for at in (since, late, now)))
 
 
-def _outage(store: Store, now: datetime) -> tuple[datetime | None, datetime | None]:
-    """What is due before the first and after the second of these came due while nobody ran; (None, None) without an outage."""
+def _outage(store: Store, now: datetime, late: datetime | None) -> tuple[datetime | None, datetime | None]:
+    """What is due before the first and after the second of these came due while nobody ran; (None, None) without an outage. `late`: as
+    of this moment, for whoever is called before the leader has looked."""
+    if late is not None:
+        return late, last_end(store)
     with store.read() as connection:
         found = setting.get(connection, OUTAGE)
     if not found:

@@ -14,6 +14,7 @@ from omnicli import clock, guards
 from omnicli.model.campaign import Message
 from omnicli.store import windows
 from omnicli.store.outbox import Claimed
+from omnicli.store.outbox.locking import lock_day
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -66,6 +67,7 @@ class Ceiling:
             self.reached = False
             return
         ms = clock.to_ms(now)
+        lock_day(connection)
         self.reached = windows.lately(connection, now=ms, most=self.limit) + len(ours) > self.limit
         if self.reached:
             self.open = open_until(connection, ours, now=now)

@@ -21,6 +21,7 @@ from omnicli.campaigns.respond.understand import Understanding
 from omnicli.store import tables as tb
 from omnicli.store import turns
 from omnicli.store.inbox import Arrival, fold_done, read_raw
+from omnicli.store.outbox.locking import lock_contacts
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
@@ -103,6 +104,8 @@ def _fold(
     assert loaded.project is not None
     understanding = Understanding(connection, loaded, now=now)
     found = understanding(arrivals)
+    # Whoever decides for one of these at this moment is seen to have decided: else a pass that is due still would not be woken.
+    lock_contacts(connection, {h.contact_id for h in (*found.heard, *found.receipts) if h.contact_id is not None})
     ledger.enter(connection, found.heard, now=now)
     settled = receipts.follow(connection, sorted([*found.heard, *found.receipts], key=lambda h: h.order), now=now)
     receipts.strange(connection, found.strange)

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from omnicli.store.outbox.locking import locked
 from omnicli.store.outbox.statements import fetch
 from omnicli.store.outbox.values import Guarded
 
@@ -21,18 +22,23 @@ def mark(connection: sa.Connection) -> object:
 
 
 def guards(connection: sa.Connection, ids: Sequence[int], *, worker: str) -> dict[int, Guarded]:
-    """What the gate asks, by touch id, of those that are still ours; contact rows locked in id order where there are row locks."""
+    """What the gate asks, by touch id, of those that are still ours. Where there are row locks: these contacts and those who share an
+    address with them, then the touches, each in id order; a lease that another ends meanwhile is over or ours, never both."""
     if connection.dialect.name == "postgresql":
         fetch(
             connection,
-            "SELECT id FROM contact WHERE id IN (SELECT contact_id FROM touch WHERE id IN (?*)) ORDER BY id FOR NO KEY UPDATE",
+            "SELECT id FROM contact WHERE id IN (SELECT contact_id FROM touch WHERE id IN (?*) UNION SELECT o.contact_id FROM touch t"
+            " JOIN address a ON a.contact_id = t.contact_id JOIN address o ON o.channel = a.channel AND o.norm = a.norm"
+            " WHERE t.id IN (?*) AND t.purpose = 'marketing') ORDER BY id FOR NO KEY UPDATE",
+            ids,
             ids,
         )
     rows = fetch(
         connection,
         "SELECT t.id, e.state, e.touch_id, c.erased_at, c.reach, c.complaint_until"
         " FROM touch t JOIN enrollment e ON e.id = t.enrollment_id JOIN contact c ON c.id = t.contact_id"
-        " WHERE t.id IN (?*) AND t.send_state = 'claimed' AND t.lease_by = ?",
+        " WHERE t.id IN (?*) AND t.send_state = 'claimed' AND t.lease_by = ?"
+        + (f" ORDER BY t.id{lock} OF t" if (lock := locked(connection)) else ""),
         ids,
         worker,
     )

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from omnicli import guards
 from omnicli.store import turns
 from omnicli.store.outbox.claims import Stray
+from omnicli.store.outbox.locking import locked, skipping_locked
 from omnicli.store.outbox.statements import fetch, listed, many, run
 from omnicli.store.outbox.values import ENDS
 
@@ -55,8 +56,12 @@ class Doubt:
     ref: str | None
 
 
-def doubts(connection: sa.Connection, states: Sequence[str] = ("unknown", "parked")) -> list[Doubt]:
-    """Unknown and parked touches, oldest attempt first."""
+def doubts(
+    connection: sa.Connection, states: Sequence[str] = ("unknown", "parked"), *, lock: Literal["", "wait", "skip"] = ""
+) -> list[Doubt]:
+    """Unknown and parked touches, oldest attempt first. `lock`: nobody else settles them until the transaction ends; those that
+    somebody settles at this moment are waited for or passed over."""
+    end = {"": "", "wait": locked(connection) and f"{locked(connection)} OF t", "skip": skipping_locked(connection, "t")}[lock]
     only = ",".join(f"'{state}'" for state in states if state in ("unknown", "parked"))
     rows = fetch(
         connection,
@@ -65,7 +70,7 @@ def doubts(connection: sa.Connection, states: Sequence[str] = ("unknown", "parke
         # words of the index `touch_doubt`, which is where to begin: attempts are looked up
         " FROM touch t CROSS JOIN attempt a JOIN handover h ON h.id = a.handover_id JOIN enrollment e ON e.id = t.enrollment_id"
         f" WHERE t.send_state IN ('unknown','parked') AND t.send_state IN ({only}) AND a.touch_id = t.id AND a.outcome = 'unknown'"
-        " ORDER BY a.started_at, t.touch_key",
+        f" ORDER BY a.started_at, t.touch_key{end}",
     )
     return [Doubt(*row) for row in rows]
 
@@ -187,6 +192,7 @@ def proof(connection: sa.Connection, touch: int, n: int, *, ref: str, source: st
     """Something that carries touch and attempt says that this attempt was accepted (docs/delivery 2). An open one is settled, and
     so is a waived one whose repeat has not begun: the repeat is dropped. `known`: nothing new. `duplicate`: a second copy is
     confirmed. `contradiction`: the store does not know the attempt, or calls it unsent. Instants in milliseconds."""
+    fetch(connection, "SELECT id FROM touch WHERE id = ?" + locked(connection), touch)  # its sender writes the outcome or we do
     rows = fetch(
         connection,
         "SELECT a.outcome, t.send_state, t.attempts FROM touch t LEFT JOIN attempt a ON a.touch_id = t.id AND a.n = ? WHERE t.id = ?",

@@ -45,6 +45,27 @@ def lock_contacts(connection: sa.Connection, ids: Collection[int]) -> None:
         connection.exec_driver_sql("SELECT id FROM contact WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", (sorted(ids),))
 
 
+# --- what holds for everybody ---------------------------------------------------------------------------------------
+def heed_standing(connection: sa.Connection) -> None:
+    """Until this transaction ends nobody stops or pauses a campaign or puts the store on HOLD; its first lock. Whoever wants to is next
+    in line: those who come after wait behind, so that a row of many senders never passes over a stop."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock_shared(to_regclass('campaign')::oid::int, 1)")
+
+
+def change_standing(connection: sa.Connection) -> None:
+    """Nobody else changes how campaigns stand, and nobody's intents are under way, until this transaction ends: what a T2 that
+    commits after it has read is what this one wrote."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(to_regclass('campaign')::oid::int, 1)")
+
+
+def lock_day(connection: sa.Connection) -> None:
+    """Nobody else counts the people of a day against a limit of the whole project until this transaction ends. After all other locks."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(to_regclass('cap_slot')::oid::int, 1)")
+
+
 # --- transactions that cross ----------------------------------------------------------------------------------------
 def crossed(error: BaseException) -> bool:
     """Whether the transaction was taken back only because another crossed it: begun again, it goes through."""
