@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date
 from functools import lru_cache
 
@@ -14,12 +15,23 @@ def holidays_of(country: str, region: str | None, year: int) -> frozenset[date]:
     """
     import holidays
 
+    _one_by_one()
     code = _subdivision(country, region) if region else None
     try:
         found = holidays.country_holidays(country, subdiv=code, years=year)
     except NotImplementedError:
         return frozenset()
     return frozenset(day for day in found if day.year == year)
+
+
+def _one_by_one() -> None:
+    """The package of the library's countries imports all 250 of them: 0.13 s of processor for every command that decides. Put there
+    without having been run, it is the folder in which the library finds each country when it is asked."""
+    from importlib.util import find_spec, module_from_spec
+
+    name = "holidays.countries"
+    if name not in sys.modules and (found := find_spec(name)) is not None:
+        sys.modules[name] = module_from_spec(found)
 
 
 @lru_cache(maxsize=1024)
