@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from omnicli.campaigns.press import Presses
     from omnicli.render.skeleton import Skeleton
 
+#: Many who are told the same by the same message were told the same before.
+_merged = lru_cache(maxsize=1024)(merge_told)
 #: Channels that people work: their touches become rows of work (docs/delivery 9).
 WORK = ("task",)
 
@@ -53,7 +55,7 @@ class Prepared(NamedTuple):
 
     @property
     def told(self) -> str | None:
-        return None if self.facts is None else merge_told(self.touch.told, self.touch.message, self.facts)
+        return None if self.facts is None else _merged(self.touch.told, self.touch.message, self.facts)
 
     def __repr__(self) -> str:
         return f"Prepared({self.touch!r})"
