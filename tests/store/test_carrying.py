@@ -225,6 +225,33 @@ def test_nothing_of_anybody_is_left_in_a_masked_copy(masked: Store) -> None:
     assert "boutique-1" in text
 
 
+def test_what_somebody_typed_of_a_bar_or_a_consent_stays_behind(live: Store, target: Store, project: Project) -> None:
+    typed = "asked by phone by Anne Dupont"
+    with live.write() as connection:
+        mark = connection.exec_driver_sql("SELECT hmac FROM address WHERE channel = 'email' AND contact_id = 3").scalar_one()
+        bars = [consents.Bar("email", bytes(mark), why, NOW, source="Anne's sister") for why in (typed, f"{typed} again")]
+        assert consents.suppress(connection, bars, now=NOW) == {3}
+        said = [consents.Permission(number, "email", True, NOW, source=f"form {number // 15}, Anne") for number in (4, 5)]
+        said += [consents.Permission(number, "email", True, NOW, source="comptoir") for number in range(10, 30)]
+        consents.note_permissions(connection, said, now=NOW)
+        before = connection.exec_driver_sql("SELECT count(*) FROM suppression").scalar_one()
+    prepare(target, project)
+    with live.read() as connection:
+        mask = Masked(connection, project, pepper=consents.pepper(live, "boutique"), own=consents.pepper(target, "boutique"))
+    copy(live, target, project, mask=mask)
+    text = repr(rows(target))
+    assert "Anne" not in text
+    assert "Dupont" not in text
+    assert "comptoir" in text  # twenty people share it
+    with target.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM suppression").scalar_one() == before
+        reasons = set(connection.exec_driver_sql("SELECT reason FROM suppression").scalars())
+        reach = connection.exec_driver_sql("SELECT reach FROM contact WHERE id = 3").scalar_one()
+    assert "stop" in reasons
+    assert len([why for why in reasons if why.startswith("m-")]) == 2
+    assert any(why in reach for why in reasons)
+
+
 def test_who_is_who_can_still_be_followed_in_a_masked_copy(masked: Store, live: Store, project: Project) -> None:
     with masked.read() as connection:
         numbers = connection.exec_driver_sql(

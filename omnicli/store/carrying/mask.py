@@ -37,6 +37,8 @@ EMPTIED = {
     "consent_log": ("proof",), "enrollment": ("told",), "decision": ("premises",), "touch": ("facts",), "attempt": ("detail",), "evidence": ("detail",),
     "task": ("note",), "inbox_case": ("text",), "campaign": ("because",),
 }  # fmt: skip
+#: Why an address is barred, in omni's words; what somebody typed (`--reason`) is a sentence.
+REASON = re.compile(r"[a-z_]+(:[a-z_]+)?")
 #: Kinds of values that are counted and bounded, and so tell nobody by themselves.
 OPEN = frozenset({"choice", "number", "percent", "distance", "money", "duration", "yes or no", "time"})
 #: What people wrote: never kept, however many wrote the same.
@@ -58,6 +60,13 @@ class Masked:
         for column in shapes(source)["event"].columns:
             if column.startswith("p_") and column not in LETTERS and self._events.get(column) not in OPEN:
                 self._crowds[column] = _crowd(source, "event", "contact_id", column)
+        for table, person in (
+            ("consent", "contact_id"),
+            ("consent_log", "contact_id"),
+            ("suppression", "norm_hmac"),
+            ("suppression_log", "norm_hmac"),
+        ):
+            self._crowds[f"{table}.source"] = _crowd(source, table, person, "source")
         self._bars = self._known_bars(source)
 
     def leaves(self, table: str) -> bool:
@@ -109,10 +118,19 @@ class Masked:
     def _value(self, column: str, value: str) -> str:
         return value if value in self._crowds.get(column, ()) else f"m-{self._word(column, value)[:8]}"
 
+    def _source(self, table: str, source: str | None) -> str | None:
+        """Where something was said: a form, a provider; of what few share, nothing."""
+        return source if source in self._crowds[f"{table}.source"] else None
+
+    def _reason(self, reason: str) -> str:
+        """Two that differ stay two."""
+        return reason if REASON.fullmatch(reason) else f"m-{self._word('reason', reason)[:8]}"
+
     # --- tables -----------------------------------------------------------------------------------------------------
     def _of_contact(self, rows: list[dict[str, Any]], _source: sa.Connection) -> None:
         for row in rows:
             row["uid"], row["source_id"] = self.uid(row["source_id"]), self.contact(row["source_id"])
+            row["reach"] = row["reach"] and self._reach(row["reach"])
             for column, (name, attribute) in self._kinds.items():
                 if row.get(column) is not None:
                     kind = kind_of(attribute)
@@ -122,6 +140,14 @@ class Masked:
             for column in row:
                 if column.startswith(("a_", "f_")) and "a_" + column[2:] not in self._kinds:
                     row[column] = None  # of an attribute that is no longer declared: nobody can say what it was
+
+    def _reach(self, text: str) -> str:
+        """The reach with the reasons of its bars as the bars have them."""
+        found = {
+            channel: [self._reason(item) if isinstance(item, str) else item for item in items]
+            for channel, items in json.loads(text).items()
+        }
+        return json.dumps(found, separators=(",", ":"))
 
     def _attribute(self, name: str, column: str, kind: str, value: Any, *, sensitive: bool) -> Any:
         if sensitive:
@@ -141,8 +167,17 @@ class Masked:
         for row in rows:
             channel, norm = row["channel"], row["norm"]
             row["value"], row["norm"] = self.address(channel, norm)
+            row["bad"] = row["bad"] and self._reason(row["bad"])
             if row["hmac"] is not None:
                 row["hmac"] = self.fingerprint(channel, norm)
+
+    def _of_consent(self, rows: list[dict[str, Any]], _source: sa.Connection) -> None:
+        for row in rows:
+            row["source"] = self._source("consent", row["source"])
+
+    def _of_consent_log(self, rows: list[dict[str, Any]], _source: sa.Connection) -> None:
+        for row in rows:
+            row["source"] = self._source("consent_log", row["source"])
 
     def _of_event(self, rows: list[dict[str, Any]], _source: sa.Connection) -> None:
         for row in rows:
@@ -159,10 +194,15 @@ class Masked:
                 if not isinstance(v, dict | list)}  # fmt: skip
 
     def _of_suppression(self, rows: list[dict[str, Any]], _source: sa.Connection) -> None:
+        self._barred("suppression", rows)
+
+    def _of_suppression_log(self, rows: list[dict[str, Any]], _source: sa.Connection) -> None:
+        self._barred("suppression_log", rows)
+
+    def _barred(self, table: str, rows: list[dict[str, Any]]) -> None:
         for row in rows:
             row["norm_hmac"] = self._bar(row["channel"], row["norm_hmac"])
-
-    _of_suppression_log = _of_suppression
+            row["reason"], row["source"] = self._reason(row["reason"]), self._source(table, row["source"])
 
     def _of_enrollment(self, rows: list[dict[str, Any]], source: sa.Connection) -> None:
         people = _asked(source, "SELECT id, source_id FROM contact WHERE id IN", {row["contact_id"] for row in rows})
