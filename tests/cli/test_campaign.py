@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import stores
 
 from omnicli.cli.main import run as omni
 
@@ -253,13 +254,13 @@ def test_mistyped_names_are_answered_with_the_nearest(shop: Shop) -> None:
 
 
 def test_another_run_at_work_is_exit_5_and_a_tick_leaves_with_0(shop: Shop) -> None:
+    """On PostgreSQL both go on: there the claim of each touch decides, for whoever runs may be on another machine."""
     from omnicli.campaigns.lock import project_lock
 
     signed_up(shop)
     with project_lock(shop.root, live=False):
-        assert shop("campaign", "run", "bienvenue").code == 5
-        tick = shop("schedule", "tick", "--json")
-    assert (tick.code, tick.result["without"]) == (0, "locked")
+        run, tick = shop("campaign", "run", "bienvenue"), shop("schedule", "tick", "--json")
+    assert (run.code, tick.code, tick.result.get("without")) == ((0, 0, None) if stores.POSTGRESQL else (5, 0, "locked"))
 
 
 def test_a_tick_prints_one_line_when_something_happened_and_nothing_otherwise(shop: Shop) -> None:
