@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,22 @@ def _engine(address: sa.URL, schema: str, *, reads: bool = False) -> sa.Engine:
 def _fresh(**named: Any) -> Any:
     import psycopg
 
-    return psycopg.connect(**{name: value for name, value in named.items() if value is not None or name == "prepare_threshold"})
+    given = {name: value for name, value in named.items() if value is not None or name == "prepare_threshold"}
+    return psycopg.connect(cursor_factory=_watched(), **given)
+
+
+@cache
+def _watched() -> Any:
+    """A cursor behind whose `executemany` the server watches again how long one stands still (`ABANDONED`). psycopg ends its pipeline
+    with Sync and Flush: the Flush takes the server out of its waiting, without anything that would begin it anew. An empty query does."""
+    import psycopg
+
+    class Cursor(psycopg.Cursor[Any]):
+        def executemany(self, query: Any, params_seq: Iterable[Any], *, returning: bool = False) -> None:
+            super().executemany(query, params_seq, returning=returning)
+            self.connection.execute("")
+
+    return Cursor
 
 
 def _forgotten(raw: Any, schema: str) -> bool:
