@@ -6,7 +6,8 @@ JSON object a line comes in on standard input, one goes out:
 `{"start": {"argv": […], "env": {…}, "ahead": 0.0, "crash_at": "F09" | null, "stop_at": "F07" | null, "short": {…}, "out": FILE}}` → `{"pid": n}`
 `{"wait": pid, "seconds": 60}` → `{"code": n}` (negative: the signal; null: it still runs)
 
-`ahead` moves the child's clock by so many seconds; `short` shortens what a test need not wait out (`{"lease": 2000}` milliseconds).
+`ahead` moves the child's clock by so many seconds; `short` shortens what a test need not wait out (`{"lease": 2000}` milliseconds;
+`{"abandoned": "2s"}`: how long PostgreSQL lets one stand still inside a transaction).
 """
 
 from __future__ import annotations
@@ -74,6 +75,10 @@ def child(asked: dict[str, Any]) -> int:
         for module in [outbox, *(m for name, m in sys.modules.items() if name.startswith("omnicli.store.outbox"))]:
             if hasattr(module, "LEASE"):
                 module.LEASE = short["lease"]
+    if short.get("abandoned"):
+        from omnicli.store import postgres
+
+        postgres.ABANDONED = dict.fromkeys(postgres.ABANDONED, short["abandoned"])
     if "call" in asked:
         module_name, _, name = asked["call"].partition(":")
         return int(getattr(importlib.import_module(module_name), name)(*asked.get("argv", ())) or 0)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +20,8 @@ from omnicli.store.connection import Store
 
 MS = 1_799_100_000_000
 CHUNK = 5000
+#: What migrations do to tables and rows; triggers are none of their business.
+_CHANGES = re.compile(r"(CREATE|ALTER|DROP) (TABLE|INDEX|UNIQUE INDEX)|INSERT|UPDATE")
 OMNI = """
 project: maison
 languages: [fr]
@@ -117,12 +122,31 @@ def digest(store: Store, columns: Columns) -> dict[str, str]:
     return found
 
 
-def upgrade(folder: str, url: str) -> None:
-    """In a process of its own, which a test may kill in the middle."""
+def upgrade(folder: str, url: str, killed_in: str = "", at: str = "") -> None:
+    """In a process of its own. `killed_in`: it dies in that migration, behind its `first` change or `last`, before its number is written."""
+    if killed_in:
+        _die_in(killed_in, at)
     project = a_project(Path(folder))
     store = Store.postgresql(url, schema="omni_sandbox", beside=Path(folder) / "sandbox.db") if url else Store.sqlite(Path(folder) / "sandbox.db")  # fmt: skip
     preparing.prepare(store, project)
     store.close()
+
+
+def _die_in(version: str, at: str) -> None:
+    before = migrations.KNOWN[migrations.KNOWN.index(version) - 1]
+    inside = before == migrations.KNOWN[0]  # where it stands already
+
+    @sa.event.listens_for(sa.Engine, "after_cursor_execute")
+    def _after(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        nonlocal inside
+        if inside and at == "first" and _CHANGES.match(statement.lstrip()):
+            os.kill(os.getpid(), signal.SIGKILL)
+        inside = inside or f"SET version_num='{before}'" in statement
+
+    @sa.event.listens_for(sa.Engine, "before_cursor_execute")
+    def _before(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if at == "last" and f"SET version_num='{version}'" in statement:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,22 @@ WHAT = {
     "F24": "SIGTERM, then SIGKILL",
 }  # fmt: skip
 Trial = dict[str, Any]
+#: Trials that stop no process of omni's, and of which `kills` are cuts.
+NO_PROCESS = ("cuts", "stops")
+#: Kinds of trials on PostgreSQL that stand together in one table.
+SHARED = {"shared": "workers share the work", "random kills": "one killed every so often", "cuts": "connection cut", "stops": "server stopped at once",
+          "restored": "put back"}  # fmt: skip
+#: Modules of which every test is on PostgreSQL, and those that try both stores.
+ALL_SHARED = {
+    "test_crash_shared": "R1, R2: killed and frozen senders and workers", "test_server_stop": "R3: the server stopped at once",
+    "test_workers_shared": "R7: workers share the work", "test_same_touches": "the same bytes by SQLite, PostgreSQL, and four workers",
+    "test_cut_connections": "R11: the connection cut at every statement and commit",
+}  # fmt: skip
+HALVES = {
+    "test_state_machine": "R5: the model",
+    "test_restore": "R12: a dump put back",
+    "test_released_schemas": "R13: every released schema",
+}
 
 
 def read(folder: Path) -> list[Trial]:
@@ -41,9 +57,7 @@ def read(folder: Path) -> list[Trial]:
 
 def figures(trials: Sequence[Trial], junit: Path) -> str:
     """The generated part of the page."""
-    by: dict[str, list[Trial]] = defaultdict(list)
-    for trial in trials:
-        by[trial["kind"]].append(trial)
+    by, shared = _by_kind(trials, "sqlite"), _by_kind(trials, "postgresql")
     tests, failed = _tests(junit)
     parts = [_head(trials, tests, failed)]
     if by["crash"]:
@@ -52,9 +66,10 @@ def figures(trials: Sequence[Trial], junit: Path) -> str:
         parts += ["### Frozen for two leases, then let go on", _table(by["frozen"])]
     if by["other"]:
         parts += ["### Killed at the other points", _table(by["other"])]
-    rest = [*by["random kills"], *by["chaos"], *by["recovery"]]
+    rest = [*by["random kills"], *by["chaos"], *by["recovery"], *by["restored"]]
     if rest:
         parts += ["### Random kills, chaos, recovery", _table(rest)]
+    parts += _on_postgresql(shared, junit)
     wrong = [trial for trial in trials if trial["breaches"] or trial["doubles"] or trial["lost"]]
     if wrong:
         parts += [
@@ -66,12 +81,71 @@ def figures(trials: Sequence[Trial], junit: Path) -> str:
     return "\n\n".join(parts)
 
 
+def _by_kind(trials: Sequence[Trial], store: str) -> dict[str, list[Trial]]:
+    by: dict[str, list[Trial]] = defaultdict(list)
+    for trial in trials:
+        if trial.get("store", "sqlite") == store:
+            by[trial["kind"]].append(trial)
+    return by
+
+
+def _on_postgresql(by: dict[str, list[Trial]], junit: Path) -> list[str]:
+    """What ran there; nothing where nothing did."""
+    parts: list[str] = []
+    if by["crash"]:
+        parts += ["### On PostgreSQL: killed at each point of the sending path", _points(by["crash"])]
+    if by["frozen"]:
+        parts += ["### On PostgreSQL: frozen for two leases, then let go on", _table(by["frozen"])]
+    rest = [t for kind in SHARED for t in by[kind]]
+    if rest:
+        parts += ["### On PostgreSQL: workers, random kills, cut connections, stopped servers, a dump put back", _heaped(rest)]
+    ran = _ran(junit)
+    return [*parts, "### On PostgreSQL: the tests", _rows(("what", "tests", "failed", "not run"), ran)] if ran else parts
+
+
+def _ran(junit: Path) -> list[tuple[str, int, int, int]]:
+    """Of each part of the programme: tests that ran on PostgreSQL, how many failed, how many were left out."""
+    found: dict[str, list[int]] = {}
+    for case in ElementTree.parse(junit).iter("testcase"):
+        module = case.get("classname", "").rpartition(".")[2]
+        if module in ALL_SHARED or (module in HALVES and "postgresql" in case.get("name", "")):
+            counts = found.setdefault(module, [0, 0, 0])
+            ends = {child.tag for child in case}
+            counts[0 if not ends & {"skipped"} else 2] += 1
+            counts[1] += bool(ends & {"failure", "error"})
+    return [(what, *found[module]) for module, what in {**ALL_SHARED, **HALVES}.items() if module in found]  # type: ignore[misc]
+
+
+def _points(trials: Sequence[Trial]) -> str:
+    """A row a point, a column for each way in which the provider answers."""
+    behaviours = sorted({t["behaviour"] for t in trials})
+    rows = [
+        (
+            f"{point} {WHAT[point]}",
+            *(_cell([t for t in trials if t["point"] == point and t["behaviour"] == behaviour]) for behaviour in behaviours),
+        )
+        for point in sorted({t["point"] for t in trials})
+    ]
+    return _rows(("killed at", *behaviours), rows) + "\n\nBy one provider (SMTP); cells as above."
+
+
+def _heaped(trials: Sequence[Trial]) -> str:
+    rows = [
+        (SHARED[kind], point, len(found), _sum(found, "kills") if kind != "shared" else "–", *(_sum(found, name) for name in ("reached", "doubles", "lost", "parked")))
+        for kind in SHARED for point in dict.fromkeys(t["point"] for t in trials if t["kind"] == kind)
+        for found in [[t for t in trials if t["kind"] == kind and t["point"] == point]]
+    ]  # fmt: skip
+    return _rows(("what", "how", "trials", "kills or cuts", "reached", "doubles", "lost", "parked"), rows)
+
+
 def _head(trials: Sequence[Trial], tests: dict[str, tuple[int, int]], failed: int) -> str:
-    kills = sum(trial["kills"] for trial in trials if trial["killed"] and trial["kind"] != "frozen")
+    kills = sum(trial["kills"] for trial in trials if trial["killed"] and trial["kind"] not in ("frozen", *NO_PROCESS))
+    cuts = sum(trial["kills"] for trial in trials if trial["kind"] in NO_PROCESS)
     doubted = sum(t["settled"] + t["parked"] for t in trials)
     guards = tests.get("test_guards_off", (0, 0))
     rows = [
         ("trials", len(trials)), ("processes killed by SIGKILL", kills), ("processes frozen by SIGSTOP", sum(t["kind"] == "frozen" for t in trials)),
+        ("connections cut and servers stopped at once (PostgreSQL)", cuts),
         ("messages that reached somebody", sum(t["reached"] for t in trials)), ("**doubles**", f"**{_sum(trials, 'doubles')} in {len(trials)} trials**"),
         ("**lost**", f"**{_sum(trials, 'lost')} in {len(trials)} trials**"), ("touches whose fate was in doubt for a time", doubted),
         ("… settled by evidence, without a person", _sum(trials, "settled")), ("… parked, shown to a person, never sent again", _sum(trials, "parked")),

@@ -20,6 +20,12 @@ from trials import BATCH, HOLDS_THE_PEN, IN_FLIGHT, LEASE, SEND_POINTS, Trial, c
 pytestmark = pytest.mark.slow
 
 SEED = int(os.environ.get("OMNI_SEED", "20270106"))
+#: How long one may stand inside a transaction here, where nobody waits for a minute.
+ABANDONED = "1s"
+STANDS_INSIDE = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'omni %'"
+    " AND state = 'idle in transaction' AND backend_xid IS NOT NULL"
+)
 
 
 @pytest.mark.parametrize("behaviour", SIZES["crash_behaviours"])
@@ -32,22 +38,29 @@ def test_a_sender_killed_on_postgresql_sends_nothing_twice_and_loses_nothing(
     good(trial)
 
 
-@pytest.mark.parametrize("point", [point for point in SEND_POINTS if point not in HOLDS_THE_PEN])
+@pytest.mark.parametrize("point", SEND_POINTS)
 def test_a_sender_on_postgresql_frozen_for_two_leases_harms_nobody(shared_rig: SharedRig, point: str) -> None:
-    """SIGSTOP; its leases end by the database's clock, others reap them and go on; then it goes on too."""
-    trial = Trial("frozen shared", point, "smtp", "answers", people=int(SIZES["crash_people"]))
+    """SIGSTOP; its leases end by the database's clock, others reap them and go on; then it goes on too. Whoever stands inside a
+    transaction holds its rows until the server takes it back: after a minute, here after `ABANDONED`."""
+    trial = Trial("frozen", point, "smtp", "answers", people=int(SIZES["crash_people"]))
     house, fake = shared_rig.house("smtp", trial.people), shared_rig.fakes["smtp"]
-    pid, out = house.start("schedule", "tick", stop_at=point)
+    began = time.monotonic()
+    pid, out = house.start("schedule", "tick", stop_at=point, short={"abandoned": ABANDONED})
     trial.killed = shared_rig.omni.wait(pid, out).code == FROZEN
+    inside = house.rows(STANDS_INSIDE)[0][0]
+    trial.in_doubt = house.rows("SELECT count(*) FROM attempt WHERE outcome = 'intent'")[0][0]
     before = counts(house.where)
-    house.let_leases_end()
+    house.let_leases_end()  # waits for the rows of whoever stands inside a transaction
+    assert house.rows(STANDS_INSIDE)[0][0] == 0
     doubted = recover(shared_rig, house, trial, first=2 * LEASE + 5, idle=0.01)
     shared_rig.omni.signal(pid, signal.SIGCONT)
     assert shared_rig.omni.wait(pid, out, seconds=30).code is not None
     fake.idle()
     doubted |= recover(shared_rig, house, trial, first=100_000.0)
+    trial.seconds = round(time.monotonic() - began, 2)
     judge(house, fake, trial, doubted, before)
     assert trial.killed, trial
+    assert inside == (point in HOLDS_THE_PEN), trial
     assert (trial.doubles, trial.lost, trial.breaches) == (0, 0, []), trial
 
 
@@ -78,7 +91,10 @@ def killed_at_random(
     rig, house: SharedHouse, fake, worker, *, people: int, kills: int, between: tuple[float, float], told: bool = False
 ) -> None:  # type: ignore[no-untyped-def]
     """Workers, one of them killed every so often and replaced; then whoever is left ends (`told` to), and the store is judged."""
-    trial, chance = Trial("random kills shared", f"seed {SEED}", "smtp", "answers slowly", people=people), random.Random(SEED)
+    trial, chance = (
+        Trial("random kills", "workers" if told else "rounds", "smtp", "answers slowly", people=people),
+        random.Random(SEED),
+    )
     before, began = counts(house.where), time.monotonic()
     fake.pause = float(SIZES["random_pause"])
     workers, killed = [worker() for _ in range(int(SIZES["random_workers"]))], 0

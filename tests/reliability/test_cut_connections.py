@@ -18,6 +18,7 @@ import stores
 from bare_stage import Delivery, Recorder, a_campaign, paris
 from cuts import cutting
 from sizes import SIZES
+from trials import looked
 
 from omnicli.campaigns import journal
 from omnicli.errors import OmniError
@@ -37,6 +38,7 @@ class Row:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.reached = self.doubles = self.lost = self.parked = 0
         self.stage = Delivery(folder / "made", a_campaign(FLOW), file=True)
         self.stage.sign_up(*PEOPLE)
         self.stage.now = paris("2027-01-04 10:00")
@@ -63,9 +65,31 @@ class Row:
         self.stage.provider = Recorder(batch=1, in_flight=in_flight, before=committed)
         try:
             yield self.stage
+            self._count()
         finally:
             self.stage.store.close()
             postgres_server.command(f"DROP DATABASE {address.rpartition('/')[2]} WITH (FORCE)")
+
+    def _count(self) -> None:
+        """What became of everybody, for the report."""
+        handed = Counter(one.contact for one in self.stage.provider.handed)
+        states = dict(self.stage.rows("SELECT c.source_id, t.send_state FROM touch t JOIN contact c ON c.id = t.contact_id"))
+        self.reached += len(handed)
+        self.doubles += sum(count > 1 for count in handed.values())
+        self.parked += sum(state in DOUBT for state in states.values())
+        self.lost += sum(not handed[who] and states.get(who) not in DOUBT for who in PEOPLE)
+
+    def told(self, point: str, cuts: int) -> None:
+        looked(
+            "cuts",
+            point,
+            kills=cuts,
+            people=len(PEOPLE),
+            reached=self.reached,
+            doubles=self.doubles,
+            lost=self.lost,
+            parked=self.parked,
+        )
 
 
 def tried(stage: Delivery, refusals: list[OmniError]) -> None:
@@ -107,6 +131,7 @@ def test_a_connection_cut_at_the_kth_statement_loses_and_doubles_nothing(tmp_pat
             ended_well(stage)
             if said.statements < k:
                 break
+    row.told("at the k-th statement", len(refusals))
     assert len(refusals) > 15 / STEP  # otherwise this test looks at nothing
     assert {error.code for error in refusals} == {"store"}
 
@@ -120,6 +145,7 @@ def test_a_server_that_is_gone_from_the_kth_statement_on_loses_and_doubles_nothi
             ended_well(stage)
             if said.statements < k:
                 break
+    row.told("from the k-th statement on", len(refusals))
     assert len(refusals) > 15 / STEP / 3
     assert {error.code for error in refusals} == {"store"}
 
@@ -133,6 +159,7 @@ def test_a_connection_cut_before_the_kth_commit_loses_and_doubles_nothing(tmp_pa
             ended_well(stage)
             if said.commits < k:
                 break
+    row.told("before a commit", len(refusals))
     assert len(refusals) > 5
     assert {error.code for error in refusals} == {"store"}
 
@@ -146,5 +173,6 @@ def test_a_commit_whose_answer_is_lost_sends_nobody_a_second_message(tmp_path: P
             nobody_twice(stage)
             if said.commits < k:
                 break
+    row.told("behind a commit, its answer lost", len(refusals))
     assert len(refusals) > 5
     assert {error.code for error in refusals} == {"store"}

@@ -3,10 +3,7 @@ and a process that had the store open with the old tables stops claiming (tests.
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,7 @@ import sqlalchemy as sa
 import stores
 from bare_stage import Delivery, Recorder, a_campaign, paris
 from old_schemas import a_project, a_store_of, columns_of, digest
+from processes import KILLED, Processes
 from sizes import SIZES
 
 from omnicli.errors import OmniError
@@ -21,12 +19,17 @@ from omnicli.store import migrations, preparing
 from omnicli.store.connection import Store
 
 pytestmark = pytest.mark.slow
-HERE = Path(__file__).parent
 KINDS = ("sqlite", "postgresql")
 #: Those that came before this program's own.
 RELEASED = migrations.KNOWN[:-1]
 #: Tables that say which columns a project declares, and the shape of all.
 REMEMBERED = {"setting", "declared"}
+
+
+@pytest.fixture(scope="module")
+def omni() -> Iterator[Processes]:
+    with Processes() as found:
+        yield found
 
 
 @pytest.fixture(params=KINDS)
@@ -54,36 +57,56 @@ def test_every_row_of_a_released_schema_is_as_it_was_in_the_newest(kind: str, ve
     store.close()
 
 
-@pytest.mark.parametrize("version", sorted({RELEASED[0], RELEASED[-1]}))
-def test_a_migration_killed_in_the_middle_leaves_the_old_store_whole(kind: str, version: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("at", ["first", "last"])
+@pytest.mark.parametrize("migration", migrations.KNOWN[1:])
+def test_whichever_migration_is_killed_in_the_middle_the_store_is_the_old_one_whole(
+    kind: str, migration: str, at: str, tmp_path: Path, omni: Processes
+) -> None:
+    """From the first tables on; behind the first change that this migration makes, or before its number is written."""
+    killed_and_upgraded(kind, RELEASED[0], tmp_path, omni, migration, at)
+
+
+@pytest.mark.parametrize("version", RELEASED)
+def test_a_migration_killed_before_its_commit_leaves_the_old_store_whole(
+    kind: str, version: str, tmp_path: Path, omni: Processes
+) -> None:
+    """All tables are those of this program, and the triggers are not made yet."""
+    killed_and_upgraded(kind, version, tmp_path, omni, crash_at="F19")
+
+
+def killed_and_upgraded(kind: str, version: str, tmp_path: Path, omni: Processes, *more: str, **asked: str) -> None:
     store = stores.blank_store(tmp_path)
     a_store_of(store, version, min(500, SIZES["migrated_rows"]))
     columns = columns_of(store)
     before = digest(store, columns)
     store.close()
     url = stores.url_of(tmp_path) if kind == "postgresql" else ""
-    assert _child(tmp_path, url, OMNI_TEST="1", OMNI_CRASH_AT="F19") == -signal.SIGKILL
+    words, said = [str(tmp_path), url], tmp_path / "said.txt"
+    ended = omni.run([*words, *more], said, call="old_schemas:upgrade", **asked)
+    assert ended.code == KILLED, ended
     store = stores.open_store(tmp_path)
     assert preparing.version_of(store) == version
     assert (columns_of(store), digest(store, columns)) == (columns, before)
     store.close()
-    assert _child(tmp_path, url) == 0
+    ended = omni.run(words, said, call="old_schemas:upgrade")
+    assert ended.code == 0, ended
     store = stores.open_store(tmp_path)
     assert preparing.version_of(store) == migrations.HEAD
     assert _differ(before, digest(store, columns)) <= REMEMBERED
     store.close()
 
 
-def test_two_that_upgrade_at_once_make_the_tables_once(kind: str, tmp_path: Path) -> None:
+def test_two_that_upgrade_at_once_make_the_tables_once(kind: str, tmp_path: Path, omni: Processes) -> None:
     store = stores.blank_store(tmp_path)
     a_store_of(store, RELEASED[0], 200)
     columns = columns_of(store)
     before = digest(store, columns)
     store.close()
     url = stores.url_of(tmp_path) if kind == "postgresql" else ""
-    both = [_start(tmp_path, url) for _ in range(2)]
-    said = [process.communicate(timeout=120)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
+    said = [tmp_path / f"said-{n}.txt" for n in range(2)]
+    both = [omni.start([str(tmp_path), url], out, call="old_schemas:upgrade") for out in said]
+    ends = [omni.wait(pid, out) for pid, out in zip(both, said, strict=True)]
+    assert [ended.code for ended in ends] == [0, 0], ends
     store = stores.open_store(tmp_path)
     assert _differ(before, digest(store, columns)) <= REMEMBERED
     store.close()
@@ -132,16 +155,3 @@ def _values(store: Store) -> int:
 def _append_only(store: Store) -> None:
     with pytest.raises(sa.exc.DBAPIError, match="only grows"), store.write() as connection:
         connection.exec_driver_sql("DELETE FROM event")
-
-
-def _start(folder: Path, url: str, **environment: str) -> subprocess.Popen[str]:
-    path = os.pathsep.join((str(HERE), str(HERE.parents[1])))
-    return subprocess.Popen([sys.executable, str(HERE / "old_schemas.py"), str(folder), url], stderr=subprocess.PIPE, text=True,
-                            env={**os.environ, "PYTHONPATH": path, **environment})  # fmt: skip
-
-
-def _child(folder: Path, url: str, **environment: str) -> int:
-    process = _start(folder, url, **environment)
-    said = process.communicate(timeout=120)[1]
-    assert process.returncode in (0, -signal.SIGKILL), said
-    return process.returncode

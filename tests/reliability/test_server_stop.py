@@ -18,6 +18,7 @@ import pytest
 import sqlalchemy as sa
 from bare_stage import Delivery, Recorder, a_campaign, paris
 from sizes import SIZES
+from trials import looked
 
 from omnicli.campaigns import journal
 from omnicli.campaigns.hear import hear
@@ -103,7 +104,7 @@ def a_day(stage: Delivery, ledger: Ledger) -> None:
 def test_whatever_had_returned_survives_a_server_that_stops_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from benchmarks.cluster import cluster
 
-    dice, whole = random.Random(SEED), 0
+    dice, whole, seen = random.Random(SEED), 0, Counter[str]()
     with cluster() as server:
         for number in range(SIZES["server_stops"] + 1):  # the first one is not stopped: it says how many transactions there are
             _make(server.url(), f"omni_{number}")
@@ -119,9 +120,17 @@ def test_whatever_had_returned_survives_a_server_that_stops_at_once(tmp_path: Pa
                 ends.join()
                 server.start()
             said = f"seed {SEED}, stop {number} at transaction {ledger.stop} of {whole}"
-            _look(stage, server.url(f"omni_{number}"), ledger, said)
+            seen += _look(stage, server.url(f"omni_{number}"), ledger, said)
             whole = whole or max(ledger.returned)
             assert whole > 15
+    looked(
+        "stops",
+        "the server, at any transaction",
+        kills=SIZES["server_stops"],
+        people=PEOPLE,
+        reached=seen["reached"],
+        parked=seen["parked"],
+    )
 
 
 def _make(url: str, name: str) -> None:
@@ -131,8 +140,8 @@ def _make(url: str, name: str) -> None:
         connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
 
 
-def _look(stage: Delivery, url: str, ledger: Ledger, said: str) -> None:
-    """Every promise is there; and who goes on sends nobody anything again."""
+def _look(stage: Delivery, url: str, ledger: Ledger, said: str) -> Counter[str]:
+    """Every promise is there; and who goes on sends nobody anything again; how many were reached, and how many are shown."""
     stage.store = opened(url, stage.folder)
     kept = {row[0] for row in stage.rows("SELECT n FROM power")}
     assert kept >= set(ledger.returned), said
@@ -152,3 +161,4 @@ def _look(stage: Delivery, url: str, ledger: Ledger, said: str) -> None:
     lost = [(who, step) for who, step, state in states if state == "accepted" and (who, step) not in handed]
     assert (lost, len({who for who, _, _ in states}), journal.pending(stage.store)) == ([], PEOPLE, []), said
     stage.store.close()
+    return Counter(reached=len(handed), parked=sum(state != "accepted" for _, _, state in states))

@@ -50,6 +50,7 @@ def test_workers_share_what_is_due_and_nobody_gets_anything_twice(shared_rig: Sh
     assert house.states() == {"accepted": people}
     assert house.rows("SELECT count(*) FROM attempt")[0][0] == people
     assert "deadlock" not in "".join(ended.said for ended in said).lower(), said
+    assert house.rows("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == [(0,)]
     took = Counter(dict(sent_by(said)))
     assert len(took) == workers, (took, said)
     assert max(took.values()) <= 3 * min(took.values()), took

@@ -57,6 +57,7 @@ class Trial:
     ticks: int = 0
     seconds: float = 0.0
     breaches: list[str] = field(default_factory=list)
+    store: str = "sqlite"
 
 
 def keep(trial: Trial) -> None:
@@ -65,6 +66,11 @@ def keep(trial: Trial) -> None:
     if folder:
         with open(Path(folder) / f"trials-{os.getpid()}.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(trial), ensure_ascii=False) + "\n")
+
+
+def looked(kind: str, point: str, *, store: str = "postgresql", **figures: Any) -> None:
+    """The same of a test that needs no process: what was stopped or cut, how often (`kills`), and what came of it."""
+    keep(Trial(kind, point, "–", "answers", killed=True, store=store, **figures))
 
 
 class Rig:
@@ -232,6 +238,7 @@ def judge(house: House, fake: Any, trial: Trial, doubted: set[str], before: Mapp
     """The verdict, by the fake's log."""
     states = house.states()
     log = list(fake.log.lines)
+    trial.store = "postgresql" if isinstance(house.where, str) else "sqlite"
     seen = Seen(house.where, log, now=0, people=trial.people, before=before, at_rest=True, status=told(house))
     trial.reached = len(seen.reached)
     trial.doubles = len(fake.log.doubles())
