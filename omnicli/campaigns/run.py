@@ -21,7 +21,7 @@ from omnicli.campaigns import life, startup, versions
 from omnicli.campaigns.leading import PLAN, leads, shared
 from omnicli.errors import Exit, OmniError
 from omnicli.model.touch import Handed, Outcome, Provider
-from omnicli.store import campaigns, setting, wakeups
+from omnicli.store import campaigns, outbox, setting, wakeups
 from omnicli.store import tables as tb
 from omnicli.store.campaigns import Standing, Version
 from omnicli.store.outbox.locking import change_standing, repeating
@@ -511,22 +511,19 @@ def something_came(store: Store) -> bool:
 #: Literals, not parameters: only then may a store answer from its partial indexes.
 _DUE = sa.text("SELECT 1 FROM enrollment WHERE due_at IS NOT NULL AND state = 'open' AND due_at <= :now LIMIT 1")
 _DOUBT = sa.text("SELECT 1 FROM touch WHERE send_state IN ('unknown','parked') LIMIT 1")
-_TO_SEND = (
-    sa.text(
-        "SELECT 1 FROM touch WHERE send_state IN ('planned','retry') AND lease_by IS NULL AND settled_at IS NULL AND due_at <= :now LIMIT 1"
-    ),
+_LEFT = (
     sa.text("SELECT 1 FROM touch WHERE lease_by IS NOT NULL LIMIT 1"),
     sa.text("SELECT 1 FROM touch WHERE send_state IN ('unknown','parked') AND send_state = 'unknown' LIMIT 1"),
 )
 
 
 def _something_to_send(store: Store, now: datetime) -> bool:
-    """A touch that is due, or one that somebody left behind with its lease."""
+    """A touch that is due, or one that somebody left behind with its lease. Asked priority by priority, as its index is ordered:
+    what is planned for later is not walked past."""
     with store.read() as connection:
-        return any(
-            connection.execute(query, {"now": clock.to_ms(now)} if n == 0 else {}).first() is not None
-            for n, query in enumerate(_TO_SEND)
-        )
+        if outbox.due(connection, now=clock.to_ms(now), versions=None, channels=None, limit=1):
+            return True
+        return any(connection.execute(query).first() is not None for query in _LEFT)
 
 
 def _doubts(store: Store, names: Sequence[str]) -> int:
