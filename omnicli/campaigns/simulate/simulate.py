@@ -155,7 +155,7 @@ def _in_process(part: Part) -> tuple[Counts, Sms]:
 def _part(
     task: Task, source: sqlite3.Connection | None, part: Part, felt: bool, progress: Callable[[int], None] | None
 ) -> tuple[Counts, Sms]:
-    from omnicli.campaigns.dispatch import _seldom_collected
+    from omnicli.campaigns.litter import seldom_collected
     from omnicli.campaigns.run import build_renderer
     from omnicli.campaigns.simulate.life import Life
 
@@ -166,7 +166,7 @@ def _part(
         store = invented(task.loaded, task.model, task.people or 0, seed=task.seed, now=task.start, part=part)
     lighten(store)
     try:
-        with _seldom_collected():
+        with seldom_collected():
             life = Life(store, task.loaded, task.name, task.model, seed=task.seed, start=task.start, end=task.end,
                         renderer=build_renderer(task.loaded, store, live=False), felt=felt)  # fmt: skip
             counts = life.live(progress)
