@@ -72,6 +72,7 @@ class Admitting:
         self.zone: tzinfo = ZoneInfo(self.project.time_zone)
         self.since = row.since if row.since is not None else row.started_at or 0
         self.entered = self.held_out = 0
+        self.back = False  # whether this look goes behind the last one
         self._select: tuple[sa.Select[Any], dict[str, object]] | None = None
 
     @cached_property
@@ -197,7 +198,8 @@ class Admitting:
         return query.where(c.erased_at.is_(None))
 
     def _asking_these(self, compiler: Compiler) -> sa.Select[Any]:
-        return self._asking(compiler).where(tb.contact.c.id.in_(sa.bindparam("ids", expanding=True)))
+        asking = self._asking(compiler).add_columns(tb.contact.c.changed_at)
+        return asking.where(tb.contact.c.id.in_(sa.bindparam("ids", expanding=True)))
 
     def _passes(self, connection: sa.Connection, ids: Sequence[int]) -> dict[int, tuple[int, int, bool]]:
         """contact → (number of passes, last entry, whether one is open)."""
@@ -212,6 +214,8 @@ class Admitting:
         _, last, open_ = before
         if open_ or (fresh is not None and last >= fresh) or last >= candidate.at:
             return False
+        if self.back and last >= person.changed_at:
+            return False  # nothing is new of whoever has come since
         again = self.way.again
         if again.kind == "always":
             return True

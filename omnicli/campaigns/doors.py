@@ -28,6 +28,9 @@ from omnicli.campaigns.admitting import Admitting, Candidate
 
 _TOP = sa.text("SELECT coalesce(max(id), 0) FROM event")
 _HEARD = sa.text("UPDATE campaign SET last_event_id = :top WHERE id = :id")
+#: Who was told to look back meanwhile looks back at the next instant.
+_SEEN = sa.text("UPDATE campaign SET last_look_at = :at, last_changed_at = CASE WHEN last_changed_at < :before THEN last_changed_at ELSE :at END"
+                " WHERE id = :id")  # fmt: skip
 _LOOKED = sa.text("UPDATE campaign SET last_look_at = :at WHERE id = :id")
 _SCHEDULED = sa.text(
     "SELECT max(at), max(CASE WHEN done_at IS NULL THEN at END) FROM occurrence WHERE campaign = :campaign AND schedule = :schedule"
@@ -300,14 +303,12 @@ class _Door(Admitting):
                 return
             candidates = self._everybody()
         else:
-            candidates = self._everybody(
-                None if self.row.last_changed_at is None or self._unfinished() else self.row.last_changed_at
-            )
+            since = self.row.last_changed_at
+            self.back = since is not None and last is not None and since < last
+            candidates = self._everybody(None if since is None or self._unfinished() else since)
         rest = self._admit([Candidate(contact_id, ms) for contact_id in candidates], fresh=ms)
         with self.store.write() as connection:
-            connection.execute(
-                sa.update(tb.campaign).where(tb.campaign.c.id == self.row.id).values(last_look_at=ms, last_changed_at=ms)
-            )
+            connection.execute(_SEEN, {"at": ms, "before": self.row.last_changed_at, "id": self.row.id})
             self._wait(connection, [-1] if rest else [])
 
     def _nobody_changed(self) -> bool:

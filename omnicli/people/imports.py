@@ -25,7 +25,7 @@ from omnicli.people.refused import RefusedFile
 from omnicli.people.report import Finding, ImportReport
 from omnicli.people.sheet import Chunk, open_sheet
 from omnicli.people.table import read_chunk
-from omnicli.store import consents, imports
+from omnicli.store import campaigns, consents, imports
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ class _Run:
             done = chunk.last_row
         with write() as connection:
             imports.advance(connection, self.job.id, rows_done=done, report=self._state(), finished=self.plan.ms)
+            campaigns.look_back(connection, imports.started(connection, self.job.id))
         self.refused.close()
         return self.job.rows_done
 

@@ -89,6 +89,19 @@ def change(connection: sa.Connection, campaign_id: int, **values: Any) -> None:
     connection.execute(sa.update(tb.campaign).where(tb.campaign.c.id == campaign_id).values(**written))
 
 
+def look_back(connection: sa.Connection, ms: int) -> None:
+    """People were written with that instant, and somebody may have looked since then: doors that ask about people look again from there.
+    Said in the last transaction that wrote, so that nobody's look lies between."""
+    connection.execute(_LOOK_BACK, {"ms": ms})
+
+
+#: One less, so that a look that is under way sees that it was told.
+_LOOK_BACK = sa.text(
+    "UPDATE campaign SET last_changed_at = (CASE WHEN last_changed_at < :ms THEN last_changed_at ELSE :ms END) - 1"
+    " WHERE last_changed_at IS NOT NULL"
+)
+
+
 # --- versions -------------------------------------------------------------------------------------------------------
 def _version(row: Any) -> Version:
     return Version(row.id, row.number, row.hash, clock.from_ms(row.applied_at))

@@ -59,6 +59,11 @@ def advance(
     )
 
 
+def started(connection: sa.Connection, job_id: int) -> int:
+    """When it began, before any interruption: no row of it was written with an older instant."""
+    return int(connection.scalar(sa.select(job.c.started_at).where(job.c.id == job_id)) or 0)
+
+
 def note(connection: sa.Connection, job_id: int, findings: Sequence[tuple[Any, ...]]) -> None:
     """Rows of `import_row`: (row_no, seq, line, contact, column, value, kind, outcome, reason, became, same_as_row). The character NUL,
     which no text of PostgreSQL can hold, is shown as ␀."""
