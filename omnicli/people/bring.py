@@ -91,8 +91,10 @@ class _Deed:
             elif key in first:
                 self._twice(place, first[key])
             else:
-                first[key] = place
-                self._one(place, who.known.get(key))
+                contact_id = who.known.get(key)
+                if contact_id is None or not self.course.first_row(contact_id):
+                    first[key] = place  # else they stood in an earlier chunk: each row is held against that one
+                self._one(place, contact_id)
         if self.plan.key == "email":
             self._one_name_each(who)
 

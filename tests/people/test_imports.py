@@ -364,6 +364,15 @@ def test_a_kill_in_mid_file_is_taken_up_where_it_stood(tmp_path):
     assert rows(killed, query) == rows(whole, query)
 
 
+def test_another_person_twice_is_held_against_the_first_wherever_chunks_end(tmp_path):
+    lines = "7,Léa,lea@example.com,,FR,1,,\n8,Hugo,hugo@example.com,,FR,1,,\n" + 2 * "7,Paul,paul@example.com,,FR,1,,\n"
+    for size in (5000, 2, 1):
+        store, loaded = a_shop(tmp_path / str(size))
+        report = brought(store, loaded, a_file(tmp_path / str(size), HEAD + lines), MAP, rows_a_chunk=size)
+        assert (report.new, report.repeated, report.refused) == (2, 0, 2), size
+        assert [(f.row, f.same_as_row, f.kind) for f in report.findings] == [(3, 1, "duplicate_id"), (4, 1, "duplicate_id")], size
+
+
 def test_two_addresses_that_claim_one_id_leave_it_to_the_first(tmp_path):
     store, loaded = a_shop(tmp_path)
     lines = HEAD + "7,Léa,lea@example.com,,,,,\n7,Zoé,zoe@example.com,,,,,\n8,Hugo,hugo@example.com,,,,,\n"
