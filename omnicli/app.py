@@ -102,9 +102,10 @@ def place(loaded: Loaded, *, live: bool) -> Place:
 
 
 def place_at(url: str, *, live: bool, beside: Path) -> Place:
-    """The place that an address names; OmniError when it is neither of SQLite nor of PostgreSQL."""
+    """The place that an address names; OmniError when it is neither of SQLite nor of PostgreSQL. A relative path is the project's,
+    from whatever folder omni is called: another store in its place would not know what was sent."""
     if url.startswith("sqlite:///"):
-        return Place(Path(url.removeprefix("sqlite:///")), live)
+        return Place(beside.parents[1] / url.removeprefix("sqlite:///"), live)
     if url.startswith(POSTGRESQL):
         return Place(beside, live, "postgresql" + url[url.index("://") :])
     raise OmniError(

@@ -146,6 +146,8 @@ def recover(yes: Yes = False, offline: Offline = False) -> None:
     with store.read() as connection:
         why, since = holding.held(connection), restored.newest(connection)
         about = restored.doubtful(connection, now=now)
+    if why == "copying":
+        raise holding.refusal(why, live=s.live)  # half a store: released, it would send without knowing to whom it may not
     s.talk(
         t("The store is on hold: {why}.", "La base est retenue : {why}.", why=holding.said(why))
         if why
@@ -154,7 +156,7 @@ def recover(yes: Yes = False, offline: Offline = False) -> None:
             "La base n'est pas retenue : ceci sert quand une machine entière a été restaurée, avec tout ce qui est à côté de la base.",
         )
     )
-    s.confirm_yes(_question(about, since, _zone(loaded)), yes=yes)
+    s.confirm_yes(_twice(why) + _question(about, since, _zone(loaded)), yes=yes)
     providers = build(loaded, live=s.live, root=loaded.root)
     try:
         with project_lock(loaded.root, live=s.live), s.progress(t("recovering", "rétablissement")):
@@ -177,6 +179,15 @@ def _zone(loaded: Loaded) -> ZoneInfo:
 
     assert loaded.project is not None
     return ZoneInfo(loaded.project.time_zone)
+
+
+def _twice(why: str | None) -> str:
+    if why not in ("moved", "twin"):
+        return ""
+    return t(
+        "Once released, this store and the other one both send. ",
+        "Une fois libérée, cette base et l'autre envoient toutes les deux. ",
+    )
 
 
 def _question(about: int, since: datetime | None, zone: ZoneInfo) -> str:

@@ -97,13 +97,14 @@ def _alerts(
 ) -> list[str]:  # fmt: skip
     """What needs a person, one line each, with the command that helps."""
     from omnicli.cli.rows import ago
-    from omnicli.store.holding import said
+    from omnicli.store.holding import remedy, said
 
     assert loaded.project is not None
     flag = " --live" if live else ""
     found: list[str] = []
     if hold:
-        found.append(t("the store is on hold ({why}): omni db recover{f}", "la base est retenue ({why}) : omni db recover{f}", why=said(hold), f=flag))  # fmt: skip
+        found.append(t("the store is on hold ({why}): {remedy}", "la base est retenue ({why}) : {remedy}",
+                       why=said(hold), remedy=remedy(hold, live=live)))  # fmt: skip
     for o in overviews:
         if o.errors:
             found.append(several(
@@ -208,7 +209,10 @@ def _show(console: Console, found: dict[str, Any], overviews: list[Overview], no
 def _at_work(workers: list[dict[str, Any]]) -> str:
     """How many processes share the work, and where."""
     if not workers:
-        return t("No worker is alive: omni worker, or ticks by omni schedule", "Aucun worker en vie : omni worker, ou des tops par omni schedule")
+        return t(
+            "No worker is alive: omni worker, or ticks by omni schedule",
+            "Aucun worker en vie : omni worker, ou des tops par omni schedule",
+        )
     where = ", ".join(f"{host} ×{n}" for host, n in sorted(Counter(one["host"] for one in workers).items()))
     return several(len(workers), ("{n} worker alive: {where}", "{n} workers alive: {where}"),
                    ("{n} worker en vie : {where}", "{n} workers en vie : {where}"), where=where)  # fmt: skip

@@ -22,7 +22,8 @@ from omnicli import clock
 from omnicli.campaigns.worker import name
 from omnicli.errors import Exit, OmniError
 from omnicli.service.scheduler import ClockGuard, Ticked, _fingerprint, _where
-from omnicli.store import crew, preparing, wakeups
+from omnicli.store import crew, holding, preparing, wakeups
+from omnicli.store.refusals import of_server
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -182,12 +183,14 @@ class Crew:
         loaded, store = self._open()
         with store.write() as connection:
             crew.seen(connection, name=self.name, host=socket.gethostname(), threads=self.threads, done=self.done)
-            newer = preparing.overtaken(connection)
+            newer, held = preparing.overtaken(connection), holding.held(connection)
         if newer is not None:
             self.exit = newer.exit
             self.alarm(f"{newer.message} → {newer.hint}")
             self.stop()
             return
+        if held is not None:
+            self._say_once(_line(holding.refusal(held, live=self.live)))
         now = self._now(store)
         report = plan(store, loaded, names=self._names(store, now), now=now, live=self.live, every=every * 0.9)
         if report is not None:
@@ -220,9 +223,10 @@ class Crew:
         try:
             deed()
         except OmniError as error:
-            self._say_once(f"{error.message}" + (f" → {error.hint}" if error.hint else ""))
+            self._say_once(_line(error))
         except Exception as error:
-            self._say_once(f"{type(error).__name__} in {_where(error)}")
+            told = of_server(error, getattr(self._store, "where", ""))
+            self._say_once(_line(told) if told is not None else f"{type(error).__name__} in {_where(error)}")
             log.debug("worker", exc_info=True)
 
     def _say_once(self, line: str) -> None:
@@ -260,6 +264,10 @@ class Crew:
             if self._store is None:
                 self._store = open_store(self._loaded, live=self.live)
             return self._loaded, self._store
+
+
+def _line(error: OmniError) -> str:
+    return f"{error.message}" + (f" → {error.hint}" if error.hint else "")
 
 
 def not_shared() -> OmniError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from omnicli.errors import Exit, OmniError
+from omnicli.store.outbox.locking import change_standing
 from omnicli.store.tables import instance
 from omnicli.texts import t
 
@@ -30,8 +31,10 @@ def said(why: str) -> str:
 
 
 def hold(connection: sa.Connection, why: str) -> None:
-    """Put the store on HOLD: `why` is a word of WHY, or a text; the first reason stays."""
-    connection.execute(sa.update(instance).where(instance.c.hold.is_(None)).values(hold=why))
+    """Put the store on HOLD: `why` is a word of WHY, or a text; the first reason stays. No call begins after the commit of it."""
+    if held(connection) is None:
+        change_standing(connection)
+        connection.execute(sa.update(instance).where(instance.c.hold.is_(None)).values(hold=why))
 
 
 def release(connection: sa.Connection) -> None:
@@ -45,9 +48,26 @@ def held(connection: sa.Connection) -> str | None:
     return found
 
 
+def remedy(why: str, *, live: bool) -> str:
+    """What mends it. Releasing a store that another one sends for would send everything twice, so that is never the first advice."""
+    recover = "omni db recover" + (" --live" if live else "")
+    if why == "moved":
+        return t("database: in omni.yaml, or OMNI_DATABASE, must name the one it went to; {recover} only when that one is gone for good",
+                 "database: dans omni.yaml, ou OMNI_DATABASE, doit désigner celle où elle est partie ; {recover} seulement si celle-là n'est plus", recover=recover)  # fmt: skip
+    if why == "twin":
+        return t("{recover}, only when the original was stopped for good",
+                 "{recover}, seulement une fois l'originale arrêtée pour de bon", recover=recover)  # fmt: skip
+    if why == "copying":
+        return t(
+            "the same omni db copy again: it goes on where it was",
+            "la même commande omni db copy : elle reprend où elle en était",
+        )
+    return recover
+
+
 def refusal(why: str, *, live: bool) -> OmniError:
     """What whoever wants to send is told: exit 4."""
     return OmniError(
-        t("the store is on hold: {why}", "la base est retenue : {why}", why=said(why)), hint="omni db recover" + (" --live" if live else ""),
+        t("the store is on hold: {why}", "la base est retenue : {why}", why=said(why)), hint=remedy(why, live=live),
         code="hold", exit=Exit.REFUSED,
     )  # fmt: skip

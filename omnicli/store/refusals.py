@@ -62,13 +62,19 @@ def _first_line(error: Any) -> str:
     return re.sub(r"(?i)(password\s*=\s*)\S+|(://[^:/@\s]+:)[^@\s]+@", r"\1\2***@", str(text))[:200]
 
 
+def _named(where: str) -> str:
+    """The database of `host:port/database (schema)`, as SQL writes it."""
+    name = where.rpartition(" (")[0].rpartition("/")[2]
+    return name if re.fullmatch("[a-z_][a-z0-9_]*", name) else '"' + name.replace('"', '""') + '"'
+
+
 def _told(kind: str, where: str, why: str) -> OmniError:
     message, hint, code, leave = {
         "role": (t("{where} does not let this role in ({why})", "{where} refuse ce rôle ({why})", where=where, why=why),
                  t("check user and password of the address (PGPASSWORD or ~/.pgpass hold it too)",
                    "vérifiez le rôle et le mot de passe de l'adresse (PGPASSWORD ou ~/.pgpass conviennent aussi)"), "login", Exit.REFUSED),
         "no_database": (t("there is no such database: {where}", "cette base n'existe pas : {where}", where=where),
-                        "CREATE DATABASE omni ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0", "no_database", Exit.REFUSED),
+                        f"CREATE DATABASE {_named(where)} ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0", "no_database", Exit.REFUSED),
         "rights": (t("{where}: a right is missing ({why})", "{where} : il manque un droit ({why})", where=where, why=why),
                    t("docs/postgresql.md lists the rights of the role", "docs/postgresql.md donne les droits du rôle"), "rights", Exit.REFUSED),
         "standby": (t("{where} can only be read: it is a standby, or set so", "{where} est en lecture seule : c'est un secours, ou un réglage", where=where),

@@ -95,6 +95,7 @@ def test_a_server_that_cannot_be_had_is_told_without_the_password(
     assert found[0] == code
     assert words in found[1]["message"]
     assert found[1]["hint"]
+    assert ("CREATE DATABASE nowhere" in found[1]["hint"]) == address.endswith("nowhere")
     assert "Traceback" not in found[2]
     assert omni(["-C", str(root), "--lang", "en", "doctor"]) == 1  # a thing that is wrong, not the end of looking
     assert "geheim" not in "".join(capsys.readouterr())
@@ -275,6 +276,11 @@ def test_a_live_store_is_moved_from_a_file_to_postgresql_by_the_steps_of_the_doc
         code, done, _ = said(root, capsys, "db", "copy", "--from", "live", "--to", "${SHOP_DB}", "--move", "--yes", "--live")
         assert (code, done["moved"], done["on_hold"], done["tables"]["contact"]["rows"]) == (0, True, False, 12)
         assert _held(root) == "moved"  # the file sends no more
+        alerts = said(root, capsys, "status", "--live")[1]["alerts"]
+        assert "database: in omni.yaml, or OMNI_DATABASE" in alerts[0]  # and not: release it, so that both send
+        monkeypatch.setenv("OMNI_SMTP_HOST", "127.0.0.1")
+        code, error, _ = said(root, capsys, "db", "recover", "--live", "--no-input")
+        assert (code, "both send" in error["message"]) == (4, True)
         (root / "omni.yaml").write_text(OMNI + "database: ${SHOP_DB}\n")
         assert _held(root) is None
         code, found, _ = said(root, capsys, "db", "check", "--live")
@@ -289,6 +295,37 @@ def test_a_live_store_is_moved_from_a_file_to_postgresql_by_the_steps_of_the_doc
         )
         assert error["code"] == "secret"
         assert "secret" not in error["message"]
+
+
+def test_half_a_copy_is_never_released(root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(open_store(open_project(root), live=True)) as store, store.write() as connection:
+        holding.hold(connection, "copying")
+    monkeypatch.setenv("OMNI_SMTP_HOST", "127.0.0.1")
+    code, error, _ = said(root, capsys, "db", "recover", "--live", "--yes", "--offline")
+    assert (code, error["code"]) == (4, "hold")
+    assert "omni db copy again" in error["hint"]
+
+
+def test_a_worker_says_that_the_store_is_on_hold(
+    url: str, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(open_store(open_project(root), live=True)) as store, store.write() as connection:
+        holding.hold(connection, "older")
+    monkeypatch.setenv("OMNI_SMTP_HOST", "127.0.0.1")
+    omni(["-C", str(root), "--lang", "en", "worker", "--live", "--once"])
+    found = capsys.readouterr().err
+    assert found.count("the store is on hold: more was sent than it knows of") == 1
+    assert "omni db recover --live" in found
+
+
+def test_a_relative_file_is_the_projects_from_whatever_folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = open_project(root)
+    monkeypatch.setenv("OMNI_DATABASE", "sqlite:///data/live.db")
+    (root / "elsewhere").mkdir()
+    monkeypatch.chdir(root / "elsewhere")
+    assert place(loaded, live=True).path == root / "data" / "live.db"
+    monkeypatch.setenv("OMNI_DATABASE", "sqlite:////srv/shop/live.db")
+    assert place(loaded, live=True).path == Path("/srv/shop/live.db")
 
 
 def test_a_price_of_being_careless_is_refused_only_where_somebody_is_written_to(

@@ -106,7 +106,7 @@ def _hold(store: Store) -> Signs:
             "hold",
             WRONG,
             t("on hold, nothing is sent: {why}", "retenue, rien ne part : {why}", why=holding.said(why)),
-            "omni db recover --live",
+            holding.remedy(why, live=store.live),
         )
 
 

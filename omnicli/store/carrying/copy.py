@@ -145,7 +145,8 @@ def _begin(target: Store, name: str) -> Progress | None:
             else t("it has rows in {table}", "elle a des lignes dans {table}", table=full)
         )
         raise OmniError(t("the target is not empty: {what}", "la cible n'est pas vide : {what}", what=what),
-                        hint=t("an empty database, or omni db reset for the sandbox", "une base vide, ou omni db reset pour le bac à sable"), code="not_empty", exit=Exit.REFUSED)  # fmt: skip
+                        hint=t("an empty database or a file that is not there yet; omni db reset empties the sandbox",
+                               "une base vide, ou un fichier qui n'existe pas encore ; omni db reset vide le bac à sable"), code="not_empty", exit=Exit.REFUSED)  # fmt: skip
     _empty(target, name)
     return None
 
