@@ -157,6 +157,7 @@ def test_the_limit_is_looked_at_person_by_person_only_when_it_can_be_met(tmp_pat
     assert stage.send("2027-01-04 10:00").accepted == 2
 
 
+@pytest.mark.sqlite_only(reason="EXPLAIN QUERY PLAN")
 def test_the_index_answers_who_was_written_to_lately(tmp_path: Path) -> None:
     stage = a_stage(tmp_path)
     plan = stage.rows(
