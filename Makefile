@@ -9,11 +9,12 @@ SEED ?= 20261121
 MORE ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test reliability check lint clean
+.PHONY: help demo test test-postgres reliability check lint clean
 
 help:
 	@echo "make demo    the sample shop: import, lint, plan, run, answers, the next touches (no account)"
 	@echo "make test    all tests but the crash tests"
+	@echo "make test-postgres  those that open a store, on PostgreSQL"
 	@echo "make reliability  real processes killed at every point, chaos, each guard off; writes docs/reliability.md"
 	@echo "make check   what CI checks beside the tests: style, types, floors, omni lint"
 	@echo "make clean   take away .venv and what was built"
@@ -43,6 +44,13 @@ demo: $(MADE)-run
 
 test: $(MADE)-test
 	@$(BIN)/python -m pytest -q -n 2 -p randomly --randomly-seed=$(SEED) -m 'not slow' $(MORE)
+
+# The tests that open a store, once more on PostgreSQL: a server of the system's packages is started in a temporary directory.
+ON_POSTGRES := tests/condition tests/store tests/people tests/service tests/campaigns tests/cli/test_upkeep.py
+IN_MEMORY := scenario test_always.py test_defect.py test_diff_checked.py test_diff_words.py test_fuzz.py test_keywords.py test_preview_browser.py test_story_coverage.py
+test-postgres: $(MADE)-test
+	@OMNI_TEST_STORE=postgresql $(BIN)/python -m pytest -q -n 2 -p randomly --randomly-seed=$(SEED) -m 'not slow' $(ON_POSTGRES) \
+	$(foreach one,$(IN_MEMORY),--ignore=tests/campaigns/$(one)) $(MORE)
 
 # Where the figures go; OMNI_SIZES=dev|ci|nightly says how much is tried (tests/sizes.toml).
 REPORT ?= docs/reliability.md

@@ -72,7 +72,9 @@ def _inbox_in_the_order_of_arrival() -> None:
     op.execute(f"INSERT INTO inbox ({columns}) SELECT {columns} FROM inbox_before ORDER BY received_at, provider, dedup_key")
     op.drop_table("inbox_before")
     named, waiting = sa.text("provider_event_id IS NOT NULL"), sa.text("folded_at IS NULL")
-    op.create_index("inbox_event", "inbox", ["provider", "provider_event_id"], unique=True, sqlite_where=named, postgresql_where=named)
+    op.create_index(
+        "inbox_event", "inbox", ["provider", "provider_event_id"], unique=True, sqlite_where=named, postgresql_where=named
+    )
     op.create_index("ix_inbox_unfolded", "inbox", ["received_at"], sqlite_where=waiting, postgresql_where=waiting)
 
 
