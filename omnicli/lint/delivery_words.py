@@ -48,6 +48,11 @@ HELD: dict[str, tuple[str, str]] = {
     "older": ("The file beside the store is ahead of it: an older copy was put back. `omni db recover --live`.", "Le fichier à côté de la base est en avance sur elle : une copie ancienne a été remise. `omni db recover --live`."),
     "another": ("Another database stood here before: `omni db recover --live` when this one is right.", "Une autre base était ici avant : `omni db recover --live` si celle-ci est la bonne."),
     "copied": ("No mark stands beside the store: it was copied here without its `.serial`. `omni db recover --live`.", "Pas de marque à côté de la base : elle a été copiée ici sans son `.serial`. `omni db recover --live`."),
+    "server": ("The store stands on another PostgreSQL server, or in another database, than it was made in: a copy was put there. `omni db recover --live` when this one is right.", "La base est sur un autre serveur PostgreSQL, ou dans une autre base, que là où elle est née : une copie y a été mise. `omni db recover --live` si celle-ci est la bonne."),
+    "timeline": ("The server was taken back to an earlier moment, or a standby took over: what was sent since may be missing. `omni db recover --live`.", "Le serveur a été ramené à un instant antérieur, ou un secours a pris le relais : ce qui est parti depuis peut manquer. `omni db recover --live`."),
+    "moved": ("The store was moved by `omni db copy --move`: another database sends in its place, and `database:` must name that one.", "La base a été déménagée par `omni db copy --move` : une autre envoie à sa place, et `database:` doit désigner celle-là."),
+    "twin": ("The store is a copy of a live one: both would send the same. `omni db recover --live` only when the original was stopped for good.", "La base est la copie d'une base réelle : les deux enverraient la même chose. `omni db recover --live` seulement si l'originale est arrêtée pour de bon."),
+    "copying": ("A copy into this store was cut off: the same `omni db copy` goes on where it was.", "Une copie vers cette base a été coupée : la même commande `omni db copy` reprend où elle en était."),
     "unreadable": ("The mark beside the store cannot be read: `omni db recover --live`.", "La marque à côté de la base est illisible : `omni db recover --live`."),
 }  # fmt: skip
 
