@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -50,11 +51,23 @@ def pooled(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         )
         run = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
         subprocess.run([*run, str(PROGRAM), "-q", "-d", str(folder / "pgb.ini")], check=True, capture_output=True)
+        _listening(port)
         try:
             yield f"postgresql://{parts['user']}@127.0.0.1:{port}/{parts['dbname']}"
         finally:
             os.kill(int((folder / "pid").read_text()), signal.SIGTERM)
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _listening(port: int) -> None:
+    """Wait until it takes connections: it goes into the background before it does."""
+    end = time.monotonic() + 10
+    while True:
+        with socket.socket() as trial:
+            if trial.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        assert time.monotonic() < end, "the pooler does not listen"
+        time.sleep(0.01)
 
 
 def test_a_store_behind_a_pooler_is_the_same_store_and_leaves_no_setting_behind(pooled: str, tmp_path: Path) -> None:
