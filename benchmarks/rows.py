@@ -1,4 +1,4 @@
-"""Every benchmark: its name on the command line, what it measures, and how many contacts it takes small (CI) and in full (the table)."""
+"""Every benchmark: its name on the command line, what it measures, and how many contacts it takes small (a look whether it goes) and in full (the table)."""
 
 from __future__ import annotations
 
