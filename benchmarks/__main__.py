@@ -49,7 +49,10 @@ def _asked() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("name", choices=(*NAMES, "all"), metavar="NAME")
     parser.add_argument(
-        "--contacts", default="", metavar="N", help="how many contacts, or: small (a look whether all go), full (what the goals say)"
+        "--contacts",
+        default="",
+        metavar="N",
+        help="how many contacts, or: small (a look whether all go), full (what the goals say)",
     )
     parser.add_argument("--json", action="store_true", help="the whole result as JSON on stdout")
     parser.add_argument("--keep", metavar="FOLDER", help="keep generated bases there, and take them from there the next time")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -67,22 +66,7 @@ def postgresql(contacts: int, workers: int, url: str) -> dict[str, Any]:
         before = _transactions(own)
         command = [sys.executable, "-m", "benchmarks.growth_worker", str(root)]
         environment = {**os.environ, "OMNI_DATABASE": own}
-        running = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(workers)]  # fmt: skip
-        try:
-            for process in running:
-                assert process.stdout is not None
-                if process.stdout.readline().strip() != "ready":
-                    raise RuntimeError("a worker did not start")
-            with Watch() as watch:
-                for process in running:
-                    assert process.stdin is not None
-                    process.stdin.write("go\n")
-                    process.stdin.flush()
-                found = [json.loads(process.communicate()[0].splitlines()[-1]) for process in running]
-        finally:
-            for process in running:
-                process.kill()
-                process.wait()
+        found, watch = scale.race(command, environment, workers)
         accepted = sum(one["accepted"] for one in found)
         watch.cpu = sum(one["cpu"] for one in found)
         sizes, whole = _relations(own)

@@ -124,27 +124,32 @@ def opened(root: Path, url: str) -> Iterator[tuple[Any, Any]]:
             os.environ["OMNI_DATABASE"] = before
 
 
+def race(command: list[str], environment: dict[str, str], workers: int) -> tuple[list[dict[str, Any]], Watch]:
+    """What so many processes print as JSON at their end, and the time from the word to the last one's end: none is timed before all are ready."""
+    running = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(workers)]  # fmt: skip
+    try:
+        for process in running:
+            assert process.stdout is not None
+            if process.stdout.readline().strip() != "ready":
+                raise RuntimeError("a worker did not start")
+        with Watch() as watch:
+            for process in running:
+                assert process.stdin is not None
+                process.stdin.write("go\n")
+                process.stdin.flush()
+            return [json.loads(process.communicate()[0].splitlines()[-1]) for process in running], watch
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
 def _dispatched(root: Path, url: str, workers: int, batch: int) -> dict[str, Any]:
     """Touches a second from the word to the last one's end; the processes have their modules and templates loaded before."""
     with database(url, "omni_bench_round", "omni_bench_base") as copy, sink(LATENCY) as address:
         command = [sys.executable, "-m", "benchmarks.scale_worker", str(root), address, str(batch), str(IN_FLIGHT)]
         environment = {**os.environ, "OMNI_DATABASE": copy}
-        running = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(workers)]  # fmt: skip
-        try:
-            for process in running:
-                assert process.stdout is not None
-                if process.stdout.readline().strip() != "ready":
-                    raise RuntimeError("a worker did not start")
-            with Watch() as watch:
-                for process in running:
-                    assert process.stdin is not None
-                    process.stdin.write("go\n")
-                    process.stdin.flush()
-                found = [json.loads(process.communicate(timeout=600)[0]) for process in running]
-        finally:
-            for process in running:
-                process.kill()
-                process.wait()
+        found, watch = race(command, environment, workers)
         reached = stats(address)["touches"]
     accepted = [one["accepted"] for one in found]
     return {

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
 from benchmarks.goals import count
-from benchmarks.table import into, results
+from benchmarks.table import written
 
 SET_UPS = {("sqlite", 1): "SQLite, one process", ("sqlite", 2): "SQLite, two processes"}
 HEAD = (
@@ -92,15 +91,7 @@ def _rows(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def main() -> int:
-    if len(sys.argv) not in (2, 3) or not Path(sys.argv[1]).is_dir():
-        print("usage: python -m benchmarks.scaling FOLDER [PAGE]", file=sys.stderr)
-        return 2
-    text = markdown(results(Path(sys.argv[1])))
-    if len(sys.argv) == 3:
-        into(Path(sys.argv[2]), "table", text)
-    else:
-        print(text)
-    return 0
+    return written("benchmarks.scaling", markdown)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,16 +62,21 @@ def into(page: Path, mark: str, text: str) -> None:
     page.write_text(re.sub(rf"(?s)(<!-- {mark} -->\n).*?(<!-- /{mark} -->)", lambda m: f"{m[1]}{text}\n{m[2]}", whole), "utf-8")
 
 
-def main() -> int:
+def written(name: str, text_of: Callable[[list[dict[str, Any]]], str]) -> int:
+    """The command line `python -m NAME FOLDER [PAGE]`: the text of the folder's results, printed or put into the page."""
     if len(sys.argv) not in (2, 3) or not Path(sys.argv[1]).is_dir():
-        print("usage: python -m benchmarks.table FOLDER [PAGE]", file=sys.stderr)
+        print(f"usage: python -m {name} FOLDER [PAGE]", file=sys.stderr)
         return 2
-    text = markdown(results(Path(sys.argv[1])))
+    text = text_of(results(Path(sys.argv[1])))
     if len(sys.argv) == 3:
         into(Path(sys.argv[2]), "table", text)
     else:
         print(text)
     return 0
+
+
+def main() -> int:
+    return written("benchmarks.table", markdown)
 
 
 if __name__ == "__main__":
