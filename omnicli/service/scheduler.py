@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from omnicli import clock, guards
 from omnicli.campaigns.leading import run_lock
 from omnicli.errors import Exit, OmniError
+from omnicli.service.standing import Standing
 from omnicli.texts import several, t
 
 if TYPE_CHECKING:
@@ -159,10 +160,11 @@ class Metronome:
     exit: int = Exit.FINE
     guard: ClockGuard = field(default_factory=ClockGuard)
     _stop: threading.Event = field(default_factory=threading.Event)
-    _loaded: Loaded | None = None
-    _store: Store | None = None
-    _seen: tuple[tuple[str, int, int], ...] = ()
+    _standing: Standing = field(init=False)
     _told: str = ""
+
+    def __post_init__(self) -> None:
+        self._standing = Standing(self.root, self.live)
 
     def run(self) -> int:
         """Tick until told to stop; the exit code. Must be called from the main thread (it takes the signals)."""
@@ -182,8 +184,8 @@ class Metronome:
             metronome.shutdown(wait=True)
             for number, handler in before.items():
                 signal.signal(number, handler)
-            if self._store is not None:
-                self._store.close()
+            if self._standing.store is not None:
+                self._standing.store.close()
         return self.exit
 
     def _on_signal(self, number: int, _frame: Any) -> None:
@@ -237,26 +239,7 @@ class Metronome:
         self._told = bare
 
     def _open(self) -> tuple[Loaded, Store]:
-        from omnicli.app import open_project, open_store
-
-        seen = _fingerprint(self.root)
-        if self._loaded is None or seen != self._seen:
-            try:
-                self._loaded, self._seen = open_project(self.root), seen
-            except OmniError as error:
-                if self._loaded is None:
-                    raise
-                self._say_once(error.message)
-        if self._store is None:
-            self._store = open_store(self._loaded, live=self.live)
-        return self._loaded, self._store
-
-
-def _fingerprint(root: Path) -> tuple[tuple[str, int, int], ...]:
-    """Names, times and sizes of the project's files: what tells that something was edited."""
-    files = [root / "omni.yaml", *sorted((root / "campaigns").glob("*.yaml"))]
-    stats = [(str(f), f.stat()) for f in files if f.is_file()]
-    return tuple((name, s.st_mtime_ns, s.st_size) for name, s in stats)
+        return self._standing.now(self._say_once)
 
 
 def _where(error: BaseException) -> str:

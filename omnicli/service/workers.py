@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from omnicli import clock
 from omnicli.campaigns.worker import name
 from omnicli.errors import Exit, OmniError
-from omnicli.service.scheduler import ClockGuard, Ticked, _fingerprint, _where
+from omnicli.service.scheduler import ClockGuard, Ticked, _where
+from omnicli.service.standing import Standing
 from omnicli.store import crew, holding, preparing, wakeups
 from omnicli.store.refusals import of_server
 from omnicli.texts import t
@@ -65,13 +66,14 @@ class Crew:
     _stop: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _queue: Any = None
-    _loaded: Loaded | None = None
-    _store: Store | None = None
-    _seen: tuple[tuple[str, int, int], ...] = ()
+    _standing: Standing = field(init=False)
     _told: str = ""
     _halted: bool = False  # the clock was moved: nothing is begun until the next beat
 
     # --- the process ------------------------------------------------------------------------------------------------
+    def __post_init__(self) -> None:
+        self._standing = Standing(self.root, self.live)
+
     def run(self) -> int:
         """Work until told to stop; the exit code. Must be called from the main thread (it takes the signals)."""
         _, store = self._open()
@@ -225,7 +227,7 @@ class Crew:
         except OmniError as error:
             self._say_once(_line(error))
         except Exception as error:
-            told = of_server(error, getattr(self._store, "where", ""))
+            told = of_server(error, getattr(self._standing.store, "where", ""))
             self._say_once(_line(told) if told is not None else f"{type(error).__name__} in {_where(error)}")
             log.debug("worker", exc_info=True)
 
@@ -249,21 +251,9 @@ class Crew:
             return max(now, clock_of(connection) or now)
 
     def _open(self) -> tuple[Loaded, Store]:
-        """The project as its files stand now (the last good reading, when they cannot be read), and the store."""
-        from omnicli.app import open_project, open_store
-
+        """The project as its files stand now, and the store; one thread at a time."""
         with self._lock:
-            seen = _fingerprint(self.root)
-            if self._loaded is None or seen != self._seen:
-                try:
-                    self._loaded, self._seen = open_project(self.root), seen
-                except OmniError as error:
-                    if self._loaded is None:
-                        raise
-                    self._say_once(error.message)
-            if self._store is None:
-                self._store = open_store(self._loaded, live=self.live)
-            return self._loaded, self._store
+            return self._standing.now(self._say_once)
 
 
 def _line(error: OmniError) -> str:
