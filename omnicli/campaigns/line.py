@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from omnicli import clock, faults, guards
 from omnicli.campaigns.cutting import Cutter, chunks
 from omnicli.campaigns.worker import AFTER_TIMEOUT, FRESH
-from omnicli.model.touch import Outcome, Provider
+from omnicli.model.touch import Archiving, Outcome, Provider
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Line:
         p: Any = self.provider
         self.repeatable = bool(getattr(p, "repeatable", False))
         self.account = str(getattr(p, "account", p.name))
+        self.archive = p if isinstance(p, Archiving) else None
         self.batch = max(1, int(p.batch))
         self.in_flight = max(1, int(getattr(p, "in_flight", 1)))
         self.read_timeout = float(getattr(p, "read_timeout", READ_TIMEOUT))
@@ -101,8 +102,8 @@ class Line:
     @property
     def known(self) -> Outcome | None:
         """What this provider says of a message that it need not be handed; None as long as it wants some."""
-        said: Outcome | None = getattr(self.provider, "said", None) if self.repeatable else None
-        return said if said is not None and not self.provider.whole() else None  # type: ignore[attr-defined]
+        archive = self.archive if self.repeatable else None
+        return archive.said if archive is not None and not archive.whole() else None
 
     def take(self, prepared: Sequence[Prepared], *, seen: int = -1) -> None:
         """Put touches into the queue."""
@@ -180,7 +181,8 @@ def make(call: Call, at: float, now: datetime) -> Call:
 def tell(call: Call, now: datetime) -> None:
     """The provider hears how many it carried without having been handed them."""
     faults.point("F07")
-    call.line.provider.rest(Counter(p.touch.channel for p in call.people), now=now)  # type: ignore[attr-defined]
+    if (archive := call.line.archive) is not None:
+        archive.rest(Counter(p.touch.channel for p in call.people), now=now)
     faults.point("F10")
 
 
@@ -195,13 +197,11 @@ def _sent(call: Call, at: float, now: datetime) -> Sequence[Outcome]:
     if clock.awake() - at > FRESH and guards.on("wake_check"):
         why = t("the machine slept between the intent and the call", "la machine a dormi entre l'intention et l'appel")
         return [Outcome("not_sent", code="late", detail=why, free=True)] * len(people)
-    whole: Callable[[], int | None] | None = getattr(line.provider, "whole", None)
-    rest: Callable[..., Outcome] | None = getattr(line.provider, "rest", None)
-    most = whole() if whole is not None and rest is not None else None
-    first = len(people) if most is None else min(most, len(people))
+    archive = line.archive
+    first = len(people) if archive is None else min(archive.whole(), len(people))
     outcomes = list(line.provider.send([p.handed() for p in people[:first]], now=now)) if first else []
     if len(outcomes) != first:
         raise ValueError(f"{len(outcomes)} outcomes for {first} touches")
-    if rest is not None and first < len(people):
-        outcomes += [rest(Counter(p.touch.channel for p in people[first:]), now=now)] * (len(people) - first)
+    if archive is not None and first < len(people):
+        outcomes += [archive.rest(Counter(p.touch.channel for p in people[first:]), now=now)] * (len(people) - first)
     return outcomes

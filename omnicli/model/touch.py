@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 SEND_STATES = ("planned", "claimed", "sending", "retry", "accepted", "rejected", "unknown", "parked", "skipped", "held_out")
 OUTCOMES = ("accepted", "rejected", "not_sent", "unknown")
@@ -137,3 +137,18 @@ class Provider(Protocol):
     def send(self, handed: Sequence[Handed], *, now: datetime) -> list[Outcome]: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Archiving(Protocol):
+    """A provider in whose house the archive carries what need not be handed to it: of those it is only told how many there are."""
+
+    @property
+    def said(self) -> Outcome:
+        """What `rest` will say, known beforehand: nobody is called for those."""
+
+    def whole(self) -> int:
+        """How many more touches it wants handed."""
+
+    def rest(self, counts: Mapping[str, int], *, now: datetime) -> Outcome:
+        """So many more, by channel."""

@@ -2,8 +2,7 @@
 
 Settings are read from `omni.yaml` and the environment here and nowhere deeper; a provider gets plain values. A provider
 may say more about itself than the protocol asks: `in_flight` (calls at a time, default 1), `repeatable` (doing it again is
-the same effect, so a touch of it is never unknown), `account`, and `whole()` with `rest(counts, now=…)` (how many more touches
-it wants handed; of the others it is only told how many there are; `said` is what it says of them, known beforehand).
+the same effect, so a touch of it is never unknown), `account`; and be `model.touch.Archiving`.
 """
 
 from __future__ import annotations
