@@ -366,7 +366,7 @@ def finish(store: Store, loaded: Loaded, rows: Sequence[Standing], *, now: datet
             campaign = versions.standing_tree(connection, row.version_id)
             if not _no_way_in(campaign, loaded, now) or campaigns.anybody_open(connection, row.id):
                 continue
-            if campaigns.unsettled(connection, row.id):
+            if campaigns.anything_unsettled(connection, row.id):
                 continue
         with store.write() as connection:
             change_standing(connection)

@@ -646,9 +646,10 @@ def _awaiting_approval(store: Store, names: Sequence[str]) -> tuple[Held, ...]:
     found: list[Held] = []
     for row in _rows(store, names):
         with store.read() as connection:
+            ceiling = versions.standing_tree(connection, row.version_id).guardrails.approve_above if row.version_id else None
+            if ceiling is None:
+                continue  # most campaigns: their people are not counted
             query = sa.select(sa.func.count()).where(e.campaign_id == row.id, e.state == "open", e.held_by == "approval")
-            count = connection.scalar(query) or 0
-            if count and row.version_id is not None:
-                ceiling = versions.standing_tree(connection, row.version_id).guardrails.approve_above
+            if count := connection.scalar(query):
                 found.append(Held(row.name, str(ceiling), count))
     return tuple(found)

@@ -14,7 +14,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from omnicli import clock
+from omnicli.store import outbox
 from omnicli.store import tables as tb
+from omnicli.store.tables import LEASED, WAITING
 
 #: States of a touch that are not an end (docs/delivery 2).
 UNSETTLED = ("planned", "claimed", "sending", "retry", "unknown", "parked")
@@ -199,16 +201,16 @@ def touches(connection: sa.Connection, campaign_id: int) -> dict[str, dict[tuple
 
 
 def doubtful(connection: sa.Connection, campaign_ids: Iterable[int] | None = None) -> dict[int, tuple[int, datetime]]:
-    """Unknown and parked touches by campaign: how many, and since when the oldest."""
-    e, x = tb.enrollment.c, tb.touch.c
+    """Unknown and parked touches by campaign: how many, and since when the oldest. As many rows are read as there are doubts."""
+    x, v = tb.touch.c, tb.campaign_version.c
     query = (
-        sa.select(e.campaign_id, sa.func.count(), sa.func.min(x.due_at))
-        .join(tb.enrollment, e.id == x.enrollment_id)
+        sa.select(v.campaign_id, sa.func.count(), sa.func.min(x.due_at))
+        .join(tb.campaign_version, v.id == x.version_id)
         .where(sa.text("touch.send_state IN ('unknown','parked')"))  # a literal: answered from the partial index
-        .group_by(e.campaign_id)
+        .group_by(v.campaign_id)
     )
     if campaign_ids is not None:
-        query = query.where(e.campaign_id.in_(tuple(campaign_ids)))
+        query = query.where(v.campaign_id.in_(tuple(campaign_ids)))
     return {row[0]: (row[1], clock.from_ms(row[2])) for row in connection.execute(query)}
 
 
@@ -246,23 +248,19 @@ def anybody_open(connection: sa.Connection, campaign_id: int) -> bool:
     return connection.execute(sa.select(e.id).where(e.campaign_id == campaign_id, e.state == "open").limit(1)).first() is not None
 
 
-def unsettled(connection: sa.Connection, campaign_id: int) -> int:
-    """Touches of the campaign in a state other than the ends."""
-    e, x = tb.enrollment.c, tb.touch.c
-    query = (
-        sa.select(sa.func.count())
-        .select_from(tb.touch.join(tb.enrollment, e.id == x.enrollment_id))
-        .where(e.campaign_id == campaign_id, x.send_state.in_(UNSETTLED))
+def anything_unsettled(connection: sa.Connection, campaign_id: int) -> bool:
+    """Whether a touch of the campaign is in a state other than the ends. What has ended is not looked at."""
+    own = sa.select(tb.campaign_version.c.id).where(tb.campaign_version.c.campaign_id == campaign_id)
+    versions = ",".join(str(version) for version in connection.execute(own).scalars())
+    return bool(versions) and any(
+        connection.execute(sa.text(f"SELECT 1 FROM touch WHERE {clause} AND version_id IN ({versions}) LIMIT 1")).first()
+        is not None
+        for clause in (LEASED, f"{WAITING} AND send_state IN ('planned','retry','unknown','parked')")
     )
-    return connection.scalar(query) or 0
 
 
 #: Literals, so that each is answered from its partial index.
-_OPEN = (
-    "send_state IN ('planned','retry') AND lease_by IS NULL AND settled_at IS NULL AND due_at <= :now",
-    "lease_by IS NOT NULL",
-    "send_state IN ('unknown','parked')",
-)
+_OPEN = (LEASED, "send_state IN ('unknown','parked')")
 
 
 def left_open(connection: sa.Connection, now: datetime) -> tuple[str, ...]:
@@ -273,9 +271,9 @@ def left_open(connection: sa.Connection, now: datetime) -> tuple[str, ...]:
     names: dict[int, str] = {row[0]: row[1] for row in connection.execute(ended)}
     if not names:
         return ()
-    versions, values = ",".join(str(i) for i in names), {"now": clock.to_ms(now)}
-    found: set[str] = set()
+    versions = ",".join(str(i) for i in names)
+    found = {names[v] for v in outbox.many_due(connection, now=clock.to_ms(now), versions=names, channels=None, above=0)}
     for clause in _OPEN:
         query = sa.text(f"SELECT DISTINCT version_id FROM touch WHERE {clause} AND version_id IN ({versions})")
-        found |= {names[row[0]] for row in connection.execute(query, values if ":now" in clause else {})}
+        found |= {names[row[0]] for row in connection.execute(query)}
     return tuple(sorted(found))
