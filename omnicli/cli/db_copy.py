@@ -60,12 +60,22 @@ def copy(from_: From, to: To, mask: WithMask = False, move: Move = False, yes: Y
     with _opened(s, loaded, source, target) as (one, other):
         hidden = _mask(one, other, loaded) if mask else None
         with s.progress(t("copying", "copie"), total=carrying.size(one, hidden)) as step:
-            done = carrying.copy(one, other, loaded.project, mask=hidden, move=move, step=step)
+            done = carrying.copy(one, other, loaded.project, mask=hidden, move=move, step=step,
+                                 command=_again(from_, to, mask=mask, move=move, live=s.live))  # fmt: skip
     result = {
         "from": source.said, "to": target.said, "masked": mask, "moved": move, "resumed": done.resumed, "on_hold": done.held, "rows": done.rows,
         "tables": {name: {"rows": one.rows, "hash": one.hash} for name, one in sorted(done.tables.items())},
+        "left_behind": dict(sorted(done.behind.items())), "unheard_responses": done.unheard,
     }  # fmt: skip
     s.finish(result, show=lambda console: _show(console, done, source, target, move=move))
+
+
+def _again(from_: str, to: str, *, mask: bool, move: bool, live: bool) -> str:
+    """This command once more, as a shell reads it. It holds no password: an address with one is refused."""
+    import shlex
+
+    flags = [name for name, wanted in (("--mask", mask), ("--move", move), ("--live", live)) if wanted]
+    return shlex.join(["omni", "db", "copy", "--from", from_, "--to", to, *flags])
 
 
 def _place(s: Session, loaded: Loaded, text: str, *, other: str) -> Place:
@@ -148,6 +158,14 @@ def _show(console: Console, done: Copied, source: Place, target: Place, *, move:
     said = t("{rows} rows of {n} tables carried to {target}, counted and compared.", "{rows} lignes de {n} tables portées dans {target}, comptées et comparées.",
              rows=number(done.rows), n=len(done.tables), target=target.said)  # fmt: skip
     console.print(said, soft_wrap=True)
+    if done.behind:
+        said = t("Left behind: letters as they were sent, raw webhooks, papers of imports, the audit log ({n} rows).",
+                 "Laissés là : les envois tels quels, les webhooks bruts, les papiers des imports, le journal d'audit ({n} lignes).",
+                 n=number(sum(done.behind.values())))  # fmt: skip
+        console.print(said, soft_wrap=True)
+    if done.unheard:
+        console.print(t("Among them {n} responses that no run has read yet: the copy does not know of them.",
+                        "Dont {n} réponses qu'aucun passage n'a encore lues : la copie les ignore.", n=number(done.unheard)), soft_wrap=True)  # fmt: skip
     if done.held:
         console.print(t("It is on hold: what it would send, the original sends too. Only after the original was stopped for good:  omni db recover --live",
                         "Elle est retenue : ce qu'elle enverrait, l'originale l'envoie aussi. Seulement une fois l'originale arrêtée pour de bon :  omni db recover --live"),

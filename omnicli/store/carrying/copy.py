@@ -43,11 +43,14 @@ class Mask(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What was carried: rows and hash of each table; `resumed`: an earlier run had begun; `held`: the target waits for a person."""
+    """What was carried: rows and hash of each table; `resumed`: an earlier run had begun; `held`: the target waits for a person.
+    `behind`: rows that a mask leaves behind, by table; `unheard`: those of the inbox among them that nobody has read yet."""
 
     tables: Mapping[str, Carried] = field(default_factory=dict)
     resumed: bool = False
     held: bool = False
+    behind: Mapping[str, int] = field(default_factory=dict)
+    unheard: int = 0
 
     @property
     def rows(self) -> int:
@@ -56,20 +59,21 @@ class Copied:
 
 def copy(
     source: Store, target: Store, project: Project, *, mask: Mask | None = None, move: bool = False, batch: int = BATCH,
-    step: Callable[[int], None] = lambda _n: None,
+    step: Callable[[int], None] = lambda _n: None, command: str = "",
 ) -> Copied:  # fmt: skip
     """Carry everything. OmniError (exit 4) when the target holds other data, the source is of another version, is at work (a move),
-    or the two are not the same in the end. `step` is told of rows as they arrive."""
+    or the two are not the same in the end. `step` is told of rows as they arrive; `command` is what goes on with it after a kill."""
     _fit(source, project, move=move)
     prepare(target, project)
     name = f"{_identity(source)}{' masked' if mask is not None else ''}{' moved' if move else ''}"
-    begun = _begin(target, name)
+    begun = _begin(target, name, command)
     resumed = begun is not None
     if move:
         _stop(source)
     while True:
-        progress = begun or Progress(name)
+        progress = begun or Progress(name, command=command)
         with source.read() as reading:
+            behind, unheard = _behind(reading, mask)
             wanted = _wanted(reading, target, mask)
             for shape in wanted:
                 _carry(reading, target, shape, progress, mask, batch, step)
@@ -81,9 +85,9 @@ def copy(
         if begun is None:
             raise _unlike(wrong)
         begun = None  # the source went on after the kill: all of it again, in one snapshot
-        _empty(target, name)
+        _empty(target, name, command)
     _end(source, target, settings, wanted, move=move, masked=mask is not None)
-    return Copied(progress.tables, resumed, target.live and not move)
+    return Copied(progress.tables, resumed, target.live and not move, behind, unheard)
 
 
 def size(source: Store, mask: Mask | None = None) -> int:
@@ -130,7 +134,7 @@ def _identity(store: Store) -> str:
     return own.instance if own is not None else ""
 
 
-def _begin(target: Store, name: str) -> Progress | None:
+def _begin(target: Store, name: str, command: str) -> Progress | None:
     """The copy that this one goes on with; None after a beginning of its own. OmniError when somebody else's data stands there."""
     with target.read() as connection:
         begun = kept.found(connection)
@@ -147,11 +151,11 @@ def _begin(target: Store, name: str) -> Progress | None:
         raise OmniError(t("the target is not empty: {what}", "la cible n'est pas vide : {what}", what=what),
                         hint=t("an empty database or a file that is not there yet; omni db reset empties the sandbox",
                                "une base vide, ou un fichier qui n'existe pas encore ; omni db reset vide le bac à sable"), code="not_empty", exit=Exit.REFUSED)  # fmt: skip
-    _empty(target, name)
+    _empty(target, name, command)
     return None
 
 
-def _empty(target: Store, name: str) -> None:
+def _empty(target: Store, name: str, command: str) -> None:
     """Nothing but what a prepared store holds; on HOLD while it is half of one."""
     with target.rebuild() as connection:
         triggers.drop(connection)
@@ -159,7 +163,7 @@ def _empty(target: Store, name: str) -> None:
             if table.name not in OWN:
                 connection.execute(sa.delete(table))
         triggers.create(connection)
-        Progress(name).keep(connection)
+        Progress(name, command=command).keep(connection)
         if target.live:
             holding.hold(connection, "copying")
 
@@ -173,6 +177,14 @@ def _stop(source: Store) -> None:
 # --- the rows -------------------------------------------------------------------------------------------------------
 def _goes(name: str, mask: Mask | None) -> bool:
     return name not in OWN | AT_WORK and not (mask is not None and mask.leaves(name))
+
+
+def _behind(source: sa.Connection, mask: Mask | None) -> tuple[dict[str, int], int]:
+    """How many rows the mask leaves behind, by table, and how many responses among them nobody has read yet."""
+    names = [name for name in shapes(source) if mask is not None and mask.leaves(name)]
+    counts = {name: int(source.exec_driver_sql(f'SELECT count(*) FROM "{name}"').scalar_one()) for name in names}
+    unheard = sa.select(sa.func.count()).select_from(tables.inbox).where(tables.inbox.c.folded_at.is_(None))
+    return {name: n for name, n in counts.items() if n}, int(source.scalar(unheard) or 0) if "inbox" in names else 0
 
 
 def _wanted(source: sa.Connection, target: Store, mask: Mask | None) -> list[Shape]:

@@ -37,8 +37,27 @@ EMPTIED = {
     "consent_log": ("proof",), "enrollment": ("told",), "decision": ("premises",), "touch": ("facts",), "attempt": ("detail",), "evidence": ("detail",),
     "task": ("note",), "inbox_case": ("text",), "campaign": ("because",),
 }  # fmt: skip
-#: Why an address is barred, in omni's words; what somebody typed (`--reason`) is a sentence.
-REASON = re.compile(r"[a-z_]+(:[a-z_]+)?")
+#: Why an address is barred, in omni's words; any other word was typed by somebody (`--reason`), or said by a provider.
+REASONS = frozenset(
+    {
+        *consents.STRENGTH,
+        "asked",
+        "taken",
+        "soft_bounces",
+        "out_of_reach",
+        "contradiction",
+        "bad_address",
+        "dead",
+        "hard",
+        "invalid",
+    }
+)
+#: Why an attempt was given up without a person (campaigns/reconcile), and what evidence says in omni's words.
+POLICIES = frozenset({"policy: on_unknown resend", "idempotent: same key"})
+KINDS = frozenset({"receipt", "contradiction", "confirmed_duplicate", "accepted", "delivered", "bounced", "failed", "opened", "clicked", "complained", "unsubscribed",
+                   "replied", "resolve:accepted", "resolve:not_sent", "resolve:resend", "resolve:drop"})  # fmt: skip
+#: The name of a field, as omni.yaml could declare it.
+FIELD = re.compile(r"[a-z][a-z0-9_]*")
 #: Kinds of values that are counted and bounded, and so tell nobody by themselves.
 OPEN = frozenset({"choice", "number", "percent", "distance", "money", "duration", "yes or no", "time"})
 #: What people wrote: never kept, however many wrote the same.
@@ -67,6 +86,9 @@ class Masked:
             ("suppression_log", "norm_hmac"),
         ):
             self._crowds[f"{table}.source"] = _crowd(source, table, person, "source")
+        for table, person, column in (("contact", "id", "region"), ("contact", "id", "place"), ("evidence", "touch_id", "source"),
+                                      ("evidence", "touch_id", "kind")):  # fmt: skip
+            self._crowds[f"{table}.{column}"] = _crowd(source, table, person, column)
         self._bars = self._known_bars(source)
 
     def leaves(self, table: str) -> bool:
@@ -118,19 +140,25 @@ class Masked:
     def _value(self, column: str, value: str) -> str:
         return value if value in self._crowds.get(column, ()) else f"m-{self._word(column, value)[:8]}"
 
-    def _source(self, table: str, source: str | None) -> str | None:
-        """Where something was said: a form, a provider; of what few share, nothing."""
-        return source if source in self._crowds[f"{table}.source"] else None
+    def _shared(self, table: str, column: str, word: str | None) -> str | None:
+        """A word that enough people share (a form, a provider, a region); of what few share, nothing."""
+        return word if word in self._crowds[f"{table}.{column}"] else None
 
     def _reason(self, reason: str) -> str:
         """Two that differ stay two."""
-        return reason if REASON.fullmatch(reason) else f"m-{self._word('reason', reason)[:8]}"
+        return reason if reason in REASONS else f"m-{self._word('reason', reason)[:8]}"
+
+    def _who(self, name: str | None) -> str | None:
+        """Somebody of the house: the same person stays the same."""
+        return name and f"m-{self._word('who', name)[:8]}"
 
     # --- tables -----------------------------------------------------------------------------------------------------
     def _of_contact(self, rows: list[dict[str, Any]], _source: sa.Connection) -> None:
         for row in rows:
             row["uid"], row["source_id"] = self.uid(row["source_id"]), self.contact(row["source_id"])
             row["reach"] = row["reach"] and self._reach(row["reach"])
+            for column in ("region", "place"):
+                row[column] = self._shared("contact", column, row[column])
             for column, (name, attribute) in self._kinds.items():
                 if row.get(column) is not None:
                     kind = kind_of(attribute)
@@ -173,11 +201,11 @@ class Masked:
 
     def _of_consent(self, rows: list[dict[str, Any]], _source: sa.Connection) -> None:
         for row in rows:
-            row["source"] = self._source("consent", row["source"])
+            row["source"] = self._shared("consent", "source", row["source"])
 
     def _of_consent_log(self, rows: list[dict[str, Any]], _source: sa.Connection) -> None:
         for row in rows:
-            row["source"] = self._source("consent_log", row["source"])
+            row["source"] = self._shared("consent_log", "source", row["source"])
 
     def _of_event(self, rows: list[dict[str, Any]], _source: sa.Connection) -> None:
         for row in rows:
@@ -188,10 +216,17 @@ class Masked:
                 row["payload"] = json.dumps(self._payload(json.loads(row["payload"])), ensure_ascii=False)
 
     def _payload(self, said: Any) -> Any:
+        """Fields of one value each. A number stays in a field that is declared as one: in another it may be a telephone's."""
         if not isinstance(said, dict):
             return {}
-        return {k: v if isinstance(v, bool | int | float) or v is None else self._value(payload_column(k), v) for k, v in said.items()
-                if not isinstance(v, dict | list)}  # fmt: skip
+        return {
+            k: self._field(payload_column(k), v) for k, v in said.items() if FIELD.fullmatch(k) and not isinstance(v, dict | list)
+        }
+
+    def _field(self, column: str, value: Any) -> Any:
+        if value is None or isinstance(value, bool) or self._events.get(column) in OPEN:
+            return value
+        return self._value(column, value) if isinstance(value, str) else None
 
     def _of_suppression(self, rows: list[dict[str, Any]], _source: sa.Connection) -> None:
         self._barred("suppression", rows)
@@ -202,7 +237,7 @@ class Masked:
     def _barred(self, table: str, rows: list[dict[str, Any]]) -> None:
         for row in rows:
             row["norm_hmac"] = self._bar(row["channel"], row["norm_hmac"])
-            row["reason"], row["source"] = self._reason(row["reason"]), self._source(table, row["source"])
+            row["reason"], row["source"] = self._reason(row["reason"]), self._shared(table, "source", row["source"])
 
     def _of_enrollment(self, rows: list[dict[str, Any]], source: sa.Connection) -> None:
         people = _asked(source, "SELECT id, source_id FROM contact WHERE id IN", {row["contact_id"] for row in rows})
@@ -234,10 +269,26 @@ class Masked:
             row["address_hash"] = self.fingerprint(channel, norm) if known else self._other(row["address_hash"])
             row["body_sha256"] = bytes(32)
             row["provider_ref"] = row["provider_ref"] and f"m-{self._word('ref', row['provider_ref'])[:16]}"
+            if row["waived_by"] not in POLICIES:
+                row["waived_by"] = self._who(row["waived_by"])
 
     def _of_handover(self, rows: list[dict[str, Any]], _source: sa.Connection) -> None:
         for row in rows:
             row["provider_ref"] = row["provider_ref"] and f"m-{self._word('ref', row['provider_ref'])[:16]}"
+            row["account"] = self._who(row["account"])  # perhaps the login of somebody of the house
+
+    def _of_evidence(self, rows: list[dict[str, Any]], _source: sa.Connection) -> None:
+        for row in rows:
+            row["source"] = self._shared("evidence", "source", row["source"]) or self._who(row["source"])
+            if row["kind"] not in KINDS:
+                row["kind"] = self._shared("evidence", "kind", row["kind"]) or self._who(row["kind"])
+
+    def _of_task(self, rows: list[dict[str, Any]], _source: sa.Connection) -> None:
+        for row in rows:
+            row["claimed_by"] = self._who(row["claimed_by"])
+
+    def _of_inbox_case(self, rows: list[dict[str, Any]], _source: sa.Connection) -> None:
+        self._of_task(rows, _source)
 
     # --- bars -------------------------------------------------------------------------------------------------------
     def _known_bars(self, source: sa.Connection) -> Mapping[tuple[str, bytes], bytes]:

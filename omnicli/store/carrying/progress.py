@@ -7,12 +7,18 @@ import marshal
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from omnicli.errors import Exit, OmniError
+from omnicli.model.spoken import number
 from omnicli.store import setting
 from omnicli.store.carrying.rows import Row
+from omnicli.texts import t
+
+if TYPE_CHECKING:
+    from omnicli.store.connection import Store
 
 #: The setting of the target that holds it, until the copy is whole.
 COPYING = "copying"
@@ -43,17 +49,18 @@ class Carried:
 
 @dataclass
 class Progress:
-    """A whole copy so far. `of` tells the source and the way of copying: another one may not go on with it."""
+    """A whole copy so far. `of` tells the source and the way of copying: another one may not go on with it. `command` goes on with it."""
 
     of: str
     tables: dict[str, Carried] = field(default_factory=dict)
+    command: str = ""
 
     def of_table(self, name: str) -> Carried:
         return self.tables.setdefault(name, Carried())
 
     def keep(self, connection: sa.Connection) -> None:
         found = {name: {**asdict(one), "sum": one.hash, "last": _said(one.last)} for name, one in self.tables.items()}
-        setting.put(connection, COPYING, json.dumps({"of": self.of, "tables": found}))
+        setting.put(connection, COPYING, json.dumps({"of": self.of, "command": self.command, "tables": found}))
 
 
 def found(connection: sa.Connection) -> Progress | None:
@@ -65,7 +72,27 @@ def found(connection: sa.Connection) -> Progress | None:
     tables = {
         name: Carried(one["rows"], int(one["sum"], 16), _heard(one["last"]), one["done"]) for name, one in said["tables"].items()
     }
-    return Progress(said["of"], tables)
+    return Progress(said["of"], tables, said.get("command", ""))
+
+
+def unfinished(store: Store) -> OmniError | None:
+    """What whoever opens half a copy is told: it knows a part of the people, and nothing of who must not be written to."""
+    with store.read() as connection:
+        begun = found(connection)
+    if begun is None:
+        return None
+    again = begun.command or "omni db copy"
+    instead = (
+        t("or take it away by hand and begin again", "ou retirez-la à la main et recommencez")
+        if store.live
+        else t("or: omni db reset --yes", "ou : omni db reset --yes")
+    )
+    rows = sum(one.rows for one in begun.tables.values())
+    return OmniError(
+        t("the store is half a copy: {n} rows came, then it was cut off", "la base est une demi-copie : {n} lignes sont venues, puis ce fut coupé", n=number(rows)),
+        hint=t("go on: {command}   ({instead})", "pour reprendre : {command}   ({instead})", command=again, instead=instead),
+        code="half_copied", exit=Exit.REFUSED,
+    )  # fmt: skip
 
 
 def _said(key: list[Any] | None) -> list[Any] | None:
