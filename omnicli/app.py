@@ -132,7 +132,8 @@ def database(loaded: Loaded, *, live: bool) -> Path:
 
 
 def open_store(loaded: Loaded, *, live: bool, create: bool = True) -> Store:
-    """Open (and in the sandbox create and upgrade) the store of the environment."""
+    """Open (and in the sandbox create and upgrade) the store of the environment; OmniError (exit 4) when it is half a copy."""
+    from omnicli.store.carrying.progress import unfinished
     from omnicli.store.preparing import prepare, version_of
 
     where = place(loaded, live=live)
@@ -144,6 +145,9 @@ def open_store(loaded: Loaded, *, live: bool, create: bool = True) -> Store:
         raise _no_store()
     assert loaded.project is not None
     prepare(store, loaded.project, upgrade=not live)
+    if (half := unfinished(store)) is not None:
+        store.close()
+        raise half
     if live:
         _greet(store, loaded.project.project)
     return store

@@ -48,6 +48,7 @@ Offline = Annotated[
 def upgrade(dry_run: DryRun = False) -> None:
     from omnicli.app import place
     from omnicli.store import backups, migrations
+    from omnicli.store.carrying.progress import unfinished
     from omnicli.store.preparing import pending_sql, prepare, version_of
 
     s = session()
@@ -64,6 +65,8 @@ def upgrade(dry_run: DryRun = False) -> None:
     store = where.open()
     try:
         standing = version_of(store)
+        if standing is not None and (half := unfinished(store)) is not None:
+            raise half
         script = pending_sql(store)
         if dry_run:
             print_only(script)

@@ -69,6 +69,7 @@ CALLS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 REFUSALS: dict[str, tuple[str, str]] = {
+    "half_copied": ("`omni db copy` into this store was cut off: the command that is named goes on where it was; nothing else touches half a copy.", "`omni db copy` vers cette base a été coupé : la commande indiquée reprend où elle en était ; rien d'autre ne touche à une demi-copie."),
     "usage": ("The command was not written as it wants: its `--help` shows an example.", "La commande n'est pas écrite comme elle le veut : son `--help` montre un exemple."),
     "provider": ("A provider cannot carry what the project asks; the message names the setting. `omni doctor --live` shows all.", "Un prestataire ne peut porter ce que demande le projet ; le message nomme le réglage. `omni doctor --live` montre tout."),
     "keys_lost": ("Keys that the store has used are not there: put `.omni/keys` or OMNI_KEYS back. Nothing is sent until then.", "Des clés dont la base s'est servie manquent : remettez `.omni/keys` ou OMNI_KEYS. Rien ne part d'ici là."),

@@ -15,6 +15,7 @@ from omnicli.service.doctor.mending import loose
 from omnicli.service.doctor.sign import NOTE, WELL, WRONG, Patient, Sign, Signs
 from omnicli.store import backups, holding, keys, migrations, mounted, room, serial
 from omnicli.store import tables as tb
+from omnicli.store.carrying.progress import unfinished
 from omnicli.store.connection import Store
 from omnicli.store.postgres import PostgresStore
 from omnicli.store.preparing import version_of
@@ -47,6 +48,8 @@ def shelf(patient: Patient) -> Signs:
                  name=name, found=standing, known=migrations.HEAD)  # fmt: skip
         yield Sign("schema", WRONG, said, "omni db upgrade" + patient.flag)
         return
+    if (half := unfinished(store)) is not None:
+        yield Sign("copy", WRONG, half.message, half.hint)
     if isinstance(store, PostgresStore):
         yield from server.server(patient, store, name)
     else:
