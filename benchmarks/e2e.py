@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import sqlite3
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from benchmarks import plain
 from benchmarks.base import NOW, stand
-from benchmarks.ground import Watch, peak_mb, project
+from benchmarks.ground import Helpers, Watch, peak_mb, project
 
 #: What the goal of 400 bytes counts: a touch, its attempt and what is archived of it, with their indexes.
 COUNTED = ("touch", "attempt", "rendering", "skeleton", "handover")
@@ -62,20 +61,15 @@ class Sending:
         with Watch() as self.deciding:
             renderer = Renderer(self.root, loaded.project)
             self.decided = turn(store, loaded, now=NOW, usable=renderer.usable).decided
-        with Watch() as self.sending:
+        with Helpers() as helpers, Watch() as self.sending:
             providers = build(loaded, live=False)
             self.accepted = dispatch(store, loaded, renderer, providers, now=NOW, processes=self.processes).accepted
             close(providers)
-        self.peak = peak_mb()
+        self.peak, self.peak_of_others = peak_mb(), helpers.peak_mb
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stack.close()
-
-    @property
-    def peak_of_others(self) -> float:
-        """Peak memory in MB of the largest process that helped so far."""
-        return round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, 1)
 
     def spent(self, *, whole: bool) -> tuple[float, float]:
         """Seconds on the clock, and of this process's processor."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import resource
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -171,10 +172,16 @@ class Watch:
 
 def peak_mb() -> float:
     """Peak resident memory of this process since `fresh_peak` (since its start, where the system cannot set it back), in MB."""
-    for line in _status():
-        if line.startswith("VmHWM:"):
-            return round(int(line.split()[1]) / 1024, 1)
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+    return _peak_of(Path("/proc/self/status")) or round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def _peak_of(status: Path) -> float:
+    """What the system says of a process's peak memory, in MB; 0 where it does not (any more)."""
+    with suppress(OSError):
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return round(int(line.split()[1]) / 1024, 1)
+    return 0.0
 
 
 def fresh_peak() -> None:
@@ -183,12 +190,32 @@ def fresh_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _status() -> list[str]:
-    with suppress(OSError):
-        return Path("/proc/self/status").read_text().splitlines()
-    return []
+class Helpers:
+    """`with Helpers() as helpers: …` then `helpers.peak_mb`: peak resident memory of the largest process that this one had started
+    meanwhile, asked of each while it lives. What the system counts of ended children will not do: it begins with this process's own
+    memory, in which they were born."""
+
+    peak_mb = 0.0
+
+    def __enter__(self) -> Helpers:
+        self._over = threading.Event()
+        self._looking = threading.Thread(target=self._look, daemon=True)
+        self._looking.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._looking.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(0.1):
+            for child in _children():
+                self.peak_mb = max(self.peak_mb, _peak_of(Path(f"/proc/{child}/status")))
 
 
-def children_peak_mb() -> float:
-    """Peak resident memory of the largest process that this one started and that has ended, in MB."""
-    return round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, 1)
+def _children() -> list[str]:
+    found: list[str] = []
+    for task in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):
+            found += task.read_text().split()
+    return found

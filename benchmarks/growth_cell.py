@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks import scale
 from benchmarks.base import NOW, fill_events, stand
-from benchmarks.ground import Watch, children_peak_mb, fresh_peak, peak_mb, project
+from benchmarks.ground import Helpers, Watch, fresh_peak, peak_mb, project
 
 #: What the goal of 400 bytes counts: a touch, its attempt and what is archived of it, with their indexes.
 COUNTED = ("touch", "attempt", "rendering", "skeleton", "handover")
@@ -29,11 +29,11 @@ def sqlite(contacts: int, processes: int) -> dict[str, Any]:
         fill_events(store, contacts, 5)
         commits = _commits_of(store)
         fresh_peak()
-        with Watch() as watch:
+        with Helpers() as helpers, Watch() as watch:
             accepted, deciding = _work(root, store, loaded, processes)
         found = _figures(watch, accepted, deciding, commits()) | {
             "mb": peak_mb(),
-            "child_mb": children_peak_mb() if processes > 1 else 0,
+            "child_mb": helpers.peak_mb,
         }
         path = database(loaded, live=False)
         sizes = _pages(path)
