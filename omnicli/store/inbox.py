@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
+from binascii import b2a_base64
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from itertools import chain, islice
 from typing import Any
 
@@ -50,6 +52,11 @@ def dedup_key(source: str, id: str) -> bytes:
     return digest(source, "response", id)[:16]
 
 
+def event_hash(provider: str, event_id: str) -> str:
+    """What stands in the inbox for a provider's id: 16 characters, for the index of what is random costs by its bytes."""
+    return b2a_base64(sha256(f"{provider}\x1f{event_id}".encode("utf-8", "surrogatepass")).digest()[:12], newline=False).decode()
+
+
 def receive(connection: sa.Connection, responses: Iterable[Response], *, now: datetime) -> int:
     """Store what is new; how many were. A repeat of (source, id) is dropped, whatever else it says. NUL is shown as ␀."""
     insert = (
@@ -59,7 +66,13 @@ def receive(connection: sa.Connection, responses: Iterable[Response], *, now: da
     at, new, waiting = clock.to_ms(now), 0, iter(responses)
     while chunk := list(islice(waiting, ROWS)):
         rows = [
-            {"provider": r.source, "key": dedup_key(r.source, r.id), "id": nul_shown(r.id), "raw": write_raw(_shown(r)), "at": at}
+            {
+                "provider": r.source,
+                "key": dedup_key(r.source, r.id),
+                "id": event_hash(r.source, nul_shown(r.id)),
+                "raw": write_raw(_shown(r)),
+                "at": at,
+            }
             for r in chunk
         ]
         new += connection.execute(sa.text(insert), rows).rowcount
@@ -134,7 +147,7 @@ def _inserted(
 def _laid(mine: Mapping[tuple[str, bytes], Receipt], at: int, *, by_id: bool) -> Iterator[tuple[Any, ...]]:
     """Each as a row of the inbox."""
     for (provider, key), receipt in mine.items():
-        event_id = receipt.event_id if by_id else None
+        event_id = event_hash(provider, receipt.event_id) if by_id and receipt.event_id is not None else None
         if type(receipt) is Kept:
             yield provider, key, event_id, receipt.text, at, None, None, receipt.raw
         elif receipt.response is not None:

@@ -165,10 +165,10 @@ event = _table(
 #: What came in, as it came; folded into `event` afterwards. `provider` is the source, `dedup_key` a hash.
 inbox = _table(
     "inbox",
-    C("provider", TEXT, primary_key=True), C("dedup_key", BLOB, primary_key=True), C("provider_event_id", TEXT), C("raw", BLOB),
+    C("provider", TEXT, primary_key=True), C("dedup_key", BLOB, primary_key=True), C("provider_event_id", TEXT), C("raw", BLOB),  # a hash of it, and of its provider
     C("received_at", INT, nullable=False), C("folded_at", INT), C("outcome", TEXT),
     C("body", BLOB),  # as the provider posted it; taken away after 30 days, the keys stay 400
-    sa.Index("inbox_event", "provider", "provider_event_id", unique=True, sqlite_where=sa.text("provider_event_id IS NOT NULL"),
+    sa.Index("inbox_event", "provider_event_id", unique=True, sqlite_where=sa.text("provider_event_id IS NOT NULL"),
              postgresql_where=sa.text("provider_event_id IS NOT NULL")),
     sa.Index("ix_inbox_unfolded", "received_at", sqlite_where=sa.text("folded_at IS NULL"), postgresql_where=sa.text("folded_at IS NULL")),
 )  # fmt: skip

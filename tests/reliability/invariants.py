@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from omnicli.store.inbox import event_hash
+
 ENDS = frozenset({"accepted", "rejected", "skipped", "held_out"})
 SHOWN = frozenset({"unknown", "parked"})
 WAITING = frozenset({"planned", "retry"})
@@ -193,7 +195,9 @@ def _accepted_is_known(seen: Seen) -> list[str]:
 
 def _acknowledged_is_kept(seen: Seen) -> list[str]:
     kept = {row[0] for row in seen.rows("SELECT provider_event_id FROM inbox")}
-    return [f"event {event} was answered 2xx and is not there" for event in seen.posted if event not in kept]
+    return [
+        f"event {event} was answered 2xx and is not there" for event in seen.posted if event_hash("sendgrid", event) not in kept
+    ]
 
 
 def _same_events_same_state(seen: Seen) -> list[str]:

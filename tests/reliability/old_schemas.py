@@ -17,6 +17,7 @@ from omnicli.campaignfile import load_project
 from omnicli.model.project import Project
 from omnicli.store import migrations, preparing, triggers
 from omnicli.store.connection import Store
+from omnicli.store.inbox import event_hash
 
 MS = 1_799_100_000_000
 CHUNK = 5000
@@ -112,13 +113,17 @@ def columns_of(store: Store) -> Columns:
 
 
 def digest(store: Store, columns: Columns) -> dict[str, str]:
-    """table → the hash of the rows of these columns, in an order that no rebuild changes."""
+    """table → the hash of the rows of these columns, in an order that no rebuild changes; a provider's id, which stands whole in releases
+    before 0007, as its hash."""
     found = {}
     with store.read() as connection:
+        whole = str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()) < "0007"
         for table, names in columns.items():
             listed = ", ".join(f'"{name}"' for name in names)
-            rows = connection.exec_driver_sql(f'SELECT {listed} FROM "{table}"').fetchall()
-            found[table] = hashlib.sha256("\n".join(sorted(repr(tuple(row)) for row in rows)).encode()).hexdigest()
+            rows = connection.exec_driver_sql(f'SELECT {listed} FROM "{table}"').mappings().all()
+            if table == "inbox" and whole:
+                rows = [{**row, "provider_event_id": event_hash(row["provider"], row["provider_event_id"])} for row in rows]
+            found[table] = hashlib.sha256("\n".join(sorted(repr(tuple(row.values())) for row in rows)).encode()).hexdigest()
     return found
 
 

@@ -23,6 +23,7 @@ from omnicli.model.touch import Handed
 from omnicli.store import connection as stores
 from omnicli.store import keeping
 from omnicli.store.connection import Store
+from omnicli.store.inbox import event_hash
 
 SEED = 20270106
 PEOPLE = 24
@@ -101,7 +102,8 @@ def _look(path: Path, promised: Sequence[str], said: str, stage: Delivery) -> bo
             sql = "SELECT a.outcome FROM attempt a JOIN touch t ON t.id = a.touch_id WHERE t.touch_key = ? AND a.n = ?"
             assert raw.execute(sql, (bytes.fromhex(name), int(rest[0]))).fetchone() in (("intent",), ("accepted",)), said
         else:
-            assert raw.execute("SELECT 1 FROM inbox WHERE provider_event_id = ?", (name,)).fetchone() == (1,), said
+            sql = "SELECT 1 FROM inbox WHERE provider_event_id = ?"
+            assert raw.execute(sql, (event_hash("shop", name),)).fetchone() == (1,), said
     raw.close()
     store = Store.sqlite(path)
     wrong = {c.name for c in keeping.check(store, stage.loaded.project, now=stage.now) if c.wrong}

@@ -27,6 +27,7 @@ from omnicli.model.response import Receipt, Response
 from omnicli.model.touch import Handed
 from omnicli.store import preparing
 from omnicli.store.connection import Store
+from omnicli.store.inbox import event_hash
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_server")]
 SEED, PEOPLE = 20270106, 24
@@ -149,7 +150,8 @@ def _look(stage: Delivery, url: str, ledger: Ledger, said: str) -> Counter[str]:
         (bytes(row[0]), row[1]) for row in stage.rows("SELECT t.touch_key, a.n FROM attempt a JOIN touch t ON t.id = a.touch_id")
     }
     assert tried >= set(ledger.intents), said
-    assert {row[0] for row in stage.rows("SELECT provider_event_id FROM inbox")} >= set(ledger.webhooks), said
+    heard = {row[0] for row in stage.rows("SELECT provider_event_id FROM inbox")}
+    assert heard >= {event_hash("shop", id) for id in ledger.webhooks}, said
     stage.provider.before = lambda _handed: None
     for at in (timedelta(minutes=15), timedelta(days=1, minutes=30), timedelta(days=2, hours=1)):
         stage.now = max(stage.now, paris("2027-01-04 10:00") + at)
