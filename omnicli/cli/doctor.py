@@ -52,7 +52,8 @@ def doctor(fix: Fix = False, online: Online = False, domain: Domain = None, prov
     signs = _look(s, online=online, domains=domain or [], provider=provider)
     wrong = sum(1 for sign in signs if sign.state == "wrong")
     result = {
-        "signs": [{"name": sign.name, "state": sign.state, "text": sign.text, "fix": sign.fix or None} for sign in signs],
+        "signs": [{"name": sign.name, "state": sign.state, "text": sign.text, "fix": sign.fix or None, **({"figures": sign.figures} if sign.figures else {})}
+                  for sign in signs],
         "ok": not wrong, "mended": changed,
     }  # fmt: skip
     s.finish(result, exit=Exit.FINDINGS if wrong else Exit.FINE, show=lambda console: _draw(console, signs, changed, wrong))

@@ -44,9 +44,22 @@ def left(connection: sa.Connection, name: str) -> None:
 
 def alive(connection: sa.Connection) -> list[Member]:
     """Who was seen within a minute, by name."""
-    rows = fetch(
-        connection,
-        "SELECT name, host, started_at, seen_at, threads, done FROM worker WHERE seen_at >= ? ORDER BY host, name",
-        now_ms(connection) - ALIVE,
-    )
+    least = now_ms(connection) - ALIVE
+    return [one for one in everybody(connection) if one.seen_at >= least]
+
+
+def everybody(connection: sa.Connection) -> list[Member]:
+    """Who was seen within a day and did not take leave, by host and name: those who were killed or stand still too."""
+    rows = fetch(connection, "SELECT name, host, started_at, seen_at, threads, done FROM worker ORDER BY host, name")
     return [Member(*row) for row in rows]
+
+
+def leading(connection: sa.Connection) -> list[tuple[str, str, int]]:
+    """(task, who leads it, until when in milliseconds), by task, for those that somebody leads."""
+    rows = fetch(connection, "SELECT task, held_by, until FROM leader WHERE held_by IS NOT NULL ORDER BY task")
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def process(name: str) -> str:
+    """What all names of one process begin with (campaigns/worker): its machine, its number and its own mark."""
+    return name.rpartition("-")[0] or name

@@ -7,6 +7,7 @@ changes nothing, because the next tick lays down what is due, and every claim is
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +115,28 @@ def sweep(connection: sa.Connection) -> int:
     connection.exec_driver_sql(f"DELETE FROM {jobs}.procrastinate_workers WHERE {silent}")
     gone = connection.exec_driver_sql(f"DELETE FROM {jobs}.procrastinate_jobs WHERE status <> 'todo' AND worker_id IS NULL")
     return int(gone.rowcount)
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The queue by numbers: calls that wait, those in somebody's hand, those whose job raised; `oldest` call that waits, in seconds."""
+
+    waiting: int = 0
+    taken: int = 0
+    failed: int = 0
+    oldest: int = 0
+
+
+def calls(connection: sa.Connection) -> Calls | None:
+    """What lies in the queue; None where there is none."""
+    if (jobs := _queue(connection)) is None:
+        return None
+    row = connection.exec_driver_sql(
+        "SELECT count(*) FILTER (WHERE status = 'todo'), count(*) FILTER (WHERE status = 'doing'), count(*) FILTER (WHERE status NOT IN ('todo', 'doing')),"
+        " coalesce(extract(epoch FROM now() - min(scheduled_at) FILTER (WHERE status = 'todo')), 0)::bigint"
+        f" FROM {jobs}.procrastinate_jobs"
+    ).one()
+    return Calls(*map(int, row))
 
 
 def waiting(connection: sa.Connection) -> int:

@@ -12,6 +12,7 @@ from omnicli.campaigns.run import last_end
 from omnicli.model.spoken import ago
 from omnicli.providers import HEARINGS, channels_of
 from omnicli.service import installing
+from omnicli.service.doctor import crew
 from omnicli.service.doctor.sign import NOTE, WELL, WRONG, Patient, Sign, Signs
 from omnicli.store import campaigns
 from omnicli.store import tables as tb
@@ -42,6 +43,12 @@ def _tick(patient: Patient, store: Store) -> Signs:
     ended, installed = last_end(store), [kind for kind, _ in installing.callers(where)]
     with store.read() as connection:
         running = len(campaigns.known(connection, states=("running",)))
+        workers = crew.at_work(connection)
+    if workers:
+        said = several(workers, ("{n} worker calls the ticks itself", "{n} workers call the ticks themselves"),
+                       ("{n} worker donne lui-même les tops", "{n} workers donnent eux-mêmes les tops"))  # fmt: skip
+        yield Sign("tick", WELL, said)
+        return
     fresh = ended is not None and patient.now - ended <= late
     when = (
         t("none came yet", "aucun encore")

@@ -9,10 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from omnicli.model.spoken import number
+from omnicli.service.doctor import crew
 from omnicli.service.doctor.sign import NOTE, WELL, WRONG, Patient, Sign, Signs
 from omnicli.store import meeting, room
 from omnicli.store import tables as tb
 from omnicli.store.postgres import PostgresStore
+from omnicli.store.wakeups import schema_of
 from omnicli.texts import t
 
 #: Fewer free connections than this are worth a word: each worker takes some.
@@ -41,7 +43,8 @@ def server(patient: Patient, store: PostgresStore, name: str) -> Signs:
         yield _role(connection, found)
         yield from _collation(found)
         yield from _connections(connection)
-        yield from _housekeeping(connection)
+        yield from _housekeeping(connection, store.schema)
+    yield from crew.workers(patient, store)
     yield from _side_files(patient)
 
 
@@ -105,19 +108,9 @@ def _connections(connection: sa.Connection) -> Iterator[Sign]:
     )
 
 
-def _housekeeping(connection: sa.Connection) -> Iterator[Sign]:
+def _housekeeping(connection: sa.Connection, schema: str) -> Iterator[Sign]:
     """Dead rows that nobody takes away, numbers of transactions that run out, sessions that hold both back."""
-    query = ("SELECT relname, n_dead_tup FROM pg_stat_user_tables WHERE schemaname = current_schema() AND n_dead_tup > greatest(n_live_tup, %s) "
-             "ORDER BY n_dead_tup DESC LIMIT 3")  # fmt: skip
-    dead = connection.exec_driver_sql(query, (DEAD,)).all()
-    if dead:
-        names = ", ".join(f"{row[0]} {number(row[1])}" for row in dead)
-        yield Sign(
-            "vacuum",
-            NOTE,
-            t("autovacuum lags: dead rows in {names}", "autovacuum est en retard : lignes mortes dans {names}", names=names),
-            "VACUUM (ANALYZE)",
-        )
+    yield _dead(connection, schema)
     if connection.exec_driver_sql("SHOW autovacuum").scalar_one() != "on":
         yield Sign("vacuum", WRONG, t("autovacuum is off", "autovacuum est coupé"), "ALTER SYSTEM SET autovacuum = on")
     age = int(
@@ -148,6 +141,25 @@ def _housekeeping(connection: sa.Connection) -> Iterator[Sign]:
             ),
             "SELECT * FROM pg_stat_activity WHERE state = 'idle in transaction'",
         )
+
+
+def _dead(connection: sa.Connection, schema: str) -> Sign:
+    """What updates and deletes left in the tables of the store and of its queue, against what lives there."""
+    query = ("SELECT relname, n_dead_tup, n_live_tup FROM pg_stat_user_tables WHERE schemaname IN (%s, %s) ORDER BY n_dead_tup DESC, relname")  # fmt: skip
+    rows = connection.exec_driver_sql(query, (schema, schema_of(schema))).all()
+    lagging = [row for row in rows if row[1] > max(row[2], DEAD)]
+    figures = {
+        "dead": sum(row[1] for row in rows),
+        "live": sum(row[2] for row in rows),
+        "tables": {row[0]: row[1] for row in rows[:3] if row[1]},
+    }
+    if lagging:
+        names = ", ".join(f"{row[0]} {number(row[1])}" for row in lagging[:3])
+        said = t("autovacuum lags: dead rows in {names}", "autovacuum est en retard : lignes mortes dans {names}", names=names)
+        return Sign("dead_rows", NOTE, said, "VACUUM (ANALYZE)", figures)
+    said = t("{dead} dead rows beside {live}: autovacuum keeps up", "{dead} lignes mortes pour {live} : autovacuum suit",
+             dead=number(figures["dead"]), live=number(figures["live"]))  # fmt: skip
+    return Sign("dead_rows", WELL, said, figures=figures)
 
 
 def _megabytes(connection: sa.Connection) -> float:

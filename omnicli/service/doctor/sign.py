@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -21,12 +21,13 @@ NOTE: State = "note"
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """`name` stays the same in every language; `fix` is a command or a setting."""
+    """`name` stays the same in every language; `fix` is a command or a setting; `figures` what a program reads of it."""
 
     name: str
     state: State
     text: str
     fix: str = ""
+    figures: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
