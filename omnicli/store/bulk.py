@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from omnicli.store import arrays
 from omnicli.store.listed import listed
 
 #: Values in one statement: every SQLite takes so many.
@@ -34,8 +35,10 @@ class Bulk:
     def __init__(self, sql: str, *names: str) -> None:
         self.sql = sql
         asked = _NAME.findall(sql)
+        self._marked = _NAME.sub("?", sql)
         self._pick = None if tuple(asked) == names else _picker([names.index(name) for name in asked])
         self._insert = _INSERT.fullmatch(sql)
+        self._columns = _unnamed(self._insert.groups()) if self._insert is not None else ("", "", "")
         self._by_id = sql.endswith(_BY_ID) and names[-1] == asked[-1] == "id" and asked.count("id") == 1
 
     def __call__(self, connection: sa.Connection, rows: Rows) -> int:
@@ -45,13 +48,27 @@ class Bulk:
         if self._pick is not None:
             rows = [self._pick(row) for row in rows]
         if self._insert is not None:
-            return self._hundreds(connection, rows)
+            return self._inserted(connection, rows)
         if self._by_id and len(rows) > ALIKE and len({row[-1] for row in rows}) == len(rows):
             return self._groups(connection, rows)
         return self._each(connection, rows)
 
     def _each(self, connection: sa.Connection, rows: Rows) -> int:
-        return connection.exec_driver_sql(_driven(connection.dialect.name, self.sql), list(rows)).rowcount
+        name = connection.dialect.name
+        whole = arrays.updating(self._marked, rows) if name == "postgresql" and len(rows) > 1 else None
+        return connection.exec_driver_sql(*(whole or (_driven(name, self.sql), list(rows)))).rowcount
+
+    def _inserted(self, connection: sa.Connection, rows: Rows) -> int:
+        assert self._insert is not None
+        if connection.dialect.name == "sqlite":
+            return self._hundreds(connection, rows)
+        head, row, tail = self._columns
+        changed = 0
+        for start in range(0, len(rows), arrays.MOST_ROWS):
+            part = rows[start : start + arrays.MOST_ROWS]
+            whole = arrays.inserting(head, row, tail, part)
+            changed += connection.exec_driver_sql(*whole).rowcount if whole else self._hundreds(connection, part)
+        return changed
 
     def _hundreds(self, connection: sa.Connection, rows: Rows) -> int:
         assert self._insert is not None
@@ -95,6 +112,11 @@ def _repeated(dialect: str, head: str, row: str, tail: str, count: int) -> str:
 @lru_cache(maxsize=256)
 def _for_all(dialect: str, sql: str) -> str:
     return f"{_driven(dialect, sql.removesuffix(_BY_ID))} WHERE id {IDS[dialect]}"
+
+
+def _unnamed(parts: Sequence[str]) -> tuple[str, str, str]:
+    head, row, tail = (_NAME.sub("?", part) for part in parts)
+    return head.removeprefix("INSERT INTO ").removesuffix(" VALUES "), row, tail
 
 
 def _picker(places: list[int]) -> Any:

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from omnicli.store.arrays import ints
+
 
 class one_of(FunctionElement[Any]):
     """`one_of(column, sa.bindparam("ids"))`: whether the column is one of those given as `listed(…)`. (Called a boolean, SQLAlchemy would
@@ -33,4 +35,4 @@ def _postgresql(element: Any, compiler: Any, **kw: Any) -> str:
 
 def listed(dialect: str, ids: Iterable[int]) -> Any:
     """Ids as the driver takes them in one piece."""
-    return f"[{','.join(map(str, ids))}]" if dialect == "sqlite" else list(ids)
+    return f"[{','.join(map(str, ids))}]" if dialect == "sqlite" else ints(ids)

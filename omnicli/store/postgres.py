@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from omnicli.errors import Exit, OmniError
-from omnicli.store import leases
+from omnicli.store import arrays, leases
 from omnicli.store.connection import Store
 from omnicli.texts import t
 
@@ -172,7 +172,9 @@ def _fresh(**named: Any) -> Any:
     import psycopg
 
     given = {name: value for name, value in named.items() if value is not None or name == "prepare_threshold"}
-    return psycopg.connect(cursor_factory=_watched(), **given)
+    connection = psycopg.connect(cursor_factory=_watched(), **given)
+    arrays.teach(connection)
+    return connection
 
 
 @cache
