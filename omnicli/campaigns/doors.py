@@ -20,6 +20,7 @@ from omnicli.engine import occurrence, timing
 from omnicli.model.campaign import Campaign
 from omnicli.model.literals import Duration, Moment
 from omnicli.store import tables as tb
+from omnicli.store import underway
 from omnicli.store.columns import attribute_column
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ _HEARD = sa.text("UPDATE campaign SET last_event_id = :top WHERE id = :id")
 #: Who was told to look back meanwhile looks back at the next instant.
 _SEEN = sa.text("UPDATE campaign SET last_look_at = :at, last_changed_at = CASE WHEN last_changed_at < :before THEN last_changed_at ELSE :at END"
                 " WHERE id = :id")  # fmt: skip
+#: A look begins: whoever writes with an older instant from here on tells it. The first one looks back to the beginning of time.
+_LOOKING = sa.text("UPDATE campaign SET last_look_at = :at, last_changed_at = coalesce(last_changed_at, 0) WHERE id = :id")
 _LOOKED = sa.text("UPDATE campaign SET last_look_at = :at WHERE id = :id")
 _SCHEDULED = sa.text(
     "SELECT max(at), max(CASE WHEN done_at IS NULL THEN at END) FROM occurrence WHERE campaign = :campaign AND schedule = :schedule"
@@ -153,13 +156,7 @@ class _Door(Admitting):
         before they can be seen, and one who is still writing may hold a lower one."""
         with self.store.read() as connection:
             top: int = connection.execute(_TOP).scalar_one()
-        if self.store.dialect == "sqlite" or top <= self.row.last_event_id:
-            return top
-        with self.store.write() as connection:
-            connection.exec_driver_sql(
-                "LOCK TABLE event IN SHARE MODE"
-            )  # waits for those who are writing, for a moment nobody begins
-            return int(connection.execute(_TOP).scalar_one())
+        return top if top <= self.row.last_event_id or underway.ended(self.store, "event") else self.row.last_event_id
 
     def _occurrences(self, term: str) -> tuple[sa.Select[Any], dict[str, object]]:
         """The new events that an event term means: (id, contact, at), by the index on (name, id)."""
@@ -294,6 +291,7 @@ class _Door(Admitting):
         if last is not None and self._nobody_changed() and not self._speaks_of_time() and not self._unfinished():
             return
         uses = check(self.way.if_ or "everyone", self.vocabulary, where="elsewhere").uses
+        since, whole = self.row.last_changed_at, True
         if uses.speaks_of_time:
             if (
                 last is not None
@@ -303,13 +301,24 @@ class _Door(Admitting):
                 return
             candidates = self._everybody()
         else:
-            since = self.row.last_changed_at
+            since, whole = self._begin_look(ms)
             self.back = since is not None and last is not None and since < last
-            candidates = self._everybody(None if since is None or self._unfinished() else since)
+            candidates = self._everybody(None if not since or since < 0 or self._unfinished() else since)
         rest = self._admit([Candidate(contact_id, ms) for contact_id in candidates], fresh=ms)
         with self.store.write() as connection:
-            connection.execute(_SEEN, {"at": ms, "before": self.row.last_changed_at, "id": self.row.id})
+            if whole:
+                connection.execute(_SEEN, {"at": ms, "before": since, "id": self.row.id})
             self._wait(connection, [-1] if rest else [])
+
+    def _begin_look(self, ms: int) -> tuple[int | None, bool]:
+        """Since when people are asked for, and whether that is everybody who was changed: what others write while this look goes on
+        they tell it, if they see that it began; those who wrote before it did must have ended."""
+        since = self.row.last_changed_at
+        if self.store.in_memory:
+            return since, True
+        with self.store.write() as connection:
+            connection.execute(_LOOKING, {"at": ms, "id": self.row.id})
+        return since or 0, underway.ended(self.store, "contact")
 
     def _nobody_changed(self) -> bool:
         """Whether no contact was changed since the last look: then an answer without time in it is the last one."""

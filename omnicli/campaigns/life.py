@@ -351,6 +351,7 @@ def _tell_exits(connection: sa.Connection, row: Standing, ms: int) -> None:
         ),
         {"ms": ms, "id": row.id},
     )
+    campaigns.look_back_if_late(connection, ms)
 
 
 def finish(store: Store, loaded: Loaded, rows: Sequence[Standing], *, now: datetime) -> tuple[str, ...]:

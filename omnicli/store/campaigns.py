@@ -97,11 +97,15 @@ def look_back(connection: sa.Connection, ms: int) -> None:
     connection.execute(_LOOK_BACK, {"ms": ms})
 
 
+def look_back_if_late(connection: sa.Connection, ms: int) -> None:
+    """The same of doors alone that were looked at, or are this moment, at a later instant than `ms`: said behind what was written."""
+    connection.execute(_LATE, {"ms": ms})
+
+
 #: One less, so that a look that is under way sees that it was told.
-_LOOK_BACK = sa.text(
-    "UPDATE campaign SET last_changed_at = (CASE WHEN last_changed_at < :ms THEN last_changed_at ELSE :ms END) - 1"
-    " WHERE last_changed_at IS NOT NULL"
-)
+_LOWERED = "UPDATE campaign SET last_changed_at = (CASE WHEN last_changed_at < :ms THEN last_changed_at ELSE :ms END) - 1"
+_LOOK_BACK = sa.text(f"{_LOWERED} WHERE last_changed_at IS NOT NULL")
+_LATE = sa.text(f"{_LOWERED} WHERE last_changed_at IS NOT NULL AND last_look_at > :ms")
 
 
 # --- versions -------------------------------------------------------------------------------------------------------

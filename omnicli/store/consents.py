@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from omnicli import clock
 from omnicli.model.contact import ChannelReach, write_reach
-from omnicli.store import keys, tables
+from omnicli.store import campaigns, keys, tables
 from omnicli.store.outbox.locking import lock_contacts
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def _refold(connection: sa.Connection, ids: Sequence[int], now: int) -> int:
     rows = _different(connection, _gathered(connection, ids, now), now)
     if rows:
         connection.execute(sa.text("UPDATE contact SET reach = :r, changed_at = :now WHERE id = :i"), rows)
+        campaigns.look_back_if_late(connection, now)
     return len(rows)
 
 

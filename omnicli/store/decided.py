@@ -16,6 +16,7 @@ from omnicli import clock
 from omnicli.engine.house import House
 from omnicli.model.decision import Decision, Stand, Standing, TouchPlan, Why
 from omnicli.model.ids import touch_keys
+from omnicli.store import campaigns
 from omnicli.store.bulk import Bulk
 from omnicli.store.columns import FOLDED, attribute_column, folded_column, kind_of, to_column
 from omnicli.store.gather import Who
@@ -101,6 +102,8 @@ def record(connection: sa.Connection, answered: Sequence[Answered], *, now: date
     convert(connection, batch.goals, now=now)
     batch.write(connection)
     write_attributes(connection, batch.writes, now=now)
+    if batch.writes or batch.rows[_changed]:
+        campaigns.look_back_if_late(connection, batch.now)
 
 
 class _Batch:

@@ -26,8 +26,8 @@ from omnicli.errors import Exit, OmniError
 from omnicli.model.campaign import Call, Send, WaitStep
 from omnicli.model.flow import Flow
 from omnicli.model.ids import touch_key
+from omnicli.store import campaigns, turns
 from omnicli.store import tables as tb
-from omnicli.store import turns
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ class _Mover:
             self._one(connection, row, touches.get(row.id, ()))
         self._close(connection, rows, touches)
         self._shorten(connection, rows)
+        campaigns.look_back_if_late(connection, self.ms)  # whoever left was written with it
         return len(rows)
 
     def _touches(self, connection: sa.Connection, ids: Sequence[int]) -> Mapping[int, Sequence[Any]]:
