@@ -85,8 +85,7 @@ def _offset(zone: tzinfo, quarter: int) -> int:
     return int((instant.astimezone(zone).utcoffset() or timedelta(0)) / timedelta(milliseconds=1))
 
 
-@dataclass(frozen=True, slots=True)
-class Touch:
+class Touch(NamedTuple):
     """One touch as the model sees it."""
 
     at: int

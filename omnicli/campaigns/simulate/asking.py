@@ -54,8 +54,7 @@ class Asked(turns.Gather):
         found = [self.standing(row) for row in self.ready.rows(connection, {**self.parameters, "ids": json.dumps(ids)})]
         for standing in found if self.whole.sends else ():
             if (mine := counted.get(standing.contact_id)) is not None:
-                object.__setattr__(standing, "slots", mine[0])  # nobody has seen it yet
-                object.__setattr__(standing, "last_counted_at", mine[1])
+                standing.slots, standing.last_counted_at = mine  # nobody has seen it yet
         return found
 
 
