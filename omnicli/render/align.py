@@ -8,7 +8,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -175,4 +174,4 @@ def _joined(owned: Iterable[tuple[str, int]], pieces: Sequence[Piece]) -> Iterat
 
 
 def _made(kind: type[Piece], text: str, pieces: Sequence[Piece], n: int) -> Piece:
-    return replace(pieces[n], text=text) if n >= 0 else kind(text, ("template",))
+    return pieces[n]._replace(text=text) if n >= 0 else kind(text, ("template",))

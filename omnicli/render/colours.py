@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 DEFAULTS = {"primary": "#2f3437", "accent": "#d9b26a"}
 _HEX = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
@@ -34,6 +35,7 @@ def _on(colour: str) -> str:
     return next((ink for ink in ("#ffffff", "#16151a") if contrast(ink, colour) >= WANTED), "#000000")
 
 
+@lru_cache(maxsize=1024)
 def contrast(one: str, other: str) -> float:
     """The contrast ratio of two hexadecimal colours, 1 to 21."""
     light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)

@@ -28,7 +28,7 @@ class Shelf:
         self.plain = Sandbox(self.loader, recorder, marking=False)
         self._trees: dict[str, nodes.Template] = {}
         self._wholes: dict[str, str | None] = {}
-        self._needs: dict[tuple[str, str], tuple[required.Use, ...] | None] = {}
+        self._needs: dict[tuple[str, ...], tuple[required.Use, ...] | None] = {}
 
     def template(self, channel: str, ext: str, campaign: str = "") -> str | None:
         """The file that makes this part: the campaign's own, else the channel's; None without one."""
@@ -39,7 +39,9 @@ class Shelf:
 
     def needs(self, channel: str, campaign: str = "") -> tuple[required.Use, ...] | None:
         """The slots that the channel's templates need; None when a template is missing (R008)."""
-        key = (channel, campaign)
+        medium = MEDIA.get(channel)
+        parts = medium.parts if medium is not None else ()  # two campaigns without templates of their own need the same
+        key = (channel, *(self.template(channel, part.ext, campaign) or "" for part in parts if part.ext is not None))
         if key not in self._needs:
             self._needs[key] = self._read_needs(channel, campaign)
         return self._needs[key]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from omnicli.channels import Part
 from omnicli.model.touch import Rendered
@@ -21,8 +21,7 @@ from omnicli.render.tracing import Span, Spot, Tracing, marked, pieces
 from omnicli.render.views import Constant, FactView, Fields, Link, Own, Picture, Printed, SayView, Slot, Value, make_hooks
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A stretch of text of one origin. Origins: `("fact", name, form)`, `("contact", name, form)`, `("link", n)`,
     `("address", purpose)`, `("picture", kind, n)`, `("words", slot)`, `("brand", key)`, `("persona", key)`, `("message", key)`,
     `("touch", key)`, `("stop",)`, `("language",)`, `("today",)`, `("plural", name, …)`, `("template",)`, and
@@ -101,6 +100,7 @@ class Tracer:
         self._links: list[LinkTo] = []
         self._names: dict[int, Origin] = {}
         self._known: dict[int, tuple[_Open, dict[int, Origin]]] = {}
+        self._typed: dict[tuple[str, int, int], tuple[Piece, int]] = {}
         self._sheet: Any = None
 
     def draft(self, sheet: _Open, parts: Sequence[tuple[Part, str | None]]) -> Draft:
@@ -135,20 +135,28 @@ class Tracer:
 
     def _cut(self, text: str) -> Iterator[Piece]:
         """The pieces of marked text. A number below the spots' is typed text, the others are what `_show` printed."""
-        spots = self.environment.spots
         at: dict[int, int] = {}
         for said, n in pieces(text):
             if n < 0:
                 yield Piece(said, ("template",))
             elif n % 2 == 0:
-                span = spots[n // 2].span
-                start = at.get(n, 0)
-                inner = span.inner(start, start + len(said))
-                typed = span.typed and self.environment.texts.get(span.file, "")[inner.start : inner.end] == said
-                at[n] = start + len(said) if typed and inner.end < span.end else 0
-                yield Piece(said, ("template",), inner if typed else span if span.file else None)
+                key = said, n, at.get(n, 0)
+                known = self._typed.get(key)
+                if known is None:
+                    known = self._typed[key] = self._as_typed(*key)
+                at[n] = known[1]
+                yield known[0]
             else:
                 yield Piece(said, *self._origins[n // 2])
+
+    def _as_typed(self, said: str, n: int, start: int) -> tuple[Piece, int]:
+        """The piece of a text that a template prints by itself, and where in its place the next one begins. Each is made once: every
+        reader is shown the same ones."""
+        span = self.environment.spots[n // 2].span
+        inner = span.inner(start, start + len(said))
+        typed = span.typed and self.environment.texts.get(span.file, "")[inner.start : inner.end] == said
+        behind = start + len(said) if typed and inner.end < span.end else 0
+        return Piece(said, ("template",), inner if typed else span if span.file else None), behind
 
     # -- what is printed ---------------------------------------------------------------------------------------------
     def _mark(self, text: str, origin: Origin, spot: Spot, slot: str | None = None, nth: int = 0) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import BaseLoader, nodes
 from jinja2.compiler import Frame
@@ -22,8 +22,7 @@ END = CAPTURED
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Where something stands in a template: offsets into its text with line ends as `\\n`; `typed`: the text itself stands
     there, character for character, not an expression that makes it."""
 
@@ -165,21 +164,16 @@ def unmarked(text: str) -> str:
 
 
 _MARKS = re.compile(f"{OPEN}[0-9]+{CLOSE}|[{OPEN}{CLOSE}{END}]")
+_FLAT = re.compile(f"{OPEN}([0-9]+){CLOSE}([^{OPEN}{CLOSE}{END}]*){END}")
 _PIECES = re.compile(f"{OPEN}([0-9]+){CLOSE}|({END})")
 
 
 def pieces(text: str) -> list[tuple[str, int]]:
     """Marked text as (text, number), innermost number first; -1 where a filter broke the marks."""
-    found: list[tuple[str, int]] = []
-    for one in text.split(END):
-        if not one:
-            continue
-        number, close, said = one[1:].partition(CLOSE)
-        if one[0] != OPEN or not close or OPEN in said or CLOSE in said or not number.isdecimal():
-            return list(_nested(text))
-        if said:
-            found.append((said, int(number)))
-    return found
+    found = _FLAT.findall(text)
+    if sum([len(number) + len(said) for number, said in found]) + 3 * len(found) != len(text):
+        return list(_nested(text))
+    return [(said, int(number)) for number, said in found if said]
 
 
 def _nested(text: str) -> Iterator[tuple[str, int]]:

@@ -6,11 +6,11 @@ Renderings equal in skeleton are one `Reading`; its `cells` say whose (docs/cons
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, lru_cache, wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from omnicli.channels import MEDIA, Medium
@@ -42,7 +42,8 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What all the people of `cells` read, values aside. `draft` is the rendering of the first; `facts` its resolved facts."""
+    """What all the people of `cells` read, values aside. `draft` is the rendering of the first; `facts` its resolved facts. `drafts`:
+    what the `longest` contact reads, where it was rendered as the reading's own persona. `told`: what `once` keeps."""
 
     chapter: Chapter
     message: Message
@@ -56,6 +57,8 @@ class Reading:
     cells: list[Cell] = field(repr=False)
     renderer: Renderer = field(repr=False)
     job: RenderJob = field(repr=False)
+    drafts: dict[str, Draft] = field(default_factory=dict, repr=False)
+    told: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
     def medium(self) -> Medium:
@@ -86,16 +89,36 @@ class Reading:
         """The finished texts of the `longest` contact among these readers, or of the first when they do not read so much."""
         if all(cell.contact != "longest" for cell in self.cells) or self.cells[0].contact == "longest":
             return self.finished
-        project = self.renderer.project
-        who = samples.sample(project, "longest", now=self.job.at)
-        job = samples.job_for(project, self.chapter.campaign, self.name, channel=self.channel, language=self.language,
-                              persona=self.persona, person=who, now=self.job.at)  # fmt: skip
-        draft = self.renderer.draft(job)
+        draft = self.drafts.get("longest")
+        if draft is None:
+            project = self.renderer.project
+            who = samples.sample(project, "longest", now=self.job.at)
+            job = samples.job_for(project, self.chapter.campaign, self.name, channel=self.channel, language=self.language,
+                                  persona=self.persona, person=who, now=self.job.at)  # fmt: skip
+            draft = self.renderer.draft(job)
         return finished_parts(self.medium, {name: draft.text(name) for name in draft.parts})
 
     @property
     def omitted(self) -> frozenset[str]:
         return frozenset(self.message.omit.get(self.channel, ()))
+
+
+_Of = ParamSpec("_Of")
+_Found = TypeVar("_Found")
+
+
+def once(look: Callable[Concatenate[Reading, _Of], _Found]) -> Callable[Concatenate[Reading, _Of], _Found]:
+    """What several rules ask of a reading is found once; what it is asked with is known by its identity."""
+
+    @wraps(look)
+    def kept(reading: Reading, /, *of: _Of.args, **how: _Of.kwargs) -> _Found:
+        key = look, *map(id, of), *how.items()
+        if key not in reading.told:
+            reading.told[key] = of, look(reading, *of, **how)
+        found: _Found = reading.told[key][1]
+        return found
+
+    return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +225,8 @@ class Grid:
             register = persona.tone.address if persona else None
             found[key] = Reading(chapter, message, cell.message, cell.channel, cell.language, register, cell.persona, draft,
                                  resolved.facts, [], self.renderer, job)  # fmt: skip
+        if cell.contact == "longest" and cell.persona == found[key].persona and self.ground.reader is None:
+            found[key].drafts["longest"] = draft
         return found[key]
 
     def _resolved(self, job: RenderJob) -> ResolvedFacts:
@@ -229,7 +254,7 @@ class Grid:
                 self.renderer.template(channel, part.ext or "txt", campaign) for part in MEDIA[channel].parts if part.slot is None
             ]
             texts = [self.renderer.sources[name] for name in names if name is not None]
-            known = self._asking[(channel, campaign)] = any(_PERSONA.search(text) for text in texts)
+            known = self._asking[(channel, campaign)] = any(map(_names_persona, texts))
         return known
 
     def _jobs(self, chapter: Chapter, name: str) -> Iterator[tuple[Cell, RenderJob, Persona | None]]:
@@ -255,6 +280,12 @@ class Grid:
 _PERSONA = re.compile(r"\bpersona\b|\{%-?\+?\s*(?:include|import|from|extends)\b")
 
 
+@lru_cache(maxsize=256)
+def _names_persona(text: str) -> bool:
+    return _PERSONA.search(text) is not None
+
+
+@lru_cache(maxsize=64)
 def zone_known(zone: str) -> bool:
     try:
         ZoneInfo(zone)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote, urlsplit
 
-from omnicli.lint.coherence.grid import Reading
+from omnicli.lint.coherence.grid import Reading, once
 from omnicli.lint.coherence.visible import Seen
 from omnicli.render.trace import Piece
 
@@ -52,8 +52,13 @@ def normalised(address: str) -> str:
     return f"{scheme}://{netloc}{path}{'?' + query if query else ''}{fragment}"
 
 
-def targets(reading: Reading, seen: Seen) -> Iterator[Target]:
+@once
+def targets(reading: Reading, seen: Seen) -> tuple[Target, ...]:
     """Every link of a part that leads a reader somewhere; not those to unsubscribe, to the house's own pages, or to a mailbox."""
+    return tuple(_targets(reading, seen))
+
+
+def _targets(reading: Reading, seen: Seen) -> Iterator[Target]:
     for anchor in seen.anchors:
         numbers = seen.of_part(anchor.start, anchor.end)
         inside = [(seen.pieces[n], _cut(seen, n, anchor.start, anchor.end)) for n in numbers]

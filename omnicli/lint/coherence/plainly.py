@@ -33,6 +33,7 @@ class Plainly:
         return (self.starts[start], self.ends[end - 1]) if self.starts else (start, end)
 
 
+@lru_cache(maxsize=512)
 def plainly(text: str) -> Plainly:
     """The text as patterns read it."""
     if text.isascii():

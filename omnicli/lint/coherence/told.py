@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from omnicli.channels import MEDIA, Medium
-from omnicli.lint.coherence.grid import Reading
+from omnicli.lint.coherence.grid import Reading, once
 from omnicli.lint.coherence.visible import Seen
 from omnicli.render import forms
 from omnicli.render.trace import Piece
@@ -62,9 +62,14 @@ def said(piece: Piece, *, page: bool) -> str:
 
 def reached(reading: Reading, view: View) -> dict[str, int]:
     """Fact → where its first mark stands in the visible text of the view (counted over its parts)."""
+    return _reached(reading, *view[1])
+
+
+@once
+def _reached(reading: Reading, *parts: Seen) -> dict[str, int]:
     found: dict[str, int] = {}
     length = 0
-    for seen in view[1]:
+    for seen in parts:
         for at, _, number in seen.stretches:
             for fact in facts_of(reading, seen.pieces[number]):
                 found.setdefault(fact, length + at)
@@ -74,7 +79,7 @@ def reached(reading: Reading, view: View) -> dict[str, int]:
                     found.setdefault(fact, length + anchor.label[0])
         length += len(seen.text)
     for link in reading.draft.links:
-        if link.purpose == "scan" and link.fact and any(_is_picture(seen) for seen in view[1]):
+        if link.purpose == "scan" and link.fact and any(map(_is_picture, parts)):
             found.setdefault(link.fact, 0)
     return found
 

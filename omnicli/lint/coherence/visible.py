@@ -9,10 +9,11 @@ from __future__ import annotations
 import html
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate
+from typing import NamedTuple
 
 from omnicli.render.trace import Piece
 
@@ -29,6 +30,7 @@ _STRUCK = re.compile(r"line-through", re.IGNORECASE)
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _AT_BLOCK = re.compile(r"@[^{};]+\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
 _VOID = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"))
+_SPACES = re.compile(r"[ \t\r\n]+|[^ \t\r\n]+(?: [^ \t\r\n]+)*")
 _BLOCKS = frozenset((
     "p", "div", "tr", "td", "th", "table", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "section", "article",
     "header", "footer", "main", "br", "hr", "address", "dt", "dd", "dl", "pre", "figure", "body",
@@ -71,18 +73,14 @@ class Seen:
     def stretches(self) -> tuple[tuple[int, int, int], ...]:
         """The visible text by the pieces that it comes from: first character, one behind the last, number of the piece."""
         found: list[tuple[int, int, int]] = []
-        number, began, start, end = -1, 0, 0, 0  # of the piece in hand: its number, where it is first seen, where it stands
-        for index, offset in enumerate(self.offsets):
-            if start <= offset < end:
-                continue
-            other = self.in_part(offset)[0]
-            start = self.starts[other]
-            end = start + len(self.pieces[other].text)
-            if other != number:
-                if index:
-                    found.append((began, index, number))
-                number, began = other, index
-        return (*found, (began, len(self.offsets), number)) if self.offsets else ()
+        index, length = 0, len(self.offsets)
+        while index < length:
+            number = self.in_part(self.offsets[index])[0]
+            end = self.starts[number] + len(self.pieces[number].text)
+            behind = bisect_left(self.offsets, end, index + 1)
+            found.append((index, behind, number))
+            index = behind
+        return tuple(found)
 
     def within(self, start: int, end: int) -> list[int]:
         """The numbers of the pieces that stand in a span of the visible text."""
@@ -181,23 +179,22 @@ class _Page:
         if found[2]:
             self._close(name)
             return
-        given = {one[1].lower(): one for one in _ATTRIBUTE.finditer(found[4] or "")}
+        given = _given(found[4] or "")
         base = found.start(4)
         if not self.hidden:
-            self.asides += [_span(given[key], base) for key in ("alt", "title", "aria-label") if key in given]
-        if name == "img" and not self.hidden and "alt" in given:
-            self.alts.append(_span(given["alt"], base))
-        if name in _VOID or (found[4] or "").rstrip().endswith("/"):
+            self.asides += [_span(given.spans[key], base) for key in ("alt", "title", "aria-label") if key in given.spans]
+        if name == "img" and not self.hidden and "alt" in given.spans:
+            self.alts.append(_span(given.spans["alt"], base))
+        if name in _VOID or given.closed:
             return
         hidden = self._hides(given, found.start())
-        struck = name in ("s", "del", "strike") or bool(_STRUCK.search(_value(given.get("style"))))
-        address = _span(given["href"], base) if name == "a" and "href" in given else None
+        struck = name in ("s", "del", "strike") or given.struck
+        address = _span(given.spans["href"], base) if name == "a" and "href" in given.spans else None
         self.open.append(_Open(name, hidden, struck, address, len(self.out)))
         self.hidden += hidden
 
-    def _hides(self, given: dict[str, re.Match[str]], start: int) -> bool:
-        words = {f".{word}" for word in _value(given.get("class")).split()} | {f"#{_value(given.get('id'))}"}
-        if not ("hidden" in given or _NOT_SHOWN.search(_value(given.get("style"))) or words & set(self.hiding)):
+    def _hides(self, given: _Given, start: int) -> bool:
+        if not (given.hidden or not given.words.isdisjoint(self.hiding)):
             return False
         if self.hidden:
             return True
@@ -238,8 +235,12 @@ class _Page:
         self._plain(said[at:], start + at)
 
     def _plain(self, said: str, start: int) -> None:
-        for n, letter in enumerate(said):
-            self._letter(letter, start + n)
+        for found in _SPACES.finditer(said):
+            if found[0][0] in " \t\r\n":
+                self._letter(" ", start + found.start())
+            else:
+                self.out += found[0]
+                self.offsets += range(start + found.start(), start + found.end())
 
     def _letter(self, letter: str, offset: int) -> None:
         if letter in " \t\r\n":
@@ -250,13 +251,34 @@ class _Page:
         self.offsets.append(offset)
 
 
+class _Given(NamedTuple):
+    """The attributes of a tag: where each value stands behind the tag's name (a name without one: the name), its classes as `.name`
+    and its id as `#name`, whether it hides, strikes out, or closes the tag."""
+
+    spans: Mapping[str, tuple[int, int]]
+    words: frozenset[str]
+    hidden: bool
+    struck: bool
+    closed: bool
+
+
+@lru_cache(maxsize=4096)
+def _given(text: str) -> _Given:
+    """Most tags of a template are the same for all its readers."""
+    found = {one[1].lower(): one for one in _ATTRIBUTE.finditer(text)}
+    spans = {name: one.span(next((n for n in (2, 3, 4) if one[n] is not None), 1)) for name, one in found.items()}
+    style = _value(found.get("style"))
+    words = {f".{word}" for word in _value(found.get("class")).split()} | {f"#{_value(found.get('id'))}"}
+    hidden = "hidden" in found or _NOT_SHOWN.search(style) is not None
+    return _Given(spans, frozenset(words), hidden, _STRUCK.search(style) is not None, text.rstrip().endswith("/"))
+
+
 def _value(found: re.Match[str] | None) -> str:
     return next((group for group in found.groups()[1:] if group is not None), "") if found else ""
 
 
-def _span(found: re.Match[str], base: int) -> tuple[int, int]:
-    group = next((n for n in (2, 3, 4) if found[n] is not None), 1)
-    return base + found.start(group), base + found.end(group)
+def _span(span: tuple[int, int], base: int) -> tuple[int, int]:
+    return base + span[0], base + span[1]
 
 
 def _hiding_classes(text: str) -> Iterator[str]:

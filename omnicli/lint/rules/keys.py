@@ -19,6 +19,30 @@ SHAPES: tuple[tuple[str, str], ...] = (
     ("Mailchimp", r"\b[0-9a-f]{32}-us\d{1,2}\b"), ("private", r"-----BEGIN [A-Z ]*PRIVATE KEY-----"), ("JWT", r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
 )  # fmt: skip
 _SHAPE = re.compile("|".join(f"({pattern})" for _, pattern in SHAPES))
+#: Each of these shapes holds one of these, but for a few rare words that is all there is to look for.
+_IN_SHAPES = (
+    "SG.",
+    "AC",
+    "SK",
+    "k_live_",
+    "k_test_",
+    "AKIA",
+    "ASIA",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "xox",
+    "AIza",
+    "xkeysib-",
+    "key-",
+    "-us",
+    "-----BEGIN ",
+    "eyJ",
+)
 _SECRET_KEY = re.compile(
     r"(?:^|[_-])(?:secret(?:[_-]key)?|password|passwd|pass|token|api[_-]?key|private[_-]?key|auth|credentials?)$", re.IGNORECASE
 )
@@ -30,7 +54,7 @@ _IN_ADDRESS = re.compile(r"://[^/\s:@]*:(?!\$\{)([^/\s@{}]+)@")
 def secret(ground: Ground) -> Iterator[Finding]:
     for file, source in ground.loaded.sources.items():
         seen: set[int] = set()
-        for match in _SHAPE.finditer(source.text):
+        for match in _shaped(source.text):
             place = span_of(file, source.text, *match.span())
             seen.add(place.line)
             yield _secret(ground, place, SHAPES[(match.lastindex or 1) - 1][0])
@@ -39,8 +63,12 @@ def secret(ground: Ground) -> Iterator[Finding]:
             if end and source.place(path).line not in seen:
                 yield _secret(ground, source.within(path, start, end - start), t("generic", "d'accès"), path=path)
     for file, number, line in template_lines(ground):
-        for match in _SHAPE.finditer(line):
+        for match in _shaped(line):
             yield _secret(ground, Place.at(file, number, match.start() + 1, len(match[0])), SHAPES[(match.lastindex or 1) - 1][0])
+
+
+def _shaped(text: str) -> Iterator[re.Match[str]]:
+    return _SHAPE.finditer(text) if any(word in text for word in _IN_SHAPES) else iter(())
 
 
 def _secret(ground: Ground, place: Place, whose: str, path: Path_ = ()) -> Finding:

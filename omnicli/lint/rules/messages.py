@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from omnicli.lint.coherence.causes import Causes
-from omnicli.lint.coherence.grid import Reading
+from omnicli.lint.coherence.grid import Reading, once
 from omnicli.lint.coherence.mentions import mentions
 from omnicli.lint.coherence.told import allowed, reached, said, shown
 from omnicli.lint.coherence.where import extent, key_of, place_of
@@ -108,8 +108,13 @@ def _short(text: str) -> str:
     return line if len(line) <= 40 else f"…{line[-39:]}"
 
 
-def cuts(reading: Reading) -> Iterator[tuple[str, str, Piece]]:
+@once
+def cuts(reading: Reading) -> tuple[tuple[str, str, Piece], ...]:
     """Facts whose mark is incomplete: (fact, what is left of it, the piece)."""
+    return tuple(_cuts(reading))
+
+
+def _cuts(reading: Reading) -> Iterator[tuple[str, str, Piece]]:
     for name, pieces in reading.draft.parts.items():
         page = any(part.name == name and part.kind == "html" for part in reading.medium.parts)
         yield from _cut_values(reading, pieces, page=page)
@@ -162,8 +167,13 @@ def _still_said(reading: Reading, fact: str, text: str) -> bool:
     )
 
 
-def altered_words(reading: Reading, pieces: tuple[Piece, ...], *, page: bool) -> Iterator[tuple[str, str, Piece]]:
+@once
+def altered_words(reading: Reading, pieces: tuple[Piece, ...], *, page: bool) -> tuple[tuple[str, str, Piece], ...]:
     """Words that a filter changed, so that a fact in them does not stand there as it should."""
+    return tuple(_altered_words(reading, pieces, page=page))
+
+
+def _altered_words(reading: Reading, pieces: tuple[Piece, ...], *, page: bool) -> Iterator[tuple[str, str, Piece]]:
     spans: dict[object, list[Piece]] = {}
     for piece in pieces:
         if piece.span is not None and not piece.span.typed and piece.slot is None:
@@ -231,6 +241,7 @@ def image_only_fact(ground: Ground) -> Iterator[Finding]:
     yield from causes.findings()
 
 
+@once
 def _in_pictures(reading: Reading) -> dict[str, Piece]:
     """Facts that stand whole in an `alt`."""
     found: dict[str, Piece] = {}

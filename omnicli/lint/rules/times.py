@@ -14,7 +14,7 @@ from omnicli.lint.rule import rule
 from omnicli.lint.rules.flow import _all_bodies, _lists
 from omnicli.lint.steps import channels_of, every_send, steps
 from omnicli.model import literals as lit
-from omnicli.model.campaign import Send, Steps, WaitStep
+from omnicli.model.campaign import CampaignGuardrails, Send, Steps, WaitStep
 from omnicli.model.finding import Finding
 from omnicli.model.literals import WEEKDAYS
 from omnicli.model.written import unknown
@@ -77,8 +77,14 @@ def send_in_quiet_hours(ground: Ground) -> Iterator[Finding]:
                     yield ground.finding("T001", ground.place(chapter.file, (*path, "at")), text, path=(*path, "at"))
 
 
-@lru_cache(maxsize=1024)
 def _never_free(ground: Ground, chapter: Chapter, channel: str) -> str | None:
+    """Whom this channel never reaches, or None; asked once for all campaigns that tighten nothing."""
+    own = chapter if chapter.campaign.guardrails != CampaignGuardrails() else None
+    return _nobody_free(ground, own, chapter.campaign.purpose, channel)
+
+
+@lru_cache(maxsize=1024)
+def _nobody_free(ground: Ground, chapter: Chapter | None, purpose: str, channel: str) -> str | None:
     """Whom this channel never reaches, packs and the strict intersection of the project's countries included, or None.
 
     Holidays are left out: a week without one must have a free minute.
@@ -88,7 +94,6 @@ def _never_free(ground: Ground, chapter: Chapter, channel: str) -> str | None:
         hour=0, minute=0, second=0, microsecond=0
     )  # what lint says changes with the day, never with the hour
     week = (today, today + timedelta(days=7))
-    purpose = chapter.campaign.purpose
     for country in (*ground.project.countries, None):
         if not calendar.free_time(*week, channel=channel, purpose=purpose, country=country):
             return country or t("people without a country", "qui n'a pas de pays")
@@ -105,9 +110,9 @@ def _zone(name: str) -> ZoneInfo | None:
 
 
 @lru_cache(maxsize=256)
-def _calendar(ground: Ground, chapter: Chapter) -> Calendar:
+def _calendar(ground: Ground, chapter: Chapter | None) -> Calendar:
     packs = load(ground.project.countries, ground.now.date())
-    guarding = merge_guardrails(ground.project, chapter.campaign, packs)
+    guarding = merge_guardrails(ground.project, chapter.campaign if chapter else None, packs)
     zone = ground.project.time_zone if _zone(str(ground.project.time_zone)) else "UTC"
     return Calendar.of(zone, ground.project.countries, guarding.quiet, packs, lambda *_: frozenset(), own=guarding.quiet_own)
 
