@@ -22,6 +22,7 @@ from omnicli.model.contact import read_reach
 from omnicli.model.literals import TimeOfDay
 from omnicli.providers import channels_of
 from omnicli.store import outbox, tables
+from omnicli.store.listed import listed, one_of
 from omnicli.store.outbox import Claimed, Guarded
 from omnicli.store.outbox.locking import lock_money
 
@@ -100,11 +101,7 @@ class Gate:
 
     def read(self, touches: Sequence[Claimed]) -> None:
         """Bring everything that will be asked about these touches, set-based."""
-        self.guarded = (
-            {t.id: t for t in touches}
-            if self.same
-            else outbox.guards(self.connection, [t.id for t in touches], worker=self.worker)
-        )
+        self.guarded = {t.id: t for t in touches} if self.same else self._ours(touches)
         lock_money(self.connection, {h.name for v in {t.version_id for t in touches} if (h := self.houses[v]).guarding.budget})
         self.standings = outbox.standings(self.connection)
         self.plain = {
@@ -136,6 +133,12 @@ class Gate:
         self.left = (
             _left(self.connection, doubtful, self.houses, self.now, self.asked) if guards.on("gate_exits") else frozenset()
         )
+
+    def _ours(self, touches: Sequence[Claimed]) -> Mapping[int, Guarded]:
+        """Those that nobody took from us since they were loaded, as they stand now."""
+        found = outbox.guards(self.connection, [t.id for t in touches], worker=self.worker)
+        picked = [t for t in touches if t.id not in found] if self.connection.dialect.name == "sqlite" else []
+        return {**found, **outbox.untaken(self.connection, picked)} if picked else found
 
     @property
     def apart(self) -> bool:
@@ -378,7 +381,7 @@ def _left(
         if version not in asked:
             asked[version] = leaving(houses, version, now)
         query, parameters = asked[version]
-        rows = connection.execute(query, {**parameters, "passes": enrollments})
+        rows = connection.execute(query, {**parameters, "passes": listed(connection.dialect.name, enrollments)})
         found |= {row.id for row in rows if row.exits or _reached(houses[version], row)}
     return frozenset(found)
 
@@ -401,15 +404,19 @@ def leaving(houses: Houses, version: int, now: datetime) -> Leaving:
             contact.c.region, *(first(term).label(f"goal{n}") for n, term in enumerate(goal.when if goal else ())),
         )
         .select_from(enrollment.join(contact, contact.c.id == enrollment.c.contact_id))
-        .where(enrollment.c.id.in_(sa.bindparam("passes", expanding=True)))
+        .where(one_of(enrollment.c.id, sa.bindparam("passes")))
     )  # fmt: skip
     return query, dict(compiler.parameters(now))
+
+
+#: The columns of `leaving` from which on each is an instant of the goal.
+_GOALS = 6
 
 
 def _reached(house: House, row: Any) -> bool:
     """True when the goal happened within its time, on the calendar of the contact's zone (docs/language 4.2)."""
     goal = house.campaign.goal
-    firsts = [at for name, at in row._mapping.items() if name.startswith("goal") and at is not None]
+    firsts = [at for at in row[_GOALS:] if at is not None]
     if goal is None or not firsts:
         return False
     if goal.within is None:

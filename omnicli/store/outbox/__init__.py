@@ -16,6 +16,7 @@ from omnicli.store.outbox.asked import (
     slots,
     spent,
     standings,
+    untaken,
 )
 from omnicli.store.outbox.carried import carry
 from omnicli.store.outbox.claims import (
@@ -31,6 +32,7 @@ from omnicli.store.outbox.claims import (
     load,
     many_due,
     phones,
+    pick,
     put_back,
     release,
     renew,
@@ -135,6 +137,7 @@ __all__ = [
     "open_tasks",
     "park",
     "phones",
+    "pick",
     "proof",
     "put_back",
     "record",
@@ -150,5 +153,6 @@ __all__ = [
     "touch_by_key",
     "tries",
     "unsettle",
+    "untaken",
     "versions_of",
 ]

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from omnicli.store.outbox.locking import locked
 from omnicli.store.outbox.statements import fetch
-from omnicli.store.outbox.values import Guarded
+from omnicli.store.outbox.values import Claimed, Guarded
 
 
 def mark(connection: sa.Connection) -> object:
@@ -43,6 +43,21 @@ def guards(connection: sa.Connection, ids: Sequence[int], *, worker: str) -> dic
         worker,
     )
     return {row[0]: Guarded(*row) for row in rows}
+
+
+def untaken(connection: sa.Connection, touches: Sequence[Claimed]) -> dict[int, Guarded]:
+    """The same of touches that were picked and not claimed: those that nobody has taken, moved or told otherwise since."""
+    rows = fetch(
+        connection,
+        "SELECT t.id, e.state, e.touch_id, c.erased_at, c.reach, c.complaint_until,"
+        " t.fence + 1, t.contact_id, t.version_id, t.step, t.message, t.channel, t.purpose, t.due_at, t.expires_at, t.facts, e.told"
+        " FROM touch t JOIN enrollment e ON e.id = t.enrollment_id JOIN contact c ON c.id = t.contact_id"
+        " WHERE t.id IN (?*) AND t.send_state IN ('planned','retry')",
+        [t.id for t in touches],
+    )
+    picked = {t.id: (t.fence, t.contact_id, t.version_id, t.step, t.message, t.channel, t.purpose, t.due_at, t.expires_at, t.facts, t.told)
+              for t in touches}  # fmt: skip
+    return {row[0]: Guarded(*row[:6]) for row in rows if row[6:] == picked[row[0]]}
 
 
 def standings(connection: sa.Connection) -> dict[int, tuple[str, str | None]]:

@@ -38,7 +38,7 @@ def carry(connection: sa.Connection, call: Handing, told: Sequence[str | None], 
     run(
         connection,
         "UPDATE touch SET send_state = 'accepted', settled_at = ?, attempts = attempts + 1, held_by = NULL, facts = NULL, lease_by = NULL,"
-        " lease_until = NULL WHERE id IN (?*)",
+        " lease_until = NULL, fence = fence + CASE WHEN lease_by IS NULL THEN 1 ELSE 0 END WHERE id IN (?*)",
         now,
         [i[0].id for i in intents],
     )

@@ -124,15 +124,26 @@ def claim(connection: sa.Connection, ids: Sequence[int], *, worker: str, until: 
     return taken
 
 
+def pick(connection: sa.Connection, ids: Sequence[int], *, attributes: Sequence[str] = ()) -> list[Claimed]:
+    """What `claim` and `load` would give, and nothing written: for messages that nobody is called for (`carry`). Whoever writes first
+    has them; `untaken` tells the other."""
+    faults.point("F04")
+    return _loaded(connection, _LOAD.replace("t.fence", "t.fence + 1"), "t.send_state IN ('planned','retry')", ids, attributes)
+
+
 def load(connection: sa.Connection, ids: Sequence[int], *, attributes: Sequence[str] = ()) -> list[Claimed]:
     """The claimed touches with what their rendering needs, in the order of `ids`; `attributes` are columns of contact, and
     behind them come those of `BUILT_IN`."""
+    return _loaded(connection, _LOAD, "t.send_state = 'claimed'", ids, attributes)
+
+
+def _loaded(connection: sa.Connection, columns: str, state: str, ids: Sequence[int], attributes: Sequence[str]) -> list[Claimed]:
     wanted = "".join(f', c."{column}"' for column in attributes) + _BUILT_IN
     rows = fetch(
         connection,
-        f"SELECT {_LOAD}{wanted} FROM touch t JOIN enrollment e ON e.id = t.enrollment_id JOIN contact c ON c.id = t.contact_id"
+        f"SELECT {columns}{wanted} FROM touch t JOIN enrollment e ON e.id = t.enrollment_id JOIN contact c ON c.id = t.contact_id"
         " LEFT JOIN address a ON a.contact_id = t.contact_id AND a.channel = t.channel AND a.bad IS NULL"
-        " WHERE t.id IN (?*) AND t.send_state = 'claimed'",
+        f" WHERE t.id IN (?*) AND {state}",
         ids,
     )
     found = {row[0]: Claimed._make((*row[:_FIXED], row[_FIXED:])) for row in rows}
@@ -167,11 +178,11 @@ def phones(connection: sa.Connection, contacts: Collection[int]) -> dict[int, st
 
 
 def put_back(connection: sa.Connection, touches: Sequence[tuple[int, int, str | None]]) -> None:
-    """Claimed touches wait again: (id, due instant, what holds them)."""
+    """Claimed touches, and those that were only picked, wait again: (id, due instant, what holds them)."""
     many(
         connection,
         "UPDATE touch SET send_state = 'planned', due_at = ?, held_by = ?, lease_by = NULL, lease_until = NULL"
-        " WHERE id = ? AND send_state = 'claimed'",
+        " WHERE id = ? AND send_state IN ('claimed','planned','retry')",
         [(due_at, held, i) for i, due_at, held in touches],
     )
 
