@@ -32,7 +32,7 @@ class Who:
 
     def __init__(self, connection: sa.Connection, plan: Plan, table: Table) -> None:
         norms = table.addresses["email"][1] if plan.key == "email" else None
-        self.names = [i or n for i, n in zip(table.ids, norms, strict=True)] if norms is not None else table.ids
+        self.names = table.names(plan.key)
         asked = [name for name in self.names if name is not None]
         self.known = imports.by_source_id(connection, asked) if asked else {}
         self.keys: list[str | None] = list(self.names)

@@ -39,10 +39,10 @@ class Fresh:
 
     def insert(self, *, bars: bool) -> None:
         """Write them with their addresses and consents; `bars`: some address of the store is barred, so reach is folded again."""
-        project, ms = self.plan.project.project, self.plan.ms
+        ms = self.plan.ms
         now = [ms] * self.size
         columns: dict[str, Sequence[Any]] = {
-            "id": self.ids, "uid": contact_uids(project, self.names), "source_id": self.names,
+            "id": self.ids, "uid": self.uids(), "source_id": self.names,
             "created_at": [at or ms for at in self.pick(self.table.created)] if self.table.created else now, "changed_at": now,
             "attributes_at": now, "reach": self.reach(),
         }  # fmt: skip
@@ -58,11 +58,19 @@ class Fresh:
         if bars:
             consents.refold_reach(self.connection, self.ids, now=self.plan.now)
 
+    def uids(self) -> list[bytes]:
+        made = self.table.uids
+        return contact_uids(self.plan.project.project, self.names) if made is None else self.pick(made)
+
     def insert_addresses(self) -> None:
         kept: list[dict[str, Sequence[Any]]] = []
         for channel, (values, norms) in sorted(self.table.addresses.items()):
             chosen, there = self.pick(values), self.pick(norms)
-            part = _present(chosen, {"contact_id": self.ids, "channel": [channel] * self.size, "value": chosen, "norm": there})
+            columns = {"contact_id": self.ids, "channel": [channel] * self.size, "value": chosen, "norm": there}
+            if channel in self.table.marks:
+                kept.append(_present(chosen, {**columns, "hmac": self.pick(self.table.marks[channel])}))
+                continue
+            part = _present(chosen, columns)
             kept.append({**part, "hmac": consents.fingerprints(self.plan.pepper, channel, part["norm"])})
         _write(self.connection, "address", kept)
 

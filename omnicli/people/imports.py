@@ -1,6 +1,6 @@
 """Import people: every value is kept, repaired or refused by name; a kill resumes; a second import changes nothing.
 
-A file is read in chunks of 5,000 rows, a column at a time (`table.py`), and written in one transaction a chunk (`bring.py`)
+A file is read in chunks of 5,000 rows, a column at a time (`table.py`), a large one by a process of its own (`ahead.py`), and written in one transaction a chunk (`bring.py`)
 together with the number of rows that are done. What happened to each value stands in `import_row`.
 """
 
@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from omnicli import faults
 from omnicli.errors import OmniError
+from omnicli.people import ahead
 from omnicli.people.bring import Who, bring
 from omnicli.people.course import Course
 from omnicli.people.mapping import ImportMap, check_map, guess_mapping, read_map
@@ -24,7 +25,7 @@ from omnicli.people.plan import Plan
 from omnicli.people.refused import RefusedFile
 from omnicli.people.report import Finding, ImportReport
 from omnicli.people.sheet import Chunk, open_sheet
-from omnicli.people.table import read_chunk
+from omnicli.people.table import Table
 from omnicli.store import campaigns, consents, imports
 from omnicli.texts import t
 
@@ -125,12 +126,12 @@ class _Run:
         if not self.dry_run:
             self.refused.begin(self.job.rows_done)
         done = 0
-        for chunk in self._chunks():
+        for chunk, table in self._chunks():
             if chunk.last_row <= self.job.rows_done:
-                self._remember(chunk)
+                self._remember(chunk, table)
             else:
                 with write() as connection:
-                    self._chunk(connection, chunk)
+                    self._chunk(connection, chunk, table)
                 faults.point("F17")
             self.progress(chunk.last_row - done)
             done = chunk.last_row
@@ -140,12 +141,12 @@ class _Run:
         self.refused.close()
         return self.job.rows_done
 
-    def _chunks(self) -> Iterator[Chunk]:
+    def _chunks(self) -> Iterator[tuple[Chunk, Table]]:
         """The chunks, read and written without Python looking for circles: rows have none, and looking costs a fifth."""
         found = gc.isenabled()
         gc.disable()
         try:
-            yield from self.plan.sheet.chunks(self.size)
+            yield from ahead.read_all(self.plan, self.size)
         finally:
             if found:
                 gc.enable()
@@ -153,17 +154,16 @@ class _Run:
     def _state(self) -> dict[str, Any]:
         return {"counts": dict(self.course.counts), "kinds": dict(self.course.kinds)}
 
-    def _remember(self, chunk: Chunk) -> None:
+    def _remember(self, chunk: Chunk, table: Table) -> None:
         """Take up an interrupted import: who stood in the rows that are done."""
-        table = read_chunk(self.plan, chunk)
         with self.store.read() as connection:
             who = Who(connection, self.plan, table)
             for place, contact_id in who.known_by_place():
                 self.course.see(contact_id, chunk.rows[place])
 
-    def _chunk(self, connection: sa.Connection, chunk: Chunk) -> None:
+    def _chunk(self, connection: sa.Connection, chunk: Chunk, table: Table) -> None:
         imports.alone(connection)
-        findings = bring(connection, self.plan, self.course, chunk, read_chunk(self.plan, chunk))
+        findings = bring(connection, self.plan, self.course, chunk, table)
         self.course.counts["values_refused"] += sum(1 for f in findings if f.outcome == "refused")
         self.course.counts["values_repaired"] += sum(1 for f in findings if f.outcome == "repaired")
         self.course.kinds.update(f.kind for f in findings)

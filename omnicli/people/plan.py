@@ -32,6 +32,7 @@ class Plan:
     def __init__(
         self, project: Project, mapping: ImportMap, sheet: Sheet, now: datetime, key: str, on_conflict: str, pepper: bytes
     ) -> None:
+        self.given = (project, mapping, sheet, now, key, on_conflict, pepper)  # what another process needs to make the same
         self.project, self.mapping, self.sheet, self.now, self.key = project, mapping, sheet, now, key
         self.on_conflict, self.pepper, self.ms = on_conflict, pepper, clock.to_ms(now)
         places = {column: place for place, column in enumerate(sheet.header)}

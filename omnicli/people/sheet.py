@@ -12,11 +12,13 @@ import csv
 import hashlib
 import io
 import json
+import marshal
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,24 @@ class Broken:
     line: int
     reason: str
     text: str
+
+
+class Packed(Sequence[list[str]]):
+    """Cells as they come from another process (`ahead`): few chunks are asked for any."""
+
+    def __init__(self, cells: list[list[str]]) -> None:
+        self._size, self._packed = len(cells), marshal.dumps(cells)
+
+    @cached_property
+    def _cells(self) -> list[list[str]]:
+        found: list[list[str]] = marshal.loads(self._packed)
+        return found
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._cells[place]
 
 
 @dataclass(slots=True)

@@ -30,6 +30,14 @@ class Table:
     granted_from: dict[str, list[Any]]
     found: list[tuple[int, str, int, Problem, Any]]  # (place, column, index of the cell, problem, what it became)
     phones: dict[str, tuple[list[Any], list[Any], list[tuple[int, Problem]]]] = field(default_factory=dict)
+    uids: list[bytes] | None = None  # where they were made beforehand (`ahead`), and the fingerprints of addresses by channel
+    marks: dict[str, list[bytes | None]] = field(default_factory=dict)
+
+    def names(self, key: str) -> list[str | None]:
+        """The source id of each row; told apart by their addresses, people without an id go by them."""
+        if key != "email":
+            return self.ids
+        return [id or norm for id, norm in zip(self.ids, self.addresses["email"][1], strict=True)]
 
 
 def read_chunk(plan: Plan, chunk: Chunk) -> Table:
