@@ -1,7 +1,8 @@
 """Import people: every value is kept, repaired or refused by name; a kill resumes; a second import changes nothing.
 
-A file is read in chunks of 5,000 rows, a column at a time (`table.py`), a large one by a process of its own (`ahead.py`), and written in one transaction a chunk (`bring.py`)
-together with the number of rows that are done. What happened to each value stands in `import_row`.
+A file is read in chunks of 5,000 rows, a column at a time (`table.py`), a large one by a process of its own (`ahead.py`), and
+written in one transaction a chunk (`bring.py`) together with the number of rows that are done. What happened to each value stands
+in `import_row`.
 """
 
 from __future__ import annotations

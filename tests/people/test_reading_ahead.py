@@ -64,7 +64,8 @@ def test_a_dirty_file_is_told_and_stored_alike_whoever_reads_it(tmp_path, reques
     assert _imported(tmp_path / "there", DIRTY, key=key, rows_a_chunk=25) == here
     assert [type(chunk.cells) if chunk else None for chunk in chunks] == [Packed] * 6 + [None]
     assert here[0].refused > 10
-    assert here[0].values_refused and here[0].values_repaired
+    assert here[0].values_refused
+    assert here[0].values_repaired
 
 
 def test_an_error_in_the_middle_is_the_same_error_behind_the_same_rows(tmp_path, request):
