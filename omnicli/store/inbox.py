@@ -184,6 +184,20 @@ def unfolded(connection: sa.Connection, *, limit: int = ROWS) -> list[Arrival]:
     return [Arrival(p, k, read_raw(raw), clock.from_ms(at)) for p, k, raw, at in connection.execute(query)]
 
 
+def still_waiting(connection: sa.Connection, arrivals: Sequence[Arrival]) -> list[Arrival]:
+    """Those that nobody has folded since they were read. Nobody else folds them until the transaction ends: in the order of their keys."""
+    waiting: set[tuple[str, bytes]] = set()
+    for provider in sorted({a.provider for a in arrivals}):
+        keys = sorted(a.dedup_key for a in arrivals if a.provider == provider)
+        for start in range(0, len(keys), 900):
+            query = sa.select(inbox.c.dedup_key).where(
+                inbox.c.provider == provider, inbox.c.dedup_key.in_(keys[start : start + 900]), inbox.c.folded_at.is_(None)
+            )
+            locking = query.order_by(inbox.c.dedup_key).with_for_update(key_share=True)
+            waiting.update((provider, bytes(key)) for key in connection.execute(locking).scalars())
+    return [a for a in arrivals if (a.provider, bytes(a.dedup_key)) in waiting]
+
+
 def fold_done(connection: sa.Connection, arrivals: Sequence[tuple[Arrival, str]], *, now: datetime) -> None:
     """Note the outcome of each: `event`, `unmatched` (no such contact), `refused: …`, or what the fold says."""
     rows = [{"p": a.provider, "k": a.dedup_key, "o": outcome, "at": clock.to_ms(now)} for a, outcome in arrivals]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stage import Stage, a_campaign, paris
 
+from omnicli.campaigns import respond
 from omnicli.campaigns.respond import keyword
+from omnicli.store.inbox import Arrival
 
 FLOW = """
 - {send: offre, id: j0, by: email}
@@ -83,6 +88,26 @@ def test_a_response_from_the_future_waits_until_it_has_happened(stage: Stage) ->
     assert stage.fold().events == 0
     stage.run("2027-01-05 09:00")
     assert stage.passes() == ["lea bienvenue clic"]
+
+
+def test_two_who_fold_at_once_fold_each_response_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An import and a worker, say: both have read what waits before either writes."""
+    stage.now = paris("2027-01-04 10:00")
+    stage.says("lea", "purchase", at="2027-01-04 09:00", value="5 EUR")
+    both_have_read = threading.Barrier(2)
+    read = respond._waiting
+
+    def waiting(*args: Any, **named: Any) -> list[Arrival]:
+        found = read(*args, **named)
+        if named["after"] is None:
+            both_have_read.wait(timeout=10)
+        return found
+
+    monkeypatch.setattr(respond, "_waiting", waiting)
+    with ThreadPoolExecutor(2) as pool:
+        folded = list(pool.map(lambda _: respond.fold(stage.store, stage.loaded, now=stage.now), range(2)))
+    assert sorted(one.events for one in folded) == [0, 1]
+    assert stage.row("SELECT count(*) FROM event WHERE name = 'purchase'") == (1,)
 
 
 def test_the_same_response_twice_is_one(stage: Stage) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -20,8 +21,8 @@ from omnicli.campaigns.respond.optout import OptOuts, carries
 from omnicli.campaigns.respond.understand import Understanding
 from omnicli.store import tables as tb
 from omnicli.store import turns
-from omnicli.store.inbox import Arrival, fold_done, read_raw
-from omnicli.store.outbox.locking import lock_contacts
+from omnicli.store.inbox import Arrival, fold_done, read_raw, still_waiting
+from omnicli.store.outbox.locking import lock_contacts, repeating
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
@@ -56,7 +57,8 @@ class Folded:
 
 
 def fold(store: Store, loaded: Loaded, *, now: datetime, batch: int = BATCH) -> Folded:
-    """Fold whatever the inbox holds that has happened by `now`, a batch a transaction; a repeat changes nothing."""
+    """Fold whatever the inbox holds that has happened by `now`, a batch a transaction; a repeat changes nothing, nor does another
+    process that folds meanwhile: each arrival is folded by the first that locks it."""
     done = Folded()
     after: tuple[int, str, bytes] | None = None
     while True:
@@ -68,9 +70,14 @@ def fold(store: Store, loaded: Loaded, *, now: datetime, batch: int = BATCH) -> 
         after = clock.to_ms(last.received_at), last.provider, last.dedup_key
         ripe = [a for a in arrivals if a.response.at <= now + SKEW]
         if ripe:
-            with store.write() as connection:
-                _fold(store, connection, loaded, ripe, done, now)
-                faults.point("F15")
+            repeating(partial(_fold_batch, store, loaded, ripe, done, now))
+
+
+def _fold_batch(store: Store, loaded: Loaded, arrivals: Sequence[Arrival], done: Folded, now: datetime) -> None:
+    with store.write() as connection:
+        if mine := still_waiting(connection, arrivals):
+            _fold(store, connection, loaded, mine, done, now)
+        faults.point("F15")
 
 
 def _waiting(connection: sa.Connection, *, now: datetime, limit: int, after: tuple[int, str, bytes] | None) -> list[Arrival]:
