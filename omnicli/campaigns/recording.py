@@ -56,9 +56,17 @@ class Recorder:
     tainted: bool = False
 
     def write(
-        self, connection: sa.Connection, calls: Sequence[Call], book: Book, *, at: datetime, mark: object
+        self,
+        connection: sa.Connection,
+        calls: Sequence[Call],
+        book: Book,
+        *,
+        at: datetime,
+        mark: object,
+        on_disk: Collection[int] = (),
     ) -> list[list[Result]]:
-        """T3 of calls that came back, one list of results each; `at` is the present of this round."""
+        """T3 of calls that came back, one list of results each; `at` is the present of this round. `on_disk`: handovers whose outcomes
+        an earlier commit wrote, though its answer was lost: they are told again, and change nothing."""
         if not calls:
             return []
         self.again = []
@@ -69,13 +77,24 @@ class Recorder:
             [p.touch.id for call in calls for p, o in zip(call.people, call.outcomes, strict=True) if o.outcome == "not_sent"],
         )
         results = [self._results(call, tried, at) for call in calls]
-        ended = [Ended(call.handover, found, _status(call), _ref(call)) for call, found in zip(calls, results, strict=True)]
+        fresh = [(call, found) for call, found in zip(calls, results, strict=True) if call.handover not in on_disk]
+        self._record(connection, fresh, book, at=at, mark=mark)
+        for call, found in zip(calls, results, strict=True):
+            self._collect(call, found)
+        return results
+
+    def _record(
+        self, connection: sa.Connection, fresh: Sequence[tuple[Call, list[Result]]], book: Book, *, at: datetime, mark: object
+    ) -> None:
+        if not fresh:
+            return
+        calls, results = [call for call, _ in fresh], [found for _, found in fresh]
+        ended = [Ended(call.handover, found, _status(call), _ref(call)) for call, found in fresh]
         sure = len(calls) == 1 and mark is not None and mark == calls[0].mark
         settled = outbox.record(connection, ended, worker=self.worker, now=clock.to_ms(self.now), sure=sure)
         self._consequences(connection, calls, results, settled)
-        for call, found in zip(calls, results, strict=True):
+        for call in calls:
             self._tell_account(call, book, at)
-            self._collect(call, found)
         ended_ids = {one[0] for one in settled}
         wakeups.wake(
             connection,
@@ -83,7 +102,6 @@ class Recorder:
             Counter(r.touch.version_id for found in results for r in found if r.touch.id in ended_ids),
             soon=True,
         )
-        return results
 
     # --- results ----------------------------------------------------------------------------------------------------
     def _results(self, call: Call, tried: dict[int, tuple[int, int]], at: datetime) -> list[Result]:

@@ -33,7 +33,8 @@ from omnicli.model.touch import Provider
 from omnicli.store import outbox, serial
 from omnicli.store.accounts import Book
 from omnicli.store.outbox import Claimed, Result
-from omnicli.store.outbox.locking import crossed, heed_standing
+from omnicli.store.outbox.locking import crossed, heed_standing, repeating
+from omnicli.store.outbox.outcomes import on_disk, taken_up
 from omnicli.texts import t
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Round:
         self.back: list[Call] = []
         self.again: list[Again] = []
         self.mark: object = None
+        self.lost = False  # whether a commit failed that may have been done
         self.age = 0  # how often somebody else wrote between two of our transactions
 
     def _lines(self, providers: Mapping[str, Provider]) -> dict[str, Line]:
@@ -156,6 +158,7 @@ class Round:
             self._commit()
         except sa.exc.DBAPIError as failure:
             if not crossed(failure):
+                self.lost = True
                 raise
             vars(self.report).update(before)
             self._begin_again()
@@ -167,11 +170,15 @@ class Round:
             line.drain()
             line.probing = line.probing and line.running > 0
         self.aside.unfit, self.again, self.mark = [], [], None
-        if self.claims.trial is not None:
-            self.claims.trial.ids.clear()
         self.claims.begin(self.claims.trial)
+        repeating(self._let_go)
+
+    def _let_go(self) -> None:
+        """What was claimed and not begun waits again; of a trial those remain that were tried."""
         with self.store.write() as connection:
             outbox.let_go(connection, worker=self.worker)
+            if self.claims.trial is not None:
+                self.claims.trial.ids[:] = taken_up(connection, self.claims.trial.ids)
 
     def _commit(self) -> None:
         """What came back, who may go, who is next, in one transaction; then the calls."""
@@ -345,8 +352,7 @@ class Round:
         self.aside.unfit = []
         if self.back:
             self._secure()
-        with self.store.write() as connection:
-            outbox.let_go(connection, worker=self.worker)
+        repeating(self._let_go)
 
     def _secure(self) -> None:
         """T3 by itself: tried again for a minute, then kept beside the store (docs/delivery 14)."""
@@ -355,10 +361,12 @@ class Round:
             try:
                 with self.store.write() as connection:
                     book = Book(connection)
-                    results = self.recorder.write(connection, self.back, book, at=self.moment, mark=None)
+                    known = on_disk(connection, [call.handover for call in self.back]) if self.lost else ()
+                    results = self.recorder.write(connection, self.back, book, at=self.moment, mark=None, on_disk=known)
                     book.write()
                 break
             except journal.FAILURES as failure:
+                self.lost = self.lost or not crossed(failure)
                 if clock.monotonic() >= end:
                     journal.keep(self.store, self.worker, self.back, at=self.moment)
                     self.report.problem(

@@ -158,6 +158,17 @@ def fates(connection: sa.Connection, touches: Sequence[int]) -> tuple[int, int]:
     return tried, bad
 
 
+def taken_up(connection: sa.Connection, touches: Sequence[int]) -> list[int]:
+    """Those of these touches that were more than claimed: sent, refused, in doubt, or fallen out."""
+    query = "SELECT id FROM touch WHERE id IN (?*) AND send_state NOT IN ('planned','claimed') ORDER BY id"
+    return [row[0] for row in fetch(connection, query, touches)] if touches else []
+
+
+def on_disk(connection: sa.Connection, handovers: Sequence[int]) -> set[int]:
+    """Those of these handovers whose outcomes are recorded: nobody but who made the call ends it."""
+    return {row[0] for row in fetch(connection, "SELECT id FROM handover WHERE id IN (?*) AND ended_at IS NOT NULL", handovers)}
+
+
 def open_tasks(connection: sa.Connection, touches: Iterable[Claimed]) -> None:
     """A row of work for each of these touches, once."""
     many(
