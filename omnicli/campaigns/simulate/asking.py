@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from omnicli.engine import premises
-from omnicli.engine.decide import Answers, _Walk
 from omnicli.engine.house import House
 from omnicli.engine.questions import Questions
+from omnicli.engine.walk import _Walk
 from omnicli.model.campaign import Send, WaitStep
-from omnicli.model.decision import Decision, Standing, Tally
+from omnicli.model.decision import Decision, Settled, Standing, Tally
 from omnicli.store import turns
+from omnicli.store.gather import _CORE, WHO
 
 _MINE = sa.text("enrollment.id IN (SELECT value FROM json_each(:ids))")
 
@@ -48,51 +48,93 @@ class Asked(turns.Gather):
         super().__init__(house, replace(questions, sends=False), compiler, now=now)
         self.whole = questions
         self.ready = Ready(self.everybody.where(_MINE), {**self.parameters, "ids": "[]"})
+        self.known = _known(house, len(self.everybody.selected_columns))
+        behind = len(CORE) + len(questions.conditions)
+        self._firsts = slice(behind, behind + len(questions.firsts)) if questions.firsts else None
 
-    def of(self, connection: sqlite3.Connection, ids: Sequence[int], counted: Mapping[int, Counted]) -> list[Standing]:
-        """What `__call__` gives; `counted` by contact."""
-        found = [self.standing(row) for row in self.ready.rows(connection, {**self.parameters, "ids": json.dumps(ids)})]
-        for standing in found if self.whole.sends else ():
-            if (mine := counted.get(standing.contact_id)) is not None:
-                standing.slots, standing.last_counted_at = mine  # nobody has seen it yet
-        return found
+    def rows_of(self, connection: sqlite3.Connection, ids: Sequence[int]) -> list[Any]:
+        return self.ready.rows(connection, {**self.parameters, "ids": json.dumps(ids)})
+
+    def happened(self, row: Sequence[Any]) -> bool:
+        """Whether something that this flow listens to has happened to this person alone."""
+        return self._firsts is not None and any(row[self._firsts])
+
+    def standing_with(self, row: Any, counted: Counted | None) -> Standing:
+        standing = self.standing(row)
+        if counted is not None and self.whole.sends:
+            standing.slots, standing.last_counted_at = counted  # nobody has seen it yet
+        return standing
+
+    def of(self, connection: sqlite3.Connection, ids: Sequence[int]) -> list[Standing]:
+        """What `__call__` gives, of whom nothing was counted."""
+        return [self.standing(row) for row in self.rows_of(connection, ids)]
 
 
-class Decided(Answers):
-    """The engine's answers, without taking down what each was taken on: nobody will ask why of people who do not exist.
+CORE = [column.name for column in _CORE]
+_AT = {name: place for place, name in enumerate(CORE)}
+CONVERTED = _AT["converted_at"]
 
-    People who differ only in the instant of their entry get one answer where nothing is reckoned from it.
+
+def _known(house: House, width: int) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """What of a row may bear on an answer: not who it is; nor when, where only whether is asked."""
+    without = {CONVERTED}
+    if not dated(house):
+        without.add(_AT["entered_at"])
+    if "whatsapp" not in house.project.channels:
+        without.add(_AT["last_human_at"])  # nothing else is open for a while after the person wrote
+    return itemgetter(*(place for place in range(WHO, width) if place not in without))
+
+
+class Here:
+    """One answer of the engine, to one person or to all of whom the same is known; and what was answered behind its touch."""
+
+    __slots__ = ("behind", "decision", "standing")
+
+    def __init__(self, standing: Standing, decision: Decision, *, shared: bool) -> None:
+        self.standing, self.decision = standing, decision
+        self.behind: dict[tuple[str, str | None], Here] | None = {} if shared else None
+
+
+class Answers:
+    """The engine's answers of one instant, without taking down what each was taken on: nobody will ask why of people who do not exist.
+
+    People of whom the same is known get one answer, and after the same end of the same touch the same again: the engine is asked once.
     """
 
-    def __init__(self, house: House, now: datetime, *, dated: bool) -> None:
-        super().__init__(house, now)
-        self.dated = dated
-        self.kept: dict[tuple[Any, ...], tuple[Decision, Any]] = {}
+    def __init__(self, house: House, now: datetime, tally: Tally) -> None:
+        self.house, self.now, self.tally = house, now, tally
+        self.shares = house.guarding.budget is None and house.ceiling is None
+        self.kept: dict[tuple[Any, ...], Here] = {}
 
-    def decide(self, standing: Standing, tally: Tally) -> Decision:
-        s = standing
-        if not self.pays or (s.firsts and any(s.firsts.values())):
-            return _Walk(s, self.house, tally, self.now).decide()
-        mappings = [tuple(m.items()) if m else m is None for m in (s.attributes, s.truths, s.hours, s.told, s.event)]
-        key = (_plain(s), s.entered_at if self.dated else None, id(s.reach), *mappings)
-        try:
-            found = self.kept.get(key)
-        except TypeError:  # a list among the attributes
-            return _Walk(s, self.house, tally, self.now).decide()
-        if found is not None:
-            return found[0]
-        walk = _Walk(s, self.house, tally, self.now)
+    def of(self, asked: Asked, row: Sequence[Any], counted: Counted | None) -> Here:
+        """To whoever this row is about."""
+        if not self.shares or asked.happened(row):
+            return self._decide(asked.standing_with(row, counted), shares=False)
+        key = asked.known(row), row[CONVERTED] is None, counted
+        here = self.kept.get(key)
+        if here is None:
+            here = self._decide(asked.standing_with(row, counted), shares=True)
+            if here.behind is not None:
+                self.kept[key] = here
+        return here
+
+    def behind(self, here: Here, end: Settled, stand: Callable[[], Standing]) -> Here:
+        """To the same person, whose touch ended so; `stand` says where that leaves them."""
+        if here.behind is None:
+            return self._decide(stand(), shares=False)
+        key = end.state, end.reason
+        found = here.behind.get(key)
+        if found is None:
+            found = self._decide(stand(), shares=True)
+            if found.behind is not None:
+                here.behind[key] = found
+        return found
+
+    def _decide(self, standing: Standing, *, shares: bool) -> Here:
+        walk = _Walk(standing, self.house, self.tally, self.now)
         decision = walk.decide()
-        if not walk.personal:
-            self.kept[key] = decision, s.reach  # kept, so that no other reach takes its place in memory
-        return decision
-
-
-_plain = attrgetter(
-    *(f.name for f in fields(Standing) if f.name not in {
-        *premises.IDENTITY, "attributes", "truths", "firsts", "hours", "told", "event", "reach", "entered_at"}
-    )
-)  # fmt: skip
+        own = walk.personal or decision.writes or decision.converted_at is not None
+        return Here(standing, decision, shared=shares and not own)
 
 
 def dated(house: House) -> bool:

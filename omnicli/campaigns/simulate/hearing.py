@@ -149,7 +149,7 @@ class Hearing:
             self._late = Asked(life.house, asked, life.houses.compiler(life.version), now=life.now)
         self._late.at(life.now)
         goals = []
-        for standing in self._late.of(life.raw, ids, {}):
+        for standing in self._late.of(life.raw, ids):
             zone = life.house.calendar.zone(standing.country, standing.time_zone, standing.region)
             at = conversion(standing.firsts, life.house, standing.entered_at, zone)
             if at is not None:

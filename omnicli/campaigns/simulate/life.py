@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from omnicli import clock
 from omnicli.campaigns.simulate.answering import DAY, Calendar, People, Touch, Waking, arrival, midnight
-from omnicli.campaigns.simulate.asking import Asked, Counted, Decided, covers, dated
+from omnicli.campaigns.simulate.asking import Answers, Asked, Counted, Here, covers
 from omnicli.campaigns.simulate.base import raw
 from omnicli.campaigns.simulate.chances import Odds, fraction
 from omnicli.campaigns.simulate.counts import HELD_OUT, TREATED, Counts
@@ -35,6 +35,7 @@ from omnicli.engine.questions import questions
 from omnicli.model.decision import Decision, Settled, Standing, Tally, TouchPlan
 from omnicli.packs import load
 from omnicli.store import campaigns
+from omnicli.store.turns import WHO, Row, Who
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
@@ -69,7 +70,6 @@ class Life:
         self.packs: Any = None
         self.touched: dict[int, list[int]] = {}  # enrollment → days of its accepted touches
         self.arms: dict[int, list[tuple[str, str]]] = {}
-        self.on_touch: Callable[[Standing, TouchPlan, str, str], None] | None = None
         self._open(start)
         self._people(start)
 
@@ -106,7 +106,6 @@ class Life:
             house = replace(house, guarding=replace(house.guarding, budget=None))
         self.house: House = self.houses._houses.setdefault(self.version, house)
         self.houses._houses[self.version] = self.house = house
-        self.dated = dated(self.house)
         self.asked: dict[str | None, Asked] = {}
         self.fused: dict[tuple[str | None, str], bool] = {}
         before = getattr(self, "door", None)
@@ -205,14 +204,14 @@ class Life:
 
     # --- deciding ---------------------------------------------------------------------------------------------------
     def _decide_all(self) -> None:
-        answers = Decided(self.house, self.now, dated=self.dated)
+        answers = Answers(self.house, self.now, self.tally)
         for _ in range(ROUNDS):
             due = self._due()
             if not due:
                 return
             record = Record(self)
-            for standing, step in self._gather(due):
-                self._decide(standing, step, answers, record)
+            for row, step in self._gather(due):
+                self._decide(row, step, answers, record)
             record.write()
             self.tally.next_batch()
         raise RecursionError("a pass is due again and again at one instant")
@@ -221,14 +220,14 @@ class Life:
         query = "SELECT id, step FROM enrollment WHERE due_at IS NOT NULL AND state = 'open' AND due_at <= ? ORDER BY due_at, key LIMIT ?"
         return self.raw.execute(query, (self.ms, BATCH)).fetchall()
 
-    def _gather(self, due: Sequence[tuple[int, str | None]]) -> Iterator[tuple[Standing, str | None]]:
+    def _gather(self, due: Sequence[tuple[int, str | None]]) -> Iterator[tuple[Row, str | None]]:
         groups: dict[str | None, list[int]] = {}
         for id_, step in due:
             groups.setdefault(step, []).append(id_)
-        found: dict[int, Standing] = {}
+        found: dict[int, Row] = {}
         for step, ids in groups.items():
-            for standing in self._asked(step).of(self.raw, ids, self.counted):
-                found[standing.id] = standing
+            for row in self._asked(step).rows_of(self.raw, ids):
+                found[row[0]] = row
         for id_, step in due:
             yield found[id_], step
 
@@ -242,24 +241,24 @@ class Life:
             asked.at(self.now)
         return asked
 
-    def _decide(self, standing: Standing, asked: str | None, answers: Decided, record: Record) -> None:
+    def _decide(self, row: Row, asked: str | None, answers: Answers, record: Record) -> None:
         """Decide, carry what was planned, and decide again from there, as long as all that is asked next is known."""
-        first = standing
+        who, first = Who._make(row[:WHO]), True
+        here = answers.of(self._asked(asked), row, self.counted.get(who.contact_id))
         while True:
-            decision = answers.decide(standing, self.tally)
+            decision = here.decision
             self.counts.decisions += 1
-            self._count(standing, decision)
+            self._count(who, here.standing, decision)
             plan = decision.planned
             if plan is None:
-                record.add(first, standing, decision, None)
+                record.add(who, here, None, first=first)
                 return
-            end = self._carry(standing, plan)
+            end = self._carry(who, here.standing, plan)
             if not self._fuses(asked, plan.step):
-                record.add(first, standing, decision, end)
+                record.add(who, here, end, first=first)
                 return
-            assert decision.stand is not None
-            record.passed(standing, decision, end)
-            standing = self._behind(standing, decision, plan, end)
+            record.passed(here)
+            here, first = answers.behind(here, end, partial(self._behind, who, here, end)), False
 
     def _fuses(self, asked: str | None, step: str) -> bool:
         key = asked, step
@@ -267,13 +266,13 @@ class Life:
             self.fused[key] = covers(self._asked(asked).whole, questions(self.house, step))
         return self.fused[key]
 
-    def _behind(self, s: Standing, decision: Decision, plan: TouchPlan, end: Settled) -> Standing:
+    def _behind(self, who: Who, here: Here, end: Settled) -> Standing:
         """As the store would have it, had the touch been recorded and settled."""
-        stand = decision.stand
+        s, decision, stand = here.standing, here.decision, here.decision.stand
         assert stand is not None
-        slots, last = self.counted.get(s.contact_id, (s.slots, s.last_counted_at))
+        slots, last = self.counted.get(who.contact_id, (s.slots, s.last_counted_at))
         return Standing(
-            s.id, s.key, s.contact_id, s.contact_uid, s.number, s.entered_at, s.language, s.persona, s.held_out, stand.step, stand.since,
+            who.id, who.key, who.contact_id, who.contact_uid, who.number, s.entered_at, s.language, s.persona, s.held_out, stand.step, stand.since,
             self.now, stand.wait_from, stand.wait_until, stand.held_by, stand.held_from, end, False, stand.tried, s.country, s.region,
             s.time_zone, s.preferred_channel, s.last_human_channel, s.last_human_at, s.erased, s.complaint_until, s.reach, s.attributes,
             slots, last, s.truths, s.firsts, s.hours, s.told, s.event,
@@ -281,38 +280,36 @@ class Life:
         )  # fmt: skip
 
     # --- carrying ---------------------------------------------------------------------------------------------------
-    def _carry(self, s: Standing, plan: TouchPlan) -> Settled:
+    def _carry(self, who: Who, s: Standing, plan: TouchPlan) -> Settled:
         """What the provider does with it: the touch is settled in this very instant."""
         cost = self.prices.of(self.house, plan.message, plan.channel, s.language, s.persona)
         self.counts.reserved += max(plan.cost, cost or 0)
         if cost is None:
-            self._touch(s, plan, "render_failed", "")
+            self._touch(plan, "render_failed", "")
             return Settled("skipped", self.now, plan.channel, "render_failed")
         zone = self.house.calendar.zone(s.country, s.time_zone, s.region)
         day = (self.ms - self.first) // DAY
-        mine = self.touched.setdefault(s.id, [])
-        touch = Touch(self.ms, s.contact_id, s.contact_uid.hex(), str(s.number), s.id, plan.step, plan.message, plan.channel, s.persona, zone,
+        mine = self.touched.setdefault(who.id, [])
+        touch = Touch(self.ms, who.contact_id, who.contact_uid.hex(), str(who.number), who.id, plan.step, plan.message, plan.channel, s.persona, zone,
                       sum(1 for d in mine if d > day - MONTH))  # fmt: skip
         what, answers = self.people.carry(touch)
         if what == "rejected":
-            self._touch(s, plan, "rejected", "refused")
+            self._touch(plan, "rejected", "refused")
             return Settled("rejected", self.now, plan.channel, "refused")
-        self._touch(s, plan, what, "")
+        self._touch(plan, what, "")
         self._left(plan, cost, day)
         mine.append(day)
         if plan.slot is not None:
-            before = self.counted.get(s.contact_id)
-            self.counted[s.contact_id] = tuple(sorted((*(before[0] if before else ()), plan.slot))), self.now
+            before = self.counted.get(who.contact_id)
+            self.counted[who.contact_id] = tuple(sorted((*(before[0] if before else ()), plan.slot))), self.now
         for name in answers:
             self.counts.answers[plan.step, plan.channel, name] += 1
         if self.felt:
             self.tally.spent[self.house.name] = self.tally.spent.get(self.house.name, 0) + cost
         return Settled("accepted", self.now, plan.channel)
 
-    def _touch(self, s: Standing, plan: TouchPlan, what: str, reason: str) -> None:
+    def _touch(self, plan: TouchPlan, what: str, reason: str) -> None:
         self.counts.touches[plan.step, plan.channel, what, reason] += 1
-        if self.on_touch is not None:
-            self.on_touch(s, plan, what, reason)
 
     def _left(self, plan: TouchPlan, cost: int, day: int) -> None:
         """It left: when, by what, for how much."""
@@ -325,17 +322,17 @@ class Life:
             counts.cost[plan.step, channel, month] += cost
             counts.spent_on[day, channel] += cost
 
-    def _count(self, s: Standing, decision: Decision) -> None:
+    def _count(self, who: Who, s: Standing, decision: Decision) -> None:
         """What this decision says that no touch says."""
         counts = self.counts
         for touch in decision.touches:
             if touch.state != "planned":
-                self._touch(s, touch, touch.state, touch.reason or "")
+                self._touch(touch, touch.state, touch.reason or "")
         for line in decision.why:
             if line.rule == "split":
                 counts.branches[line.step, line.answer] += 1
                 if not s.held_out:
-                    self.arms.setdefault(s.id, []).append((line.step, line.answer))
+                    self.arms.setdefault(who.id, []).append((line.step, line.answer))
             elif (line.rule == "wait" or line.rule == "choose") and "until" not in line.values:
                 counts.branches[line.step, line.answer] += 1
         stand = decision.stand

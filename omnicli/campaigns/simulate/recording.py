@@ -12,7 +12,9 @@ from omnicli.model.ids import touch_key
 from omnicli.store import turns
 
 if TYPE_CHECKING:
+    from omnicli.campaigns.simulate.asking import Here
     from omnicli.campaigns.simulate.life import Life
+    from omnicli.store.turns import Who
 
 _STAND = (
     "UPDATE enrollment SET step = ?, since = ?, due_at = ?, wait_from = ?, wait_until = ?, held_by = ?, held_from = ?, tried = ?, spread = 0, "
@@ -50,49 +52,45 @@ class Record:
         self.goals: list[tuple[Standing, Any, datetime]] = []
         self.writes: list[turns.Decided] = []
 
-    def passed(self, s: Standing, decision: Decision, end: Settled) -> None:
+    def passed(self, here: Here) -> None:
         """A decision whose touch was carried, and behind which the next one follows in the same breath."""
-        plan = decision.planned
-        assert plan is not None
+        decision, s = here.decision, here.standing
         if decision.converted_at is not None and not s.converted:
             self.goals.append((s, self.life.house, decision.converted_at))
         if decision.writes:
             self.writes.append((s, self.life.house, self.life.version, decision))
 
-    def add(self, first: Standing, s: Standing, decision: Decision, end: Settled | None) -> None:
-        """The last decision of a pass in this round; `end` where it stands on a touch that is carried but must be read again."""
-        life, stand = self.life, decision.stand
+    def add(self, who: Who, here: Here, end: Settled | None, *, first: bool) -> None:
+        """The last decision of a pass in this round, and whether it is the only one; `end` where it stands on a touch that is carried
+        but must be read again."""
+        life, decision = self.life, here.decision
+        stand = decision.stand
+        self.passed(here)
         if end is not None:
-            self.passed(s, decision, end)
-            self._standing_on(s, decision, end)
-            return
-        if decision.converted_at is not None and not s.converted:
-            self.goals.append((s, life.house, decision.converted_at))
-        if decision.writes:
-            self.writes.append((s, life.house, life.version, decision))
-        if stand is None:
-            self.ends.append((decision.ended, life.ms, s.id))
-            self.exits.append((s.contact_id, life.ms, s.id, life.name, life.ms, decision.ended))
-        elif decision.kind == "stay" and first is s:
-            self.stays.append((_opt(stand.due_at), s.id))
+            self._standing_on(who, decision, end)
+        elif stand is None:
+            self.ends.append((decision.ended, life.ms, who.id))
+            self.exits.append((who.contact_id, life.ms, who.id, life.name, life.ms, decision.ended))
+        elif decision.kind == "stay" and first:
+            self.stays.append((_opt(stand.due_at), who.id))
         else:
-            self.stands.append(self._row(stand, _opt(stand.due_at), s.id))
+            self.stands.append(self._row(stand, _opt(stand.due_at), who.id))
 
     def _row(self, stand: Any, due: int | None, id_: int) -> tuple[Any, ...]:
         return (stand.step, _ms(stand.since), due, _opt(stand.wait_from), _opt(stand.wait_until), stand.held_by, _opt(stand.held_from),
                 " ".join(stand.tried) or None, id_)  # fmt: skip
 
-    def _standing_on(self, s: Standing, decision: Decision, end: Settled) -> None:
+    def _standing_on(self, who: Who, decision: Decision, end: Settled) -> None:
         life, plan, stand = self.life, decision.planned, decision.stand
         assert plan is not None
         assert stand is not None
-        key = touch_key(life.project.project, life.name, s.contact_uid, s.number, plan.step, plan.channel)
+        key = touch_key(life.project.project, life.name, who.contact_uid, who.number, plan.step, plan.channel)
         self.touches.append(
-            (key, s.contact_id, s.id, life.version, plan.step, plan.message, plan.channel, plan.purpose, plan.priority, _ms(plan.due_at),
+            (key, who.contact_id, who.id, life.version, plan.step, plan.message, plan.channel, plan.purpose, plan.priority, _ms(plan.due_at),
              _ms(plan.expires_at), end.state, end.reason, life.ms, life.ms)
         )  # fmt: skip
-        self.stands.append(self._row(stand, life.ms, s.id))
-        self.on_touch.append((key, s.id))
+        self.stands.append(self._row(stand, life.ms, who.id))
+        self.on_touch.append((key, who.id))
 
     def write(self) -> None:
         raw = self.life.raw
