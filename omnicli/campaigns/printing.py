@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -151,12 +152,10 @@ class Printer:
     def print(self, touches: Sequence[Claimed | Slip], beside: Beside) -> list[Copy | Spoilt]:
         """The message of each touch, in order. Each one's message must be in its version; calls of webhooks are none of ours."""
         desks, watched, write, now, places = self._desks, beside.watched, self.renderer.write, self.now, self.places
+        kind = _KIND[type(touches[0])] if touches else _KIND[Slip]
         found: list[Copy | Spoilt] = []
         for touch in touches:
-            key = (
-                touch.version_id, touch.message, touch.channel, touch.language, touch.persona, touch.step, touch.purpose,
-                touch.contact_id in watched,
-            )  # fmt: skip
+            key = (kind(touch), touch.contact_id in watched)
             desk = desks.get(key)
             if desk is None:
                 desk = desks[key] = self._desk(key)
@@ -176,9 +175,9 @@ class Printer:
         return found
 
     def _desk(self, key: tuple[Any, ...]) -> Desk:
-        version, name, *rest = key
+        (version, name, channel, language, persona, step, purpose), watched = key
         campaign = self.campaign(version)
-        edition = Edition(campaign, name, *rest)
+        edition = Edition(campaign, name, channel, language, persona, step, purpose, watched)
         message = campaign.messages[name]
         sheet, spoilt = None, None
         try:
@@ -229,6 +228,10 @@ class Printer:
         return Shared(resolved, resolved.as_json() if touch.message not in told else None, zone, common)
 
 
+#: What people share who share a desk: the fields of an edition behind its campaign.
+_KIND = {
+    row: itemgetter(*(row._fields.index(name) for name in ("version_id", *Edition._fields[1:-1]))) for row in (Claimed, Slip)
+}
 _instant = lru_cache(maxsize=65536)(clock.from_ms)
 
 

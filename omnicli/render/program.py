@@ -21,6 +21,8 @@ from omnicli.render.views import FAILURES, Fill
 #: So many ways to share facts are kept of one message; and so many counts of SMS parts.
 _KEPT = 512
 _COUNTED = 4096
+#: So many messages of namesakes are kept.
+_ALIKE = 4096
 #: Said of people whose facts are their own, but for those that are the same for everybody.
 FIXED = object()
 
@@ -29,7 +31,7 @@ FIXED = object()
 class Program:
     """`fills` make the kept values, `again` their escaped or plain repetitions (place among the fills, how); `places` says for
     each value which of all these it is. `addresses` are values that must be addresses. `shared` are the fills that facts decide,
-    `fixed` those that are the same for all of a persona and language."""
+    `fixed` those that are the same for all of a persona and language; `kept` are messages of namesakes, by who shares their facts."""
 
     said: Said
     fills: tuple[tuple[Fill, bool], ...]
@@ -38,6 +40,7 @@ class Program:
     addresses: tuple[int, ...]
     shared: frozenset[int]
     fixed: frozenset[int]
+    kept: dict[tuple[Any, ...], Written] = field(default_factory=dict, repr=False)
     _bound: dict[int, tuple[object, Bound | None]] = field(default_factory=dict, repr=False)
 
     @property
@@ -68,6 +71,7 @@ class Program:
         if found is None or found[0] is not common:
             if len(self._bound) >= _KEPT:
                 self._bound.clear()
+                self.kept.clear()
             found = self._bound[id(common)] = common, self._bind(self.fixed if common is FIXED else self.shared)
         return found[1]
 
@@ -81,7 +85,7 @@ class Program:
 @dataclass(slots=True)
 class Bound:
     """A program of which some values are `known`. The open places of its texts are filled by `%`; `own` are the fills that are
-    left, `again` the repetitions of theirs."""
+    left, `again` the repetitions of theirs. `alike`: no value is a token, so namesakes get the same message, which is kept."""
 
     program: Program
     known: Mapping[int, str]
@@ -94,6 +98,7 @@ class Bound:
     said: _Form
     sms: _Form | None
     told: Callable[[Sequence[str]], Any]
+    alike: bool
     counts: dict[Any, int] = field(default_factory=dict)
 
     @classmethod
@@ -124,12 +129,23 @@ class Bound:
             packed=_Form.joined([head(bytes(differs))], _between(rest)), separators=max(1, len(rest)),
             said=_Form.joined([program.said.digest], [SEPARATOR, *_between(value[n] for n in program.said.words)]),
             sms=_Form.joined([], [value[piece] if isinstance(piece, int) else piece for piece in body]) if body is not None else None,
-            told=_picking([text for n, text in enumerate(value) if isinstance(text, int) and n not in tokens]),
+            told=_picking([text for n, text in enumerate(value) if isinstance(text, int) and n not in tokens]), alike=not tokens,
         )  # fmt: skip
 
     def write(self) -> Written:
         """The message of the person that the reader is turned to."""
         made = [fill(html) for fill, html in self.own]
+        if not self.alike:
+            return self._written(made)
+        kept = self.program.kept
+        found = kept.get(key := (id(self), *made))
+        if found is None:
+            if len(kept) >= _ALIKE:
+                kept.clear()
+            found = kept[key] = self._written(made)
+        return found
+
+    def _written(self, made: list[str]) -> Written:
         for n, again in self.again:
             made.append(again(made[n]))
         program = self.program

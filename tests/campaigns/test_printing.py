@@ -50,6 +50,21 @@ def test_straight_messages_share_what_is_written(galley: Galley, quick: Presses,
     assert len(shared) > len(made) / 3
 
 
+def test_namesakes_get_one_message_where_no_link_is_their_own(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    galley = Galley.of(tmp_path_factory.mktemp("bare"), readers=56, more="\n", channels=("email", "sms"))
+    presses, counted = galley.presses(), []
+    presses.prepare(galley.touches)
+    written = program.Bound._written
+    monkeypatch.setattr(program.Bound, "_written", lambda bound, made: (counted.append(bound), written(bound, made))[1])
+    shared = presses.prepare(galley.touches)
+    assert len(counted) < len(shared) / 2
+    monkeypatch.setattr(running, "_SOME", 10**9)
+    assert archived(shared) == archived(galley.presses().prepare(galley.touches))
+    galley.store.close()
+
+
 def test_the_price_of_an_sms_counts_the_parts_of_its_own_text(galley: Galley, quick: Presses) -> None:
     made = quick.prepare([touch for touch in galley.touches if touch.channel == "sms"])
     written = [one for one in made if isinstance(one, Prepared)]
