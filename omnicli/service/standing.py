@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omnicli.errors import OmniError
+from omnicli.errors import Exit, OmniError
+from omnicli.store import whereabouts
+from omnicli.texts import t
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
@@ -23,9 +25,11 @@ class Standing:
     loaded: Loaded | None = None
     store: Store | None = None
     seen: tuple[tuple[str, int, int], ...] = ()
+    place: tuple[int | None, ...] = ()
 
     def now(self, say: Callable[[str], None]) -> tuple[Loaded, Store]:
-        """`say` is told why files cannot be read, and the last good reading holds; OmniError when there was none yet."""
+        """`say` is told why files cannot be read, and the last good reading holds; OmniError when there was none yet, and when the store
+        is no longer the one that was opened."""
         from omnicli.app import open_project, open_store
 
         seen = _fingerprint(self.root)
@@ -38,7 +42,31 @@ class Standing:
                 say(error.message)
         if self.store is None:
             self.store = open_store(self.loaded, live=self.live)
+            with self.store.read() as connection:
+                self.place = whereabouts.seen(connection)
+        else:
+            self._same(self.store)
         return self.loaded, self.store
+
+    def _same(self, store: Store) -> None:
+        """OmniError when another store stands where this one was: what is known of versions and people is not known of that one."""
+        if store.dialect != "postgresql":
+            return  # the file is looked at by every write
+        with store.read() as connection:
+            found = whereabouts.seen(connection)
+            if found == self.place:
+                return
+            if found[:-1] != self.place[:-1] or whereabouts.moved(connection) is not None:
+                raise replaced()
+        self.place = found  # the server was started anew
+
+
+def replaced() -> OmniError:
+    """Somebody reset, dropped, restored or copied over the store while it was open."""
+    return OmniError(
+        t("the store was taken away or replaced while it was open", "la base a été retirée ou remplacée pendant qu'elle était ouverte"),
+        hint=t("start this command again", "relancez cette commande"), code="replaced", exit=Exit.REFUSED,
+    )  # fmt: skip
 
 
 def _fingerprint(root: Path) -> tuple[tuple[str, int, int], ...]:

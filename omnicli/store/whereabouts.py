@@ -50,6 +50,19 @@ def moved(connection: sa.Connection) -> str | None:
     return "timeline" if different == {"timeline"} else "restored" if different == {"schema"} else "server"
 
 
+def seen(connection: sa.Connection) -> tuple[int | None, ...]:
+    """What stays the same as long as this is the store that was opened, within one life of the server: the last of it is when that
+    began. Nothing on SQLite, where a file is told from another by its own means."""
+    return () if connection.dialect.name != "postgresql" else tuple(connection.exec_driver_sql(_SEEN).one())
+
+
+#: Whoever drops a schema or a database and makes it again makes another table.
+_SEEN = (
+    "SELECT (SELECT oid FROM pg_database WHERE datname = current_database())::bigint, to_regclass('instance')::oid::bigint, "
+    "(extract(epoch FROM pg_postmaster_start_time()) * 1000)::bigint"
+)
+
+
 def note(store: Store, *, again: bool = False) -> None:
     """Let the store remember where it stands, if it does not yet; `again`: also when it did, since a person has looked."""
     if store.dialect != "postgresql" or store.rehearsed:
