@@ -109,10 +109,17 @@ def place_at(url: str, *, live: bool, beside: Path) -> Place:
     if url.startswith(POSTGRESQL):
         return Place(beside, live, "postgresql" + url[url.index("://") :])
     raise OmniError(
-        t("a store is kept in SQLite or PostgreSQL, not in '{scheme}'", "une base est tenue dans SQLite ou PostgreSQL, pas dans « {scheme} »",
-          scheme=url.partition(":")[0]),
-        hint="sqlite:////path/to/live.db · postgresql://user@host/database", code="store", exit=Exit.REFUSED,
-    )  # fmt: skip
+        _nowhere(url), hint="sqlite:////path/to/live.db · postgresql://user@host/database", code="store", exit=Exit.REFUSED
+    )
+
+
+def _nowhere(url: str) -> str:
+    """What is wrong with this address. Of one without `://` nothing is repeated: it may be a password."""
+    scheme, found, _ = url.partition("://")
+    if not found or not scheme.replace("+", "").isalnum():
+        return t("this is no address of a database", "ce n'est pas une adresse de base de données")
+    return t("a store is kept in SQLite or PostgreSQL, not in '{scheme}'", "une base est tenue dans SQLite ou PostgreSQL, pas dans « {scheme} »",
+             scheme=scheme)  # fmt: skip
 
 
 def _address(loaded: Loaded, *, live: bool) -> str | None:

@@ -18,6 +18,7 @@ _STATES = {
 }  # fmt: skip
 #: Words of libpq and of a server that refuses a connection, which carry no SQLSTATE: English, whatever the server speaks.
 _WORDS = (
+    (r"invalid connection option|invalid port number|invalid (\S+|integer) value|bad value for |invalid value for parameter", "address"),
     (r"password authentication failed|no password supplied|role .* does not exist|no pg_hba\.conf entry|Peer authentication|not permitted to log in", "role"),
     (r"database .* does not exist", "no_database"),
     (r"too many clients|remaining connection slots|too many connections", "crowded"),
@@ -73,10 +74,14 @@ def _told(kind: str, where: str, why: str) -> OmniError:
         "role": (t("{where} does not let this role in ({why})", "{where} refuse ce rôle ({why})", where=where, why=why),
                  t("check user and password of the address (PGPASSWORD or ~/.pgpass hold it too)",
                    "vérifiez le rôle et le mot de passe de l'adresse (PGPASSWORD ou ~/.pgpass conviennent aussi)"), "login", Exit.REFUSED),
+        "address": (t("{where}: a part of the address is wrong ({why})", "{where} : une partie de l'adresse est fausse ({why})", where=where, why=why),
+                    t("what stands behind the ? is for libpq: ?sslmode=require&connect_timeout=10", "ce qui suit le ? est pour libpq : ?sslmode=require&connect_timeout=10"),
+                    "database", Exit.USAGE),
         "no_database": (t("there is no such database: {where}", "cette base n'existe pas : {where}", where=where),
                         f"CREATE DATABASE {_named(where)} ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0", "no_database", Exit.REFUSED),
         "rights": (t("{where}: a right is missing ({why})", "{where} : il manque un droit ({why})", where=where, why=why),
-                   t("docs/postgresql.md lists the rights of the role", "docs/postgresql.md donne les droits du rôle"), "rights", Exit.REFUSED),
+                   t("new columns or tables: omni db upgrade, by the role that owns them; docs/postgresql.md 1 lists what a role needs",
+                     "colonnes ou tables nouvelles : omni db upgrade, par le rôle à qui elles sont ; docs/postgresql.md 1 dit ce qu'il faut à un rôle"), "rights", Exit.REFUSED),
         "standby": (t("{where} can only be read: it is a standby, or set so", "{where} est en lecture seule : c'est un secours, ou un réglage", where=where),
                     t("give the address of the primary", "donnez l'adresse du serveur principal"), "server", Exit.REFUSED),
         "crowded": (t("{where} has no connection left", "{where} n'a plus de connexion libre", where=where),

@@ -84,6 +84,11 @@ def said(root: Path, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[i
         ("postgresql://omni:ge@heim@{server}/x", 2, "no address"),
         ("postgresql://omni:geheim@host:port/x", 2, "no address"),
         ("mysql://omni:geheim@127.0.0.1/x", 4, "'mysql'"),
+        ("host=127.0.0.1 password=geheim", 4, "no address"),
+        ("geheim@127.0.0.1/x", 4, "no address"),
+        ("postgresql://omni:geheim@{server}/x?passwort=geheim", 2, "invalid connection option"),
+        ("postgresql://omni:geheim@{server}/x?connect_timeout=soon", 2, "bad value for connect_timeout"),
+        ("postgresql://omni:geheim@{server}/x?sslmode=on", 2, "invalid sslmode value"),
     ],
 )
 def test_a_server_that_cannot_be_had_is_told_without_the_password(
