@@ -53,6 +53,8 @@ def prepare(store: Store, project: Project, *, upgrade: bool = True) -> list[str
             hint=t("install the newer omni, or give another store", "installez l'omni plus récent, ou donnez une autre base"),
             code="store_newer", exit=Exit.REFUSED,
         )  # fmt: skip
+    if standing is not None:
+        _ours(store, project)
     done: list[str] = []
     if standing != migrations.HEAD:
         if standing is not None and not upgrade:
@@ -97,20 +99,35 @@ def _setting(store: Store, key: str) -> str | None:
 
 
 def _house(connection: sa.Connection, project: Project, *, live: bool) -> None:
-    """Whose store this is: the project's name goes into every hash, so another project's store is refused."""
+    """Whose store this is, written down once."""
     owner = setting.get(connection, "project")
-    if owner is not None and owner != project.project:
-        raise OmniError(
-            t("this store belongs to the project '{owner}', not to '{project}'", "cette base est celle du projet « {owner} », pas de « {project} »",
-              owner=owner, project=project.project),
-            hint=t("the name goes into every id: give it back, or begin again (omni db reset)",
-                   "le nom entre dans chaque identifiant : remettez-le, ou recommencez (omni db reset)"),
-            code="other_project", exit=Exit.REFUSED,
-        )  # fmt: skip
+    _own(owner, project, live=live)
     if owner is None:
         setting.put(connection, "project", project.project)
         identity = uuid.uuid4().hex if live else digest(project.project, "sandbox").hex()[:32]
         connection.execute(sa.insert(tables.instance).values(id=identity, epoch=1, serial=0))
+
+
+def _ours(store: Store, project: Project) -> None:
+    """Before anything of it is changed: tables of another project are not this one's to migrate."""
+    with store.read() as connection:
+        if sa.inspect(connection).has_table("setting"):
+            _own(setting.get(connection, "project"), project, live=store.live)
+
+
+def _own(owner: str | None, project: Project, *, live: bool) -> None:
+    """The project's name goes into every hash, so another project's store is refused."""
+    if owner is None or owner == project.project:
+        return
+    raise OmniError(
+        t("this store belongs to the project '{owner}', not to '{project}'", "cette base est celle du projet « {owner} », pas de « {project} »",
+          owner=owner, project=project.project),
+        hint=t("the name goes into every id: give it back in omni.yaml, or give this project a database of its own",
+               "le nom entre dans chaque identifiant : remettez-le dans omni.yaml, ou donnez à ce projet une base à lui") if live else
+             t("the name goes into every id: give it back in omni.yaml, give this project a database of its own, or begin again (omni db reset)",
+               "le nom entre dans chaque identifiant : remettez-le dans omni.yaml, donnez à ce projet une base à lui, ou recommencez (omni db reset)"),
+        code="other_project", exit=Exit.REFUSED,
+    )  # fmt: skip
 
 
 def _migrate(store: Store) -> None:

@@ -138,6 +138,16 @@ def test_the_store_of_another_project_is_refused(tmp_path):
         prepare(store, a_project(tmp_path / "other", name="autre"))
 
 
+def test_the_store_of_another_project_is_not_migrated_first(tmp_path, monkeypatch):
+    store = a_store(tmp_path, a_project(tmp_path))
+    monkeypatch.setattr(migrations, "HEAD", "9000")
+    monkeypatch.setattr(migrations, "KNOWN", (*migrations.KNOWN, "9000"))
+    monkeypatch.setattr(migrations, "upgrade", lambda _connection: pytest.fail("migrated another project's store"))
+    for upgrade in (True, False):
+        with pytest.raises(OmniError, match="belongs to the project 'boutique'"):
+            prepare(store, a_project(tmp_path / "other", name="autre"), upgrade=upgrade)
+
+
 def test_the_sql_of_a_migration_can_be_printed():
     script = migrations.sql("sqlite", None)
     assert "CREATE TABLE touch" in script
