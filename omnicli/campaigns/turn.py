@@ -127,10 +127,14 @@ class _Turn:
                 moved = self._queue(versions)
                 self._after_others(ahead.ids, versions)
                 return moved and not once
+            passed_over: list[int] = []
             for start in range(0, len(ahead.ids), self.batch):
                 some = ahead.ids[start : start + self.batch]
-                moved = bool(self._batch(partial(turns.among, ids=some, versions=versions, now=self.now))) or moved
-            self._after_others(ahead.ids, versions)
+                due = self._batch(partial(turns.among, ids=some, versions=versions, now=self.now))
+                moved = bool(due) or moved
+                if len(due) < len(some):
+                    passed_over += set(some).difference([row.id for row in due])
+            self._after_others(passed_over, versions)
             if ahead.last is None:
                 break
             after = ahead.last
@@ -141,7 +145,7 @@ class _Turn:
         if self.store.dialect == "sqlite" or self.passes is not None or self.limit is not None:
             return
         left, end = list(ids), clock.monotonic() + PATIENCE
-        while clock.monotonic() < end:
+        while left and clock.monotonic() < end:
             with self.store.read() as connection:
                 left = turns.still(connection, left, versions, now=self.now)
             if not left:

@@ -153,7 +153,7 @@ def still(connection: sa.Connection, ids: Sequence[int], versions: Sequence[int]
     """The numbers of those that are due, whoever holds them."""
     ms, wanted = clock.to_ms(now), frozenset(versions)
     rows = connection.execute(_AMONG, {"ids": listed(connection.dialect.name, ids)}) if ids else ()
-    return [row.id for row in rows if row.version_id in wanted and row.due_at is not None and row.due_at <= ms]
+    return [row[0] for row in rows if row[1] in wanted and row[3] is not None and row[3] <= ms]
 
 
 # --- wake -----------------------------------------------------------------------------------------------------------

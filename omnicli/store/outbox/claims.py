@@ -72,7 +72,7 @@ def due(connection: sa.Connection, *, now: int, versions: Collection[int] | None
         clauses.append("t.touch_key < ?")
         values.append(below)
     found: list[tuple[int, int, int, bytes]] = []
-    priority = _next_priority(connection, after.priority if after else None, inclusive=True)
+    priority = _next_priority(connection, None) if after is None else after.priority
     while priority is not None and len(found) < limit:
         here, more = list(clauses), list(values)
         if after is not None and after.priority == priority:
@@ -105,8 +105,8 @@ def many_due(
     return {version: count for version, count in sorted(found.items()) if count > above}
 
 
-def _next_priority(connection: sa.Connection, above: int | None, *, inclusive: bool = False) -> int | None:
-    bound = "" if above is None else f" AND priority {'>=' if inclusive else '>'} {above}"
+def _next_priority(connection: sa.Connection, above: int | None) -> int | None:
+    bound = "" if above is None else f" AND priority > {above}"
     rows = fetch(connection, f"SELECT min(priority) FROM touch t WHERE {_WAITING}{bound}")
     found: int | None = rows[0][0]
     return found
