@@ -151,12 +151,15 @@ def open_store(loaded: Loaded, *, live: bool, create: bool = True) -> Store:
         store.close()
         raise _no_store()
     assert loaded.project is not None
-    prepare(store, loaded.project, upgrade=not live)
-    if (half := unfinished(store)) is not None:
+    try:
+        prepare(store, loaded.project, upgrade=not live)
+        if (half := unfinished(store)) is not None:
+            raise half
+        if live:
+            _greet(store, loaded.project.project)
+    except BaseException:
         store.close()
-        raise half
-    if live:
-        _greet(store, loaded.project.project)
+        raise
     return store
 
 

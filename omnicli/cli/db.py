@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from omnicli.app import Place
     from omnicli.campaignfile import Loaded
     from omnicli.campaigns.restored import Recovered
+    from omnicli.store.connection import Store
 
 app = typer.Typer(
     help=page("omni db check", "Is the store whole? Its upkeep.", "Les données sont-elles saines ? Leur entretien."),
@@ -69,13 +70,31 @@ def upgrade(dry_run: DryRun = False) -> None:
             raise half
         script = pending_sql(store)
         if dry_run:
-            print_only(script)
+            print_only(script + (_queue_sql(store) if where.url is not None else ""))
         backup = backups.backup(store, now=s.now()) if script and standing is not None else None
-        done = prepare(store, loaded.project, upgrade=True)
+        done = prepare(store, loaded.project, upgrade=True) + (_queue(store) if where.url is not None else [])
     finally:
         store.close()
     said = ", ".join(done) or t("nothing to do", "rien à faire")
     s.finish({"sql": None, "backup": str(backup) if backup else None, "done": done}, show=lambda console: console.print(said))
+
+
+def _queue(store: Store) -> list[str]:
+    """The queue of the workers, so that they need no right to make it."""
+    from omnicli.store import queue
+    from omnicli.store.postgres import PostgresStore
+
+    assert isinstance(store, PostgresStore)
+    made = bool(queue.pending_sql(store, store.schema)) and queue.ready(store, store.schema, upgrade=True)
+    return [t("the queue of the workers", "la file des workers")] if made else []
+
+
+def _queue_sql(store: Store) -> str:
+    from omnicli.store import queue
+    from omnicli.store.postgres import PostgresStore
+
+    assert isinstance(store, PostgresStore)
+    return queue.pending_sql(store, store.schema)
 
 
 @app.command(

@@ -23,7 +23,7 @@ from omnicli.campaigns.worker import name
 from omnicli.errors import Exit, OmniError
 from omnicli.service.scheduler import ClockGuard, Ticked, _where
 from omnicli.service.standing import Standing
-from omnicli.store import crew, holding, preparing, wakeups
+from omnicli.store import crew, holding, preparing, queue, wakeups
 from omnicli.store.refusals import of_server
 from omnicli.texts import t
 
@@ -79,7 +79,11 @@ class Crew:
         _, store = self._open()
         if store.dialect != "postgresql":
             raise not_shared()
-        wakeups.ensure(store, schema_of(store))
+        try:
+            queue.ready(store, schema_of(store), upgrade=not self.live)
+        except BaseException:
+            store.close()
+            raise
         logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
         before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
         self.begun()
@@ -221,11 +225,14 @@ class Crew:
 
     # --- what all of it needs -----------------------------------------------------------------------------------------
     def _guarded(self, deed: Callable[[], None]) -> None:
-        """Nothing that happens in a job or a beat ends the process."""
+        """Nothing that happens in a job or a beat ends the process, but that another store stands where its own was."""
         try:
             deed()
         except OmniError as error:
             self._say_once(_line(error))
+            if error.code == "replaced":  # nothing here is known of the store that stands there now
+                self.exit = error.exit
+                self.stop()
         except Exception as error:
             told = of_server(error, getattr(self._standing.store, "where", ""))
             self._say_once(_line(told) if told is not None else f"{type(error).__name__} in {_where(error)}")

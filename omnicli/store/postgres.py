@@ -77,7 +77,8 @@ class PostgresStore(Store):
         """A write transaction for migrations, alone: a second one waits, then finds the tables made. The schema is made where it is not there."""
         with self.write() as connection:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"omni {self.schema}",))
-            connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {self.schema}")
+            if not connection.exec_driver_sql("SELECT to_regnamespace(%s) IS NOT NULL", (self.schema,)).scalar_one():
+                connection.exec_driver_sql(f"CREATE SCHEMA {self.schema}")  # IF NOT EXISTS asks for the right to make one even where it is there
             yield connection
 
     def there(self) -> bool:

@@ -8,13 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
-from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-
-if TYPE_CHECKING:
-    from omnicli.store.connection import Store
 
 TURN, DISPATCH = "turn", "dispatch"
 #: So many due are worth a call of their own, and so many calls of one kind wait for a campaign at most.
@@ -26,27 +21,6 @@ SILENT = 60
 def schema_of(schema: str) -> str:
     """Where the jobs of the store in that schema stand."""
     return f"{schema}_jobs"
-
-
-def ensure(store: Store, schema: str) -> bool:
-    """Make the tables of the queue where they are not there; True when they were made. Its functions find their tables whatever the
-    connection's search path says."""
-    jobs = schema_of(schema)
-    with store.write() as connection:
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"omni {jobs}",))
-        if connection.exec_driver_sql("SELECT to_regclass(%s)", (f"{jobs}.procrastinate_jobs",)).scalar() is not None:
-            return False
-        sql = resources.files("procrastinate").joinpath("sql/schema.sql").read_text()
-        raw: Any = connection.connection.driver_connection
-        raw.execute(f"CREATE SCHEMA IF NOT EXISTS {jobs}")
-        raw.execute(f"SET LOCAL search_path TO {jobs}")
-        raw.execute(sql)
-        for (name,) in raw.execute(
-            "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = %s::regnamespace", (jobs,)
-        ).fetchall():
-            raw.execute(f"ALTER FUNCTION {name} SET search_path = {jobs}, pg_temp")
-        raw.execute(f"SET LOCAL search_path TO {schema}")
-    return True
 
 
 def wake(connection: sa.Connection, task: str, due: Mapping[int, int], *, soon: bool = False) -> None:

@@ -17,7 +17,7 @@ from carrying_ground import a_database
 
 from omnicli.app import open_project, open_store
 from omnicli.cli.main import run as omni
-from omnicli.store import crew, leases, wakeups
+from omnicli.store import crew, leases, queue
 from omnicli.store.postgres import PostgresStore
 
 pytestmark = pytest.mark.skipif(postgres_server.missing() is not None, reason=str(postgres_server.missing()))
@@ -39,7 +39,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PostgresS
         monkeypatch.setenv("OMNI_DATABASE", url)
         opened = open_store(open_project(tmp_path), live=False)
         assert isinstance(opened, PostgresStore)
-        wakeups.ensure(opened, opened.schema)
+        queue.ready(opened, opened.schema, upgrade=True)
         yield opened
         opened.close()
 
