@@ -133,12 +133,16 @@ def promise_kept_elsewhere(ground: Ground) -> Iterator[Finding]:
     """Told once a pair of messages and fact, at the later message's fact."""
     causes = Causes(ground, "M015")
     for chapter in ground.chapters:
+        promises = {name: _promises(message) for name, message in chapter.campaign.messages.items() if readable(message)}
+        told: set[Path_] = set()
         for first, later in _one_after_the_other(chapter.flow):
-            one, other = chapter.campaign.messages.get(first), chapter.campaign.messages.get(later)
-            if one is None or other is None or other.replaces == first or not readable(one) or not readable(other):
+            if first not in promises or later not in promises or chapter.campaign.messages[later].replaces == first:
                 continue
-            for fact, values in _different(one, other):
+            for fact, values in _different(promises[first], promises[later]):
                 path: Path_ = ("messages", later, "facts", fact)
+                if path in told:
+                    continue
+                told.add(path)
                 text = t("'{m2}' says {k} = {v2} to people told {v1} by '{m1}'; say replaces: {m1}",
                          "« {m2} » dit {k} = {v2} à qui « {m1} » a dit {v1} ; dites replaces: {m1}",
                          m1=first, m2=later, k=fact, v1=values[0], v2=values[1])  # fmt: skip
@@ -146,13 +150,20 @@ def promise_kept_elsewhere(ground: Ground) -> Iterator[Finding]:
     yield from causes.findings()
 
 
-def _different(one: Message, other: Message) -> Iterator[tuple[str, tuple[str, str]]]:
+def _promises(message: Message) -> dict[str, tuple[Fact, Any]]:
+    """The facts of a message that promise something, with their types and what they state, as they can be compared."""
+    return {
+        name: (fact, (fact.type, _stated(fact)))
+        for name, fact in message.facts.items()
+        if fact.type in _PROMISES and not fact.max_age
+    }
+
+
+def _different(one: dict[str, tuple[Fact, Any]], other: dict[str, tuple[Fact, Any]]) -> Iterator[tuple[str, tuple[str, str]]]:
     """Facts of one name and type with other values."""
-    for name, fact in other.facts.items():
-        before = one.facts.get(name)
-        if before is None or before.type != fact.type or fact.type not in _PROMISES or fact.max_age or before.max_age:
-            continue
-        if _stated(before) != _stated(fact):
+    for name, (fact, stated) in other.items():
+        before, was = one.get(name, (fact, stated))
+        if stated != was and before.type == fact.type:
             yield name, (_said(before), _said(fact))
 
 

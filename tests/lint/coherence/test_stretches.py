@@ -7,6 +7,7 @@ import unicodedata
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from omnicli.lint.coherence import ink
 from omnicli.lint.coherence.plainly import _bare, _clusters, _plain, plainly
 from omnicli.lint.coherence.visible import seen
 from omnicli.render.trace import Piece
@@ -18,6 +19,10 @@ MARKUP = st.sampled_from(
     ["<p>", "</p>", "<b hidden>", "</b>", "&amp;", "&zwnj;", " ", "\n", "a", "é", "<img alt='x'>", "<style>p{}</style>", "<s>"]
 )
 TEXT = st.lists(MARKUP, max_size=6).map("".join)
+PAGE = (
+    "<p>", "</p>", '<b style="color:#fff">', "</b>", "<br/>", "<div/>", "<h1 hidden>", "</h1>", "<TD BGCOLOR='#abc'>", '<td bgcolor="#ABC">', "</td>", "&amp;", "&lt", "a", "é", " ",
+    "<!-- x -->", "<!--", "<", ">", "<style>p{}</style>", "<title>", "</title>", "<textarea>", '<a href="&quot;">', "</a>", "<!doctype html>", "\n",
+)  # fmt: skip
 LETTERS = st.one_of(
     st.sampled_from("a9 \n.é²½٣４\u0301\u034f\u200c\u00ad\u00a0ﬁßİıſ한€’\ufe0fØœ"), st.characters(exclude_categories=["Cs"])
 )
@@ -59,3 +64,13 @@ def test_folding_drops_every_combining_mark(text):
         parts = unicodedata.normalize("NFKD", text.translate(_LETTERS))
         bare = "".join(letter for letter in parts if not unicodedata.combining(letter))
         assert fold(text) == " ".join(bare.casefold().translate(_LETTERS).split())
+
+
+@EVENLY
+@given(st.lists(st.sampled_from(PAGE), max_size=12).map("".join))
+def test_plain_markup_is_printed_as_the_parser_reads_it(html):
+    fast, slow = ink._Page(), ink._Page()
+    if fast.read(html):
+        slow.feed(html)
+        slow.close()
+        assert fast.runs == slow.runs
