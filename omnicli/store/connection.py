@@ -26,6 +26,8 @@ from omnicli.texts import t
 if TYPE_CHECKING:
     from omnicli.store.leases import Lease
 
+#: The log is taken into the file when it has grown so far, in bytes. SQLite begins it anew after that, and cuts it back to this size:
+#: a longer file is one that is full again (https://sqlite.org/pragma.html#pragma_journal_size_limit).
 PASSIVE_ABOVE = 16 * 1024 * 1024
 TRUNCATE_ABOVE = 64 * 1024 * 1024
 #: A run has some hundred statements: more than the driver keeps prepared by itself.
@@ -251,8 +253,8 @@ def _configure(engine: sa.Engine, *, begin: str, query_only: bool, wal: bool = T
             cursor.execute("PRAGMA journal_mode=WAL")
         full = "FULL" if guards.on("full_sync") else "OFF"
         keys = "ON" if guards.on("foreign_keys") else "OFF"
-        for pragma in (f"synchronous={full}", f"foreign_keys={keys}", "wal_autocheckpoint=0", "mmap_size=0", "busy_timeout=5000",
-                       "fullfsync=ON", "temp_store=MEMORY", "cache_size=-65536"):  # fmt: skip
+        for pragma in (f"synchronous={full}", f"foreign_keys={keys}", "wal_autocheckpoint=0", f"journal_size_limit={PASSIVE_ABOVE}",
+                       "mmap_size=0", "busy_timeout=5000", "fullfsync=ON", "temp_store=MEMORY", "cache_size=-65536"):  # fmt: skip
             cursor.execute(f"PRAGMA {pragma}")
         if query_only:
             cursor.execute("PRAGMA query_only=ON")

@@ -334,6 +334,24 @@ def test_a_rebuild_checks_its_orphans_and_leaves_foreign_keys_on(tmp_path):
 
 
 @sqlite_only("the WAL file of SQLite")
+def test_a_log_is_taken_into_the_file_when_it_is_full_and_not_at_each_commit_from_then_on(tmp_path, monkeypatch):
+    from omnicli.store import connection as way
+
+    monkeypatch.setattr(way, "PASSIVE_ABOVE", 1_000_000)
+    store = a_store(tmp_path, a_project(tmp_path))
+    with store.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE heap (dirt BLOB)")
+    taken, base = [], tmp_path / "sandbox.db"
+    for _ in range(60):
+        before = base.stat().st_mtime_ns
+        with store.write() as connection:
+            connection.exec_driver_sql("INSERT INTO heap VALUES (randomblob(100000))")
+        taken.append(base.stat().st_mtime_ns > before)
+    assert 3 <= sum(taken) <= 8
+    assert (tmp_path / "sandbox.db-wal").stat().st_size < 1_200_000
+
+
+@sqlite_only("the WAL file of SQLite")
 def test_a_long_log_is_taken_back_into_the_file(tmp_path, monkeypatch):
     from omnicli.store import connection as way
 
