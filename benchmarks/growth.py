@@ -2,7 +2,8 @@
 with 1, 2 and 4 workers: µs a touch, memory, bytes, commits a second, and what the machine gives at most.
 
 Each cell is a process of its own (its workers are others), so that no memory is counted twice. `--contacts 1000000` takes about half an
-hour; without a server the cells of PostgreSQL are left out, and said to be.
+hour; with `--keep FOLDER` a run that was cut off goes on behind the last cell that it had measured. Without a server the cells of
+PostgreSQL are left out, and said to be.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from benchmarks import limits, scale
+from benchmarks.base import fill_events, stand
+from benchmarks.ground import project
+from benchmarks.growth_cell import BASE
 from benchmarks.keeping import VARIABLE
 
 GOAL = "µs a touch at N ≤ 1.3 × at N/10; ≤ 250 MB in the main process, ≤ 120 MB in each rendering process, not growing with N"
@@ -33,7 +37,10 @@ def measure(contacts: int) -> dict[str, Any]:
     if len(sizes) == 1:
         sizes = [FEWEST // 2, *sizes]
     with nullcontext("") if missing else scale.server() as url:
-        cells = [cell for size in sizes for cell in _cells(size, stores, url)]
+        cells: list[dict[str, Any]] = []
+        for size in sizes:
+            with _base(size, stores, url):
+                cells += _cells(size, stores, url)
         bare = {f"postgresql_commits_a_second_{n}": limits.postgresql(url, n) for n in (1, 4)} if url else {}
         version = {"postgresql": scale._version(url)} if url else {}
     most, tenth = (_cell(cells, size, 1) for size in (sizes[-1], sizes[-2]))
@@ -45,6 +52,21 @@ def measure(contacts: int) -> dict[str, Any]:
         **({"child_mb": two["child_mb"], "child_growth": _by(two["child_mb"], two_tenth["child_mb"])} if two["child_mb"] and two_tenth["child_mb"] else {}),
         "cells": cells, "limits": limits.disk() | bare, **version, **({"left_out": f"PostgreSQL: missing {missing}"} if missing else {}),
     }  # fmt: skip
+
+
+@contextmanager
+def _base(contacts: int, stores: list[tuple[str, int]], url: str) -> Iterator[None]:
+    """The people of this size in a database of their own, of which each cell on PostgreSQL that was not measured yet takes a copy."""
+    kept = [_kept(kind, contacts, workers) for kind, workers in stores if kind == "postgresql"]
+    if all(path is not None and path.exists() for path in kept):
+        yield
+        return
+    with project() as root, scale.database(url, BASE) as own:
+        with scale.opened(root, own) as (store, loaded):
+            stand(store, loaded, contacts, due=10, step="j0")
+            fill_events(store, contacts, 5)
+        scale.vacuum(own)
+        yield
 
 
 def _cells(contacts: int, stores: list[tuple[str, int]], url: str) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""One cell of `growth`: `python -m benchmarks.growth_cell STORE CONTACTS WORKERS URL` fills a base, decides, dispatches, and prints JSON.
+"""One cell of `growth`: `python -m benchmarks.growth_cell STORE CONTACTS WORKERS URL` decides, dispatches, and prints JSON.
 
 On SQLite WORKERS are the processes that render; on PostgreSQL they are processes that decide and dispatch side by side.
 """
@@ -15,6 +15,8 @@ from benchmarks import scale
 from benchmarks.base import NOW, fill_events, stand
 from benchmarks.ground import Helpers, Watch, fresh_peak, peak_mb, project
 
+#: The database on PostgreSQL in which the people stand.
+BASE = "omni_bench_growth_base"
 #: What the goal of 400 bytes counts: a touch, its attempt and what is archived of it, with their indexes.
 COUNTED = ("touch", "attempt", "rendering", "skeleton", "handover")
 
@@ -58,11 +60,8 @@ def _work(root: Path, store: Any, loaded: Any, processes: int) -> tuple[int, flo
 
 
 def postgresql(contacts: int, workers: int, url: str) -> dict[str, Any]:
-    """Processes side by side, each decides what nobody else has and dispatches what nobody else claimed."""
-    with project() as root, scale.database(url, "omni_bench_growth") as own:
-        with scale.opened(root, own) as (store, loaded):
-            stand(store, loaded, contacts, due=10, step="j0")
-            fill_events(store, contacts, 5)
+    """Processes side by side, each decides what nobody else has and dispatches what nobody else claimed, in a copy of the base (growth)."""
+    with project() as root, scale.database(url, "omni_bench_growth", BASE) as own:
         before = _transactions(own)
         command = [sys.executable, "-m", "benchmarks.growth_worker", str(root)]
         environment = {**os.environ, "OMNI_DATABASE": own}
