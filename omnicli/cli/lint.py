@@ -101,7 +101,7 @@ def _find(root: Path, now: datetime, what: dict[str, Any]) -> tuple[Found, str]:
     from omnicli.lint.run import find
 
     loaded = load_project(root)
-    what = {**what, "now": now, "stories": load_stories(loaded)}
+    what = {**what, "now": now, "stories": load_stories(loaded), "processes": os.cpu_count() or 1}
     zone = str(loaded.project.time_zone) if loaded.project is not None else ""
     from omnicli.app import standing
 

@@ -102,25 +102,32 @@ class Ground:
 
     def renderings(self, campaign: str | None = None, message: str | None = None) -> Iterator[Reading]:
         """What people read of each message that the campaigns send, of one campaign or message when it is named."""
-        from omnicli.lint.coherence.grid import readable, zone_known
+        from omnicli.lint.coherence.grid import zone_known
 
         if not zone_known(self.project.time_zone):  # T005 says so; no day could be reckoned
             return
+        named = message is not None or self.only is not None
+        for chapter, name, sent in self.messages:
+            wanted = self.only is None or self.only == (chapter.name, name)
+            if (
+                wanted
+                and (named or sent)
+                and campaign in (None, chapter.name)
+                and message in (None, name)
+                and chapter.name not in self.clean
+            ):
+                yield from self.grid.of(chapter, name)
+
+    @cached_property
+    def messages(self) -> tuple[tuple[Chapter, str, bool], ...]:
+        """Every message that can be read, and whether a step sends it."""
+        from omnicli.lint.coherence.grid import readable
+
+        found = []
         for chapter in self.chapters:
-            if chapter.name in self.clean:
-                continue
             sent = {getattr(node.step, "send", None) for node in chapter.flow.sends}
-            for name, said in chapter.campaign.messages.items():
-                named = message is not None or self.only is not None
-                wanted = self.only is None or self.only == (chapter.name, name)
-                if (
-                    wanted
-                    and (named or name in sent)
-                    and campaign in (None, chapter.name)
-                    and message in (None, name)
-                    and readable(said)
-                ):
-                    yield from self.grid.of(chapter, name)
+            found += [(chapter, name, name in sent) for name, said in chapter.campaign.messages.items() if readable(said)]
+        return tuple(found)
 
     @cached_property
     def languages(self) -> tuple[str, ...]:

@@ -10,10 +10,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omnicli.lint.rule import CHECKS, catalogue
+from omnicli.lint.shares import Said, Which
 from omnicli.model.finding import Finding, Place, Severity
 
 if TYPE_CHECKING:
@@ -104,9 +106,10 @@ def lint(
 
 def find(
     loaded: Loaded, *, now: datetime, profile: str | None = None, select: Iterable[str] = (), census: Census | None = None,
-    stories: Stories | None = None, ground: Ground | None = None,
+    stories: Stories | None = None, ground: Ground | None = None, processes: int = 1,
 ) -> Found:  # fmt: skip
-    """Everything that the rules of the profile say of the whole project (`lint` without its cuts)."""
+    """Everything that the rules of the profile say of the whole project (`lint` without its cuts). `processes`: how many may look at
+    renderings where there are many."""
     findings = list(loaded.findings)
     silenced: list[Finding] = []
     bugs: list[str] = []
@@ -122,7 +125,7 @@ def find(
         ground = ground or Ground(loaded, now=now, census=census)
         looked += list(ground.templates)
         lines.update({file: text.splitlines() for file, text in ground.templates.items()})
-        broken = _all_rules(ground, findings, chosen, set(select))
+        broken = _all_rules(ground, findings, chosen, set(select), processes)
         bugs += broken
         findings, silenced = silence(findings, ground, today=now.date())
     findings = [replace(f, severity=heavier) if (heavier := HEAVIER.get(chosen, {}).get(f.code)) else f for f in findings]
@@ -130,9 +133,9 @@ def find(
     return Found(findings, silenced, bugs, looked, lines, chosen, compared, loaded.project is None)
 
 
-def _all_rules(ground: Ground, findings: list[Finding], profile: str, select: set[str]) -> list[str]:
+def _all_rules(ground: Ground, findings: list[Finding], profile: str, select: set[str], processes: int) -> list[str]:
     """Ask every rule; what those about renderings said is kept for the next time. Gives the rules that broke."""
-    from omnicli.lint import kept
+    from omnicli.lint import kept, shares
 
     whole = not select and profile != "draft"
     key = kept.key_of(ground) if whole else None
@@ -146,16 +149,17 @@ def _all_rules(ground: Ground, findings: list[Finding], profile: str, select: se
     keys = kept.chapter_keys(ground) if key is not None and known is None else {}
     told = kept.chapters(ground.root, keys)
     ground.clean = {name: compared for name, (_, compared) in told.items()}
-    broken, said = _ask(ground, profile, select, without=rendered if known is not None else set())
-    of_renderings = _of_renderings(ground, said, told, rendered)
+    ask = partial(_ask, ground, profile, select, rendered)
+    said = shares.ask(ground, processes if whole else 1, ask) if known is None else ask("others")
+    of_renderings = _of_renderings(ground, said.found, told, rendered)
     if known is not None:
         ground.compared = known[1]
         of_renderings = known[0]
-    elif key is not None and not broken:
+    elif key is not None and not said.broken:
         kept.write(ground.root, key, of_renderings, ground.compared)
         kept.write_chapters(ground, keys, of_renderings)
-    findings += [*of_renderings, *(one for module, one in said if module not in rendered)]
-    return broken
+    findings += [*of_renderings, *(one for module, one in said.found if module not in rendered)]
+    return said.broken
 
 
 def _of_renderings(
@@ -167,19 +171,21 @@ def _of_renderings(
     return [*fresh, *(one for found, _ in told.values() for one in found)]
 
 
-def _ask(ground: Ground, profile: str, select: set[str], *, without: set[str]) -> tuple[list[str], list[tuple[str, Finding]]]:
-    """What each rule says, by its module, and the rules that broke."""
-    broken: list[str] = []
-    said: list[tuple[str, Finding]] = []
+def _ask(ground: Ground, profile: str, select: set[str], rendered: set[str], which: Which) -> Said:
+    """What each rule says: all of them, those about renderings (`rendered` are their modules), or the others."""
+    said = Said()
     for code, check in CHECKS.items():
-        if not _asked(code, profile, select) or check.__module__ in without:
+        of_renderings = check.__module__ in rendered
+        if not _asked(code, profile, select) or (which == "others" if of_renderings else which == "rendered"):
             continue
         try:
-            said += [(check.__module__, one) for one in check(ground)]
+            said.found += [(check.__module__, one) for one in check(ground)]
         except Exception as error:
-            if not _silenced(error):
-                broken.append(f"{code}: {type(error).__name__}: {error}")
-    return broken, said
+            if _silenced(error):
+                said.stumbled |= of_renderings
+            else:
+                said.broken.append(f"{code}: {type(error).__name__}: {error}")
+    return said
 
 
 def _asked(code: str, profile: str, select: set[str]) -> bool:
