@@ -14,7 +14,7 @@ from omnicli.providers import pages
 from omnicli.providers.sandbox import Sandbox
 
 WRITTEN = (
-    "SELECT c.source_id, t.send_state, t.attempts, t.settled_at IS NOT NULL, t.lease_by, t.fence, a.fence, a.n, a.outcome, a.provider_ref IS NOT NULL,"
+    "SELECT c.source_id, t.send_state, t.attempts, t.settled_at IS NOT NULL, t.lease_by, t.fence, a.fence, a.address_hash, a.body_sha256, a.started_at, a.n, a.outcome, a.provider_ref IS NOT NULL,"
     " h.outcome, h.size, r.\"values\" IS NOT NULL, e.told FROM touch t JOIN contact c ON c.id = t.contact_id JOIN attempt a ON"
     " a.touch_id = t.id JOIN handover h ON h.id = a.handover_id JOIN rendering r ON r.touch_id = t.id JOIN enrollment e ON"
     " e.id = t.enrollment_id ORDER BY c.source_id"
