@@ -114,6 +114,9 @@ def test_leases_stay_behind(source: Store, target: Store, project: Project) -> N
 def test_a_copy_that_was_killed_goes_on_and_is_whole(
     source: Store, target: Store, url: str, tmp_path: Path, project: Project
 ) -> None:
+    prepare(target, project)
+    wanted = foreign_keys(target)
+    target.close()
     child = os.fork()
     if child == 0:
         mine = on_postgresql(url, tmp_path / "child")
@@ -125,10 +128,30 @@ def test_a_copy_that_was_killed_goes_on_and_is_whole(
     with target.read() as connection:
         begun = connection.exec_driver_sql("SELECT (SELECT count(*) FROM contact) + (SELECT count(*) FROM address)").scalar_one()
     assert begun
+    assert foreign_keys(target) == set()  # they are asked at the end
     done = copy(source, target, project, batch=20)
     assert done.resumed
+    assert len(foreign_keys(target)) > 20
+    assert foreign_keys(target) == wanted
     assert rows(target)["address"] == rows(source)["address"]
     with pytest.raises(OmniError, match="not empty"):
+        copy(source, target, project)
+
+
+def foreign_keys(store: Store) -> set[str]:
+    with store.read() as connection:
+        query = "SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f' AND connamespace = current_schema()::regnamespace"
+        return set(connection.exec_driver_sql(query).scalars())
+
+
+def test_a_row_without_its_parent_ends_no_copy(source: Store, target: Store, project: Project) -> None:
+    with source.writer.connect() as connection:
+        raw = connection.connection.driver_connection
+        raw.execute("PRAGMA foreign_keys=OFF")
+        raw.execute("INSERT INTO consent (contact_id, channel, purpose, granted, at) VALUES (999, 'email', 'marketing', 1, 1)")
+        raw.commit()
+        raw.execute("PRAGMA foreign_keys=ON")
+    with pytest.raises(OmniError, match="consent: rows without"):
         copy(source, target, project)
 
 
@@ -149,6 +172,7 @@ def test_a_source_that_went_on_after_the_kill_is_copied_anew(
     copy(source, target, project, batch=PEOPLE)
     assert rows(target)["contact"] == rows(source)["contact"]
     assert rows(target)["audit"] == rows(source)["audit"]
+    assert len(foreign_keys(target)) > 20
 
 
 def test_somebody_elses_data_is_never_overwritten(source: Store, target: Store, project: Project) -> None:

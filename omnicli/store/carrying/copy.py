@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from omnicli import faults
 from omnicli.errors import Exit, OmniError
 from omnicli.store import columns, holding, migrations, serial, setting, tables, triggers, whereabouts
+from omnicli.store.carrying import foreign
 from omnicli.store.carrying import progress as kept
 from omnicli.store.carrying.progress import COPYING, Carried, Progress
 from omnicli.store.carrying.rows import BATCH, Row, pages, pour, renumber
@@ -71,7 +72,7 @@ def copy(
     if move:
         _stop(source)
     while True:
-        progress = begun or Progress(name, command=command)
+        progress = begun or _fresh(target)
         with source.read() as reading:
             behind, unheard = _behind(reading, mask)
             wanted = _wanted(reading, target, mask)
@@ -86,7 +87,7 @@ def copy(
             raise _unlike(wrong)
         begun = None  # the source went on after the kill: all of it again, in one snapshot
         _empty(target, name, command)
-    _end(source, target, settings, wanted, move=move, masked=mask is not None)
+    _end(source, target, settings, wanted, progress, move=move, masked=mask is not None)
     return Copied(progress.tables, resumed, target.live and not move, behind, unheard)
 
 
@@ -163,9 +164,18 @@ def _empty(target: Store, name: str, command: str) -> None:
             if table.name not in OWN:
                 connection.execute(sa.delete(table))
         triggers.create(connection)
-        Progress(name, command=command).keep(connection)
+        earlier = kept.found(connection)
+        Progress(name, command=command, foreign=foreign.take(connection) or (earlier.foreign if earlier else [])).keep(connection)
         if target.live:
             holding.hold(connection, "copying")
+
+
+def _fresh(target: Store) -> Progress:
+    """What `_empty` has kept."""
+    with target.read() as connection:
+        found = kept.found(connection)
+    assert found is not None
+    return found
 
 
 def _stop(source: Store) -> None:
@@ -294,12 +304,22 @@ def _unlike(wrong: list[str]) -> OmniError:
     )  # fmt: skip
 
 
-def _end(source: Store, target: Store, settings: Mapping[str, str], wanted: list[Shape], *, move: bool, masked: bool) -> None:
+def _end(
+    source: Store,
+    target: Store,
+    settings: Mapping[str, str],
+    wanted: list[Shape],
+    progress: Progress,
+    *,
+    move: bool,
+    masked: bool,
+) -> None:
     """The settings, who the store is, and whether it may send."""
     with source.read() as connection:
         own = serial.here(connection)
     same = source.live == target.live and not masked
     with target.write() as connection:
+        foreign.give_back(connection, progress.foreign)
         for key, value in settings.items():
             if key not in LOCAL and same:
                 setting.put(connection, key, value)

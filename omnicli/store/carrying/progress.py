@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from omnicli.errors import Exit, OmniError
 from omnicli.model.spoken import number
 from omnicli.store import setting
+from omnicli.store.carrying.foreign import Key
 from omnicli.store.carrying.rows import Row
 from omnicli.texts import t
 
@@ -49,18 +50,22 @@ class Carried:
 
 @dataclass
 class Progress:
-    """A whole copy so far. `of` tells the source and the way of copying: another one may not go on with it. `command` goes on with it."""
+    """A whole copy so far. `of` tells the source and the way of copying: another one may not go on with it. `command` goes on with it;
+    `foreign` are the keys that the target gets back at the end."""
 
     of: str
     tables: dict[str, Carried] = field(default_factory=dict)
     command: str = ""
+    foreign: list[Key] = field(default_factory=list)
 
     def of_table(self, name: str) -> Carried:
         return self.tables.setdefault(name, Carried())
 
     def keep(self, connection: sa.Connection) -> None:
         found = {name: {**asdict(one), "sum": one.hash, "last": _said(one.last)} for name, one in self.tables.items()}
-        setting.put(connection, COPYING, json.dumps({"of": self.of, "command": self.command, "tables": found}))
+        setting.put(
+            connection, COPYING, json.dumps({"of": self.of, "command": self.command, "foreign": self.foreign, "tables": found})
+        )
 
 
 def found(connection: sa.Connection) -> Progress | None:
@@ -72,7 +77,7 @@ def found(connection: sa.Connection) -> Progress | None:
     tables = {
         name: Carried(one["rows"], int(one["sum"], 16), _heard(one["last"]), one["done"]) for name, one in said["tables"].items()
     }
-    return Progress(said["of"], tables, said.get("command", ""))
+    return Progress(said["of"], tables, said.get("command", ""), [(one[0], one[1], one[2]) for one in said.get("foreign", [])])
 
 
 def unfinished(store: Store) -> OmniError | None:
