@@ -20,7 +20,7 @@ from omnicli.campaigns.life import start
 from omnicli.service.scheduler import tick
 from omnicli.store.connection import Store
 
-pytestmark = pytest.mark.sqlite_only(reason="counts SQLite's steps; test_postgres_plans.py asks PostgreSQL")
+pytestmark = pytest.mark.sqlite_only(reason="counts SQLite's steps")
 
 #: Ways in of all kinds that need no instant of their own; the last one is over, and waits for one parked touch.
 CAMPAIGNS = {
