@@ -69,6 +69,7 @@ class Life:
         self.tally = Tally()
         self.packs: Any = None
         self.touched: dict[int, list[int]] = {}  # enrollment → days of its accepted touches
+        self.on_touch: Callable[[Who, TouchPlan, str, str], None] | None = None
         self.arms: dict[int, list[tuple[str, str]]] = {}
         self._open(start)
         self._people(start)
@@ -285,7 +286,7 @@ class Life:
         cost = self.prices.of(self.house, plan.message, plan.channel, s.language, s.persona)
         self.counts.reserved += max(plan.cost, cost or 0)
         if cost is None:
-            self._touch(plan, "render_failed", "")
+            self._touch(who, plan, "render_failed", "")
             return Settled("skipped", self.now, plan.channel, "render_failed")
         zone = self.house.calendar.zone(s.country, s.time_zone, s.region)
         day = (self.ms - self.first) // DAY
@@ -294,9 +295,9 @@ class Life:
                       sum(1 for d in mine if d > day - MONTH))  # fmt: skip
         what, answers = self.people.carry(touch)
         if what == "rejected":
-            self._touch(plan, "rejected", "refused")
+            self._touch(who, plan, "rejected", "refused")
             return Settled("rejected", self.now, plan.channel, "refused")
-        self._touch(plan, what, "")
+        self._touch(who, plan, what, "")
         self._left(plan, cost, day)
         mine.append(day)
         if plan.slot is not None:
@@ -308,8 +309,10 @@ class Life:
             self.tally.spent[self.house.name] = self.tally.spent.get(self.house.name, 0) + cost
         return Settled("accepted", self.now, plan.channel)
 
-    def _touch(self, plan: TouchPlan, what: str, reason: str) -> None:
+    def _touch(self, who: Who, plan: TouchPlan, what: str, reason: str) -> None:
         self.counts.touches[plan.step, plan.channel, what, reason] += 1
+        if self.on_touch is not None:
+            self.on_touch(who, plan, what, reason)
 
     def _left(self, plan: TouchPlan, cost: int, day: int) -> None:
         """It left: when, by what, for how much."""
@@ -327,7 +330,7 @@ class Life:
         counts = self.counts
         for touch in decision.touches:
             if touch.state != "planned":
-                self._touch(touch, touch.state, touch.reason or "")
+                self._touch(who, touch, touch.state, touch.reason or "")
         for line in decision.why:
             if line.rule == "split":
                 counts.branches[line.step, line.answer] += 1
