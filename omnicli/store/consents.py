@@ -74,11 +74,31 @@ def stale(connection: sa.Connection, ids: Sequence[int], *, now: datetime) -> li
     return [row["i"] for row in _different(connection, _gathered(connection, ids, clock.to_ms(now)), clock.to_ms(now))]
 
 
+#: Questions are objects that last: writing one anew costs ten times what SQLite takes to answer it.
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_PLACES = sa.select(address.c.contact_id, address.c.channel, address.c.bad).where(address.c.contact_id.in_(_IDS))
+_GRANTED = sa.select(consent.c.contact_id, consent.c.channel, consent.c.granted, consent.c.until).where(
+    consent.c.contact_id.in_(_IDS), consent.c.purpose == "marketing"
+)
+_BARS = (
+    sa.select(
+        address.c.contact_id, address.c.channel, suppression.c.scope, suppression.c.reason, suppression.c.until,
+        suppression.c.at, suppression.c.source,
+    )
+    .select_from(sa.join(
+        address, suppression, sa.and_(suppression.c.channel == address.c.channel, suppression.c.norm_hmac == address.c.hmac)
+    ))
+    .where(address.c.contact_id.in_(_IDS))
+)  # fmt: skip
+_REACHES = sa.select(contact.c.id, contact.c.reach).where(contact.c.id.in_(_IDS))
+_WRITE_REACH = sa.text("UPDATE contact SET reach = :r, changed_at = :now WHERE id = :i")
+
+
 def _refold(connection: sa.Connection, ids: Sequence[int], now: int) -> int:
     lock_contacts(connection, ids)  # what another raises meanwhile is folded by that one, after this
     rows = _different(connection, _gathered(connection, ids, now), now)
     if rows:
-        connection.execute(sa.text("UPDATE contact SET reach = :r, changed_at = :now WHERE id = :i"), rows)
+        connection.execute(_WRITE_REACH, rows)
         campaigns.look_back_if_late(connection, now)
     return len(rows)
 
@@ -86,20 +106,12 @@ def _refold(connection: sa.Connection, ids: Sequence[int], now: int) -> int:
 def _gathered(connection: sa.Connection, ids: Sequence[int], now: int) -> dict[int, dict[str, dict[str, Any]]]:
     """Contact → channel → what stands: address, bad, granted, until, bar, bar_until, left."""
     found: dict[int, dict[str, dict[str, Any]]] = {i: {} for i in ids}
-    places = sa.select(address.c.contact_id, address.c.channel, address.c.bad).where(address.c.contact_id.in_(ids))
-    for number, channel, bad in connection.execute(places):
+    asked = {"ids": list(ids)}
+    for number, channel, bad in connection.execute(_PLACES, asked):
         found[number].setdefault(channel, {}).update({"address": True, **({"bad": bad} if bad else {})})
-    query = sa.select(consent.c.contact_id, consent.c.channel, consent.c.granted, consent.c.until)
-    for number, channel, granted, until in connection.execute(
-        query.where(consent.c.contact_id.in_(ids), consent.c.purpose == "marketing")
-    ):
+    for number, channel, granted, until in connection.execute(_GRANTED, asked):
         found[number].setdefault(channel, {}).update(granted=granted, until=until)
-    s = suppression.c
-    bars = sa.select(address.c.contact_id, address.c.channel, s.scope, s.reason, s.until, s.at, s.source)
-    joined = sa.join(
-        address, suppression, sa.and_(suppression.c.channel == address.c.channel, suppression.c.norm_hmac == address.c.hmac)
-    )
-    standing = connection.execute(bars.select_from(joined).where(address.c.contact_id.in_(ids))).all()
+    standing = connection.execute(_BARS, asked).all()
     for number, channel, scope, reason, until, _, _ in sorted(standing, key=lambda row: _standing(*row[3:])):
         if until is None or until > now:
             _bar(found[number].setdefault(channel, {}), scope, reason, until)
@@ -141,7 +153,7 @@ def _different(connection: sa.Connection, found: dict[int, dict[str, dict[str, A
                 tuple(sorted((topic, instant(end)) for topic, end in entry.get("left", {}).items())),
             ) for channel, entry in channels.items()
         })  # fmt: skip
-    before = dict(connection.execute(sa.select(contact.c.id, contact.c.reach).where(contact.c.id.in_(list(found)))).all())
+    before = {row[0]: row[1] for row in connection.execute(_REACHES, {"ids": list(found)})}
     return [{"i": i, "r": text, "now": now} for i, text in texts.items() if i in before and before[i] != text]
 
 
@@ -299,29 +311,39 @@ def _row(bar: Bar) -> dict[str, Any]:
             "until": _ms(bar.until), "source": bar.source}  # fmt: skip
 
 
+_STANDING = sa.select(
+    suppression.c.channel, suppression.c.norm_hmac, suppression.c.scope, suppression.c.reason, suppression.c.until,
+    suppression.c.at, suppression.c.source,
+).where(
+    suppression.c.channel.in_(sa.bindparam("channels", expanding=True)),
+    suppression.c.norm_hmac.in_(sa.bindparam("marks", expanding=True)),
+)  # fmt: skip
+_WORDS = tables.suppression_log.c
+_LIFTED = (
+    sa.select(_WORDS.channel, _WORDS.norm_hmac, _WORDS.scope, _WORDS.reason, sa.func.max(_WORDS.at))
+    .where(_WORDS.norm_hmac.in_(sa.bindparam("marks", expanding=True)), _WORDS.state == "lifted", _WORDS.reason.in_(TAKEN_BACK))
+    .group_by(_WORDS.channel, _WORDS.norm_hmac, _WORDS.scope, _WORDS.reason)
+)
+
+
 def _rows_of(connection: sa.Connection, bars: Sequence[Bar]) -> dict[_Key, _Standing]:
     """What stands on these addresses already, by key."""
-    s, found = suppression.c, {}
+    found = {}
     marks = sorted({(bar.channel, bar.norm_hmac) for bar in bars})
     for start in range(0, len(marks), ROWS):
         some = marks[start : start + ROWS]
-        query = sa.select(s.channel, s.norm_hmac, s.scope, s.reason, s.until, s.at, s.source)
-        query = query.where(s.channel.in_({c for c, _ in some}), s.norm_hmac.in_({h for _, h in some}))
-        for channel, mark, scope, reason, until, at, source in connection.execute(query):
+        asked = {"channels": sorted({c for c, _ in some}), "marks": sorted({h for _, h in some})}
+        for channel, mark, scope, reason, until, at, source in connection.execute(_STANDING, asked):
             found[channel, bytes(mark), scope, reason] = _standing(reason, until, at, source)
     return found
 
 
 def _undone(connection: sa.Connection, bars: Sequence[Bar]) -> dict[_Key, int]:
     """The last instant up to which the person, or somebody for them, took these bars back, by key."""
-    g = tables.suppression_log.c
     marks = sorted({bar.norm_hmac for bar in bars if bar.reason in TAKEN_BACK})
     found: dict[_Key, int] = {}
     for start in range(0, len(marks), ROWS):
-        query = sa.select(g.channel, g.norm_hmac, g.scope, g.reason, sa.func.max(g.at)).where(
-            g.norm_hmac.in_(marks[start : start + ROWS]), g.state == "lifted", g.reason.in_(TAKEN_BACK)
-        )
-        for channel, mark, scope, reason, at in connection.execute(query.group_by(g.channel, g.norm_hmac, g.scope, g.reason)):
+        for channel, mark, scope, reason, at in connection.execute(_LIFTED, {"marks": marks[start : start + ROWS]}):
             found[channel, bytes(mark), scope, reason] = at
     return found
 
@@ -363,6 +385,11 @@ def _log(connection: sa.Connection, bars: Iterable[Bar], state: str, recorded: i
         " VALUES (:channel, :norm_hmac, :scope, :reason, :state, :at, :recorded_at, :source)"), rows)  # fmt: skip
 
 
+_OWNERS = sa.select(address.c.contact_id, address.c.channel, address.c.hmac).where(
+    address.c.channel.in_(sa.bindparam("channels", expanding=True)), address.c.norm.in_(sa.bindparam("norms", expanding=True))
+)
+
+
 def _touched(connection: sa.Connection, bars: Sequence[Bar], now: datetime) -> set[int]:
     """Everybody who has one of these addresses; found by the address where it is known, else by a look at all of them."""
     a = address.c
@@ -372,10 +399,10 @@ def _touched(connection: sa.Connection, bars: Sequence[Bar], now: datetime) -> s
     for start in range(0, len(named), ROWS):
         some = named[start : start + ROWS]
         wanted = {(channel, mark) for channel, _, mark in some}
-        query = sa.select(a.contact_id, a.channel, a.hmac).where(
-            a.channel.in_({c for c, _, _ in some}), a.norm.in_({n for _, n, _ in some})
+        asked = {"channels": sorted({c for c, _, _ in some}), "norms": sorted({n for _, n, _ in some})}
+        ids.update(
+            i for i, channel, mark in connection.execute(_OWNERS, asked) if mark is not None and (channel, bytes(mark)) in wanted
         )
-        ids.update(i for i, channel, mark in connection.execute(query) if mark is not None and (channel, bytes(mark)) in wanted)
     for start in range(0, len(blind), ROWS):
         ids.update(connection.execute(sa.select(a.contact_id).where(a.hmac.in_(blind[start : start + ROWS]))).scalars())
     refold_reach(connection, ids, now=now)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -62,6 +62,14 @@ def carries(h_name: str, payload: Mapping[str, object]) -> bool:
     return h_name in CARRYING or bool(payload.get("suppress"))
 
 
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_PLACES = sa.select(tb.address.c.contact_id, tb.address.c.channel, tb.address.c.hmac, tb.address.c.norm).where(
+    tb.address.c.contact_id.in_(_IDS), tb.address.c.hmac.is_not(None)
+)
+_COUNTRIES = sa.select(tb.contact.c.id, tb.contact.c.country).where(tb.contact.c.id.in_(_IDS))
+_DEAD = sa.text("UPDATE address SET bad = :why WHERE channel = :c AND norm = :n AND hmac = :h AND bad IS NULL")
+
+
 class OptOuts:
     """Raises the bars of one batch. `at_once`: the transaction that stores a webhook; the ledger does not know its words yet."""
 
@@ -94,17 +102,13 @@ class OptOuts:
     # --- what is looked up, once a batch ----------------------------------------------------------------------------
     def _look(self, words: Sequence[Heard]) -> None:
         ids = sorted({h.contact_id for h in words if h.contact_id is not None})
-        a, c = tb.address.c, tb.contact.c
         self.places: dict[int, dict[str, Place]] = {}
         self.countries: dict[int, str | None] = {}
         for start in range(0, len(ids), consents.ROWS):
-            some = ids[start : start + consents.ROWS]
-            query = sa.select(a.contact_id, a.channel, a.hmac, a.norm).where(a.contact_id.in_(some), a.hmac.is_not(None))
-            for id_, channel, mark, norm in self.connection.execute(query):
+            some = {"ids": ids[start : start + consents.ROWS]}
+            for id_, channel, mark, norm in self.connection.execute(_PLACES, some):
                 self.places.setdefault(id_, {})[channel] = Place(channel, bytes(mark), norm)
-            self.countries.update(
-                (row[0], row[1]) for row in self.connection.execute(sa.select(c.id, c.country).where(c.id.in_(some)))
-            )
+            self.countries.update((row[0], row[1]) for row in self.connection.execute(_COUNTRIES, some))
         self.used = self._used([h for h in words if h.named and h.response.attempt])
 
     def _used(self, words: Sequence[Heard]) -> dict[tuple[int, int], bytes]:
@@ -181,8 +185,7 @@ class OptOuts:
         """Say at the addresses themselves that they are dead; conditions ask there."""
         rows = [{"c": bar.channel, "h": bar.norm_hmac, "n": bar.norm, "why": bar.reason} for bar in bars]
         if known := [row for row in rows if row["n"] is not None]:
-            self.connection.execute(sa.text(
-                "UPDATE address SET bad = :why WHERE channel = :c AND norm = :n AND hmac = :h AND bad IS NULL"), known)  # fmt: skip
+            self.connection.execute(_DEAD, known)
 
     # --- STOP and START ---------------------------------------------------------------------------------------------
     def _keywords(self, replies: Sequence[Heard]) -> int:
