@@ -67,7 +67,21 @@ def _asked() -> argparse.Namespace:
         parser.error(f"--contacts {asked.contacts}: a number, small or full")
     if wrong := [name for name in asked.only.split(",") if name and name not in NAMES]:
         parser.error(f"--only {','.join(wrong)}: there is no such benchmark; there are {', '.join(NAMES)}")
+    if asked.only and asked.name != "all":
+        parser.error("--only goes with all")
+    for option, folder in (("--keep", asked.keep), ("--out", asked.out)):
+        if folder and (why := _not_to_be_had(Path(folder))):
+            parser.error(f"{option} {folder}: {why}")
     return asked
+
+
+def _not_to_be_had(folder: Path) -> str | None:
+    """Why nothing can be written there: told now, not when the first figures stand."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None if os.access(folder, os.W_OK) else "not yours to write"
 
 
 def _size(one: Row, contacts: str) -> int:

@@ -63,7 +63,10 @@ def _name(store: Store, *happened: Any) -> str:
 def _copy(copy: Path, store: Store) -> None:
     with closing(sqlite3.connect(copy)) as source, store.writer.connect() as connection:
         raw: Any = connection.connection.driver_connection
-        source.backup(raw)
+        try:
+            source.backup(raw)
+        except sqlite3.DatabaseError as error:
+            raise SystemExit(f"{copy} is damaged ({error}): delete it, and it is made anew") from None
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,16 @@ def test_a_kept_base_is_the_one_that_was_made(tmp_path: Path, monkeypatch: pytes
         taken.close()
 
 
+def test_a_kept_base_that_was_torn_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(keeping.VARIABLE, str(tmp_path))
+    with project() as one, project() as other:
+        filled(one).close()
+        (torn,) = tmp_path.glob("fill_contacts-*.db")
+        os.truncate(torn, torn.stat().st_size // 2)
+        with pytest.raises(SystemExit, match=f"{torn.name} is damaged .*delete it"):
+            filled(other)
+
+
 def test_every_benchmark_can_be_found_and_every_goal_belongs_to_one() -> None:
     assert len(set(rows.NAMES)) == len(rows.ROWS)
     assert {line.bench for line in goals.LINES} <= set(rows.NAMES)
@@ -138,7 +149,8 @@ def test_the_page_about_size_shows_each_set_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [(["nope"], "invalid choice"), (["e2e", "--contacts", "many"], "a number, small or full"), (["all"], "--out FOLDER"),
-     (["all", "--out", "x", "--only", "e2e,nope"], "there is no such benchmark")],
+     (["all", "--out", "x", "--only", "e2e,nope"], "there is no such benchmark"), (["e2e", "--only", "lint"], "goes with all"),
+     (["e2e", "--keep", __file__], "File exists"), (["e2e", "--out", f"{__file__}/x"], "Not a directory")],
 )  # fmt: skip
 def test_what_cannot_be_asked_is_said(
     arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
