@@ -30,6 +30,10 @@ _WORDS = (
     (r"connection refused|timeout expired|timed out|no route to host|network is unreachable|no such file or directory|connection failed", "away"),
 )  # fmt: skip
 
+#: What libpq says before a reason, and what it asks after one.
+_PREFACE = re.compile(r"^.*?connection to server (at|on socket) .*? failed: (FATAL:\s*)?|^\s+")
+_ASKS = re.compile(r"\s*Is the server running")
+
 
 def of_server(error: BaseException, where: str) -> OmniError | None:
     """The OmniError for what a PostgreSQL driver or server refused; None for what is a defect of ours, or another's error.
@@ -59,7 +63,9 @@ def _kind(error: Any) -> str | None:
 def _first_line(error: Any) -> str:
     """What the server said, without the statement; the first line is the server's own."""
     diagnosis = getattr(getattr(error, "diag", None), "message_primary", None)
-    text = diagnosis or (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
+    text = diagnosis or _PREFACE.sub(
+        "", ([line for line in str(error).splitlines() if line.strip() and not _ASKS.match(line)] or [type(error).__name__])[-1]
+    )
     return re.sub(r"(?i)(password\s*=\s*)\S+|(://[^:/@\s]+:)[^@\s]+@", r"\1\2***@", str(text))[:200]
 
 
