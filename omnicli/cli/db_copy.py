@@ -107,9 +107,11 @@ def _tells(text: str) -> bool:
 
 
 def _allowed(s: Session, source: Place, target: Place, *, mask: bool, move: bool) -> None:
-    wrong = None
+    wrong, hint = None, ""
     if source.said == target.said:
         wrong = t("source and target are one", "source et cible ne font qu'un")
+        hint = t("live and sandbox are where omni.yaml or OMNI_DATABASE says; the file by its address: --from sqlite:///.omni/live.db",
+                 "live et sandbox sont là où le dit omni.yaml ou OMNI_DATABASE ; le fichier, par son adresse : --from sqlite:///.omni/live.db")  # fmt: skip
     elif target.live and not source.live:
         wrong = t("a sandbox never becomes a live store", "un bac à sable ne devient jamais une base réelle")
     elif mask and target.live:
@@ -117,7 +119,7 @@ def _allowed(s: Session, source: Place, target: Place, *, mask: bool, move: bool
     elif move and not (source.live and target.live):
         wrong = t("what is moved is a live store", "ce qui déménage est une base réelle")
     if wrong is not None:
-        raise OmniError(wrong, code="usage")
+        raise OmniError(wrong, hint=hint, code="usage")
     if target.live and not s.live:
         raise OmniError(t("the target is a live store", "la cible est une base réelle"), hint="--live", code="usage")
 
@@ -171,5 +173,8 @@ def _show(console: Console, done: Copied, source: Place, target: Place, *, move:
                         "Elle est retenue : ce qu'elle enverrait, l'originale l'envoie aussi. Seulement une fois l'originale arrêtée pour de bon :  omni db recover --live"),
                       soft_wrap=True)  # fmt: skip
     if move:
-        console.print(t("{source} sends nothing any more. Now: database: in omni.yaml (or OMNI_DATABASE), then omni doctor --live",
-                        "{source} n'envoie plus rien. À présent : database: dans omni.yaml (ou OMNI_DATABASE), puis omni doctor --live", source=source.said), soft_wrap=True)  # fmt: skip
+        now = t("database: in omni.yaml (or OMNI_DATABASE)", "database: dans omni.yaml (ou OMNI_DATABASE)") if target.url is not None else \
+              t("take database: out of omni.yaml and unset OMNI_DATABASE (or give them {target})",
+                "retirez database: d'omni.yaml et OMNI_DATABASE (ou donnez-leur {target})", target=target.said)  # fmt: skip
+        console.print(t("{source} sends nothing any more. Now: {now}, then omni doctor --live",
+                        "{source} n'envoie plus rien. À présent : {now}, puis omni doctor --live", source=source.said, now=now), soft_wrap=True)  # fmt: skip

@@ -300,6 +300,11 @@ def test_a_live_store_is_moved_from_a_file_to_postgresql_by_the_steps_of_the_doc
         )
         assert error["code"] == "secret"
         assert "secret" not in error["message"]
+        code, error, _ = said(root, capsys, "db", "copy", "--from", "live", "--to", "${SHOP_DB}", "--move", "--yes", "--live")
+        assert (code, "--from sqlite:///.omni/live.db" in error["hint"]) == (2, True)  # live is the target by now
+        back = ("db", "copy", "--from", "live", "--to", "sqlite:///.omni/back.db", "--move", "--yes", "--live")
+        assert omni(["-C", str(root), "--lang", "en", *back]) == 0
+        assert "take database: out of omni.yaml" in capsys.readouterr().out
 
 
 def test_half_a_copy_is_never_released(root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
