@@ -159,6 +159,7 @@ def _begin(target: Store, name: str, command: str) -> Progress | None:
 def _empty(target: Store, name: str, command: str) -> None:
     """Nothing but what a prepared store holds; on HOLD while it is half of one."""
     with target.rebuild() as connection:
+        connection.execute(sa.delete(tables.leader))  # first: whoever leads there already locks its row before any other
         triggers.drop(connection)
         for table in reversed(tables.metadata.sorted_tables):
             if table.name not in OWN:
