@@ -17,7 +17,7 @@ from omnicli.render.align import align, align_text
 from omnicli.render.facts import Resolved
 from omnicli.render.reader import Reader
 from omnicli.render.skeleton import Origin, escape
-from omnicli.render.tracing import Span, Spot, Tracing, marked, pieces
+from omnicli.render.tracing import Span, Spot, Tracing, flat, marked, pieces
 from omnicli.render.views import Constant, FactView, Fields, Link, Own, Picture, Printed, SayView, Slot, Value, make_hooks
 
 
@@ -100,7 +100,7 @@ class Tracer:
         self._links: list[LinkTo] = []
         self._names: dict[int, Origin] = {}
         self._known: dict[int, tuple[_Open, dict[int, Origin]]] = {}
-        self._typed: dict[tuple[str, int, int], tuple[Piece, int]] = {}
+        self._chunks: dict[str, list[Piece]] = {}
         self._sheet: Any = None
 
     def draft(self, sheet: _Open, parts: Sequence[tuple[Part, str | None]]) -> Draft:
@@ -123,15 +123,43 @@ class Tracer:
     def _part(self, part: Part, name: str | None) -> tuple[Piece, ...]:
         variables = self._sheet.variables
         if part.slot is not None:
-            text = self._show(variables["say"].look(part.slot), False, Spot(Span("", 0, 0)))
+            chunks = [self._show(variables["say"].look(part.slot), False, Spot(Span("", 0, 0)))]
         elif name is None:
-            text = self._show(variables["brand"].values_["name"], False, Spot(Span("", 0, 0)))
+            chunks = [self._show(variables["brand"].values_["name"], False, Spot(Span("", 0, 0)))]
         else:
             template = self.environment.get_template(name)
             context = template.new_context(variables, shared=True)
             run = template.blocks.get(part.block or "", template.root_render_func)
-            text = "".join(run(context))
-        return tuple(self._cut(text))
+            chunks = list(run(context))
+        return self._whole(chunks) or tuple(self._cut("".join(chunks)))
+
+    def _whole(self, chunks: Sequence[str]) -> tuple[Piece, ...] | None:
+        """The pieces of chunks each of which is whole; None where a filter has put marks into marks, or cut a typed text in two. A
+        chunk that a template types is the same text for every reader, so it is cut once."""
+        found: list[Piece] = []
+        for chunk in chunks:
+            known = self._chunks.get(chunk)
+            if known is None and (known := self._whole_chunk(chunk)) is None:
+                return None
+            found += known
+        return tuple(found)
+
+    def _whole_chunk(self, chunk: str) -> list[Piece] | None:
+        cut = flat(chunk)
+        if cut is None:
+            return None
+        made: list[Piece] = []
+        for said, n in cut:
+            if n % 2:
+                made.append(Piece(said, *self._origins[n // 2]))
+                continue
+            piece, behind = self._as_typed(said, n, 0)
+            if behind:
+                return None
+            made.append(piece)
+        if all(n % 2 == 0 for _, n in cut):
+            self._chunks[chunk] = made
+        return made
 
     def _cut(self, text: str) -> Iterator[Piece]:
         """The pieces of marked text. A number below the spots' is typed text, the others are what `_show` printed."""
@@ -140,18 +168,13 @@ class Tracer:
             if n < 0:
                 yield Piece(said, ("template",))
             elif n % 2 == 0:
-                key = said, n, at.get(n, 0)
-                known = self._typed.get(key)
-                if known is None:
-                    known = self._typed[key] = self._as_typed(*key)
-                at[n] = known[1]
-                yield known[0]
+                piece, at[n] = self._as_typed(said, n, at.get(n, 0))
+                yield piece
             else:
                 yield Piece(said, *self._origins[n // 2])
 
     def _as_typed(self, said: str, n: int, start: int) -> tuple[Piece, int]:
-        """The piece of a text that a template prints by itself, and where in its place the next one begins. Each is made once: every
-        reader is shown the same ones."""
+        """The piece of a text that a template prints by itself, and where in its place the next one begins."""
         span = self.environment.spots[n // 2].span
         inner = span.inner(start, start + len(said))
         typed = span.typed and self.environment.texts.get(span.file, "")[inner.start : inner.end] == said

@@ -170,9 +170,15 @@ _PIECES = re.compile(f"{OPEN}([0-9]+){CLOSE}|({END})")
 
 def pieces(text: str) -> list[tuple[str, int]]:
     """Marked text as (text, number), innermost number first; -1 where a filter broke the marks."""
+    found = flat(text)
+    return list(_nested(text)) if found is None else found
+
+
+def flat(text: str) -> list[tuple[str, int]] | None:
+    """The same where no mark stands inside another and none is broken; else None."""
     found = _FLAT.findall(text)
     if sum([len(number) + len(said) for number, said in found]) + 3 * len(found) != len(text):
-        return list(_nested(text))
+        return None
     return [(said, int(number)) for number, said in found if said]
 
 
@@ -196,4 +202,4 @@ def _bare(text: str) -> str:
     return text.translate({ord(OPEN): None, ord(CLOSE): None, ord(END): None})
 
 
-__all__ = ["Span", "Spot", "Tracing", "marked", "pieces", "unmarked"]
+__all__ = ["Span", "Spot", "Tracing", "flat", "marked", "pieces", "unmarked"]
