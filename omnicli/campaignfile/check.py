@@ -129,6 +129,8 @@ class Check:
         words = tuple(known)
         close = nearest(value, words)
         message = t("'{v}' is not one of {known}.", "« {v} » ne fait pas partie de : {known}.", v=value, known=", ".join(words))
+        if not words:
+            message = t("'{v}' is not there, nor any other.", "« {v} » n'existe pas, ni aucun autre.", v=value)
         message += did_you_mean(value, words)
         self.say("S004", path, message, key=key, fix=self.write(path, close, key=key) if close else None)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from omnicli.campaignfile import Loaded, load_project
+from omnicli.campaignfile import Loaded, load_project, read_source
+from omnicli.campaignfile.check import Check
 from omnicli.campaignfile.stories import load_stories
 from omnicli.model import literals as lit
 from omnicli.model.promise import AtMost
@@ -128,6 +129,12 @@ def test_what_is_wrong_is_told_where_it_stands(what: str, loaded: Loaded) -> Non
     assert found, "nothing was found"
     for begin in wanted:
         assert any(one.startswith(begin) for one in found), found
+
+
+def test_a_word_where_there_could_be_none_is_told_so(loaded: Loaded) -> None:
+    check = Check(read_source("a.yaml", b"flow: []\n")[0])
+    check.unknown_value(("flow",), "reponse", ())
+    assert [one.message for one in check.findings] == ["'reponse' is not there, nor any other."]
 
 
 def test_a_clock_on_another_side_of_the_date_line_does_not_go_back(loaded: Loaded) -> None:
