@@ -11,6 +11,8 @@ from omnicli.store.outbox.statements import fetch, run
 
 #: Who has not been seen for so many milliseconds is not alive.
 ALIVE = 60_000
+#: Who has not been seen for so long is forgotten at the next beat of any worker: its leases ended long before (a minute, a call's timeout).
+FORGOTTEN = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Member:
 
 
 def seen(connection: sa.Connection, *, name: str, host: str, threads: int, done: int) -> None:
-    """This process lives. Those not seen for a day are forgotten."""
+    """This process lives. Those not seen for an hour are forgotten: they hold nothing any more, others have their work."""
     now = now_ms(connection)
     run(
         connection,
@@ -34,7 +36,7 @@ def seen(connection: sa.Connection, *, name: str, host: str, threads: int, done:
         " ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at, done = excluded.done",
         name, host, now, now, threads, done,
     )  # fmt: skip
-    run(connection, "DELETE FROM worker WHERE seen_at < ?", now - 86_400_000)
+    run(connection, "DELETE FROM worker WHERE seen_at < ?", now - FORGOTTEN)
 
 
 def left(connection: sa.Connection, name: str) -> None:
@@ -49,7 +51,7 @@ def alive(connection: sa.Connection) -> list[Member]:
 
 
 def everybody(connection: sa.Connection) -> list[Member]:
-    """Who was seen within a day and did not take leave, by host and name: those who were killed or stand still too."""
+    """Who was seen and did not take leave, and is not forgotten yet, by host and name: those who were killed or stand still too."""
     rows = fetch(connection, "SELECT name, host, started_at, seen_at, threads, done FROM worker ORDER BY host, name")
     return [Member(*row) for row in rows]
 

@@ -81,6 +81,33 @@ def test_who_works_and_leads_who_is_silent_and_what_waits(
     assert found["dead_rows"][0]["state"] == "well"
 
 
+def test_the_doctor_says_how_a_silent_worker_goes_away(
+    store: PostgresStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with store.write() as connection:
+        crew.seen(connection, name=f"{ANNE}-1", host="sender-1", threads=2, done=12)
+        crew.seen(connection, name=f"{BORIS}-1", host="sender-2", threads=1, done=3)
+        connection.exec_driver_sql("UPDATE worker SET seen_at = seen_at - 240000 WHERE host = 'sender-2'")
+    silent = signs(tmp_path, capsys)["worker"][1]
+    assert silent["text"].endswith("killed, frozen or cut off; the others do its work, this line goes away in 56 min")
+    assert silent["fix"] is None
+    with store.write() as connection:
+        crew.left(connection, f"{ANNE}-1")
+    (silent,) = signs(tmp_path, capsys)["worker"]
+    assert silent["text"].endswith("killed, frozen or cut off; nobody else is at work")
+    assert silent["fix"] == "omni worker"
+
+
+def test_the_next_beat_of_any_worker_forgets_who_was_silent_for_an_hour(store: PostgresStore) -> None:
+    with store.write() as connection:
+        crew.seen(connection, name=f"{ANNE}-1", host="sender-1", threads=2, done=12)
+        crew.seen(connection, name=f"{BORIS}-1", host="sender-2", threads=1, done=3)
+        connection.exec_driver_sql("UPDATE worker SET seen_at = seen_at - 3700000 WHERE host = 'sender-1'")
+        connection.exec_driver_sql("UPDATE worker SET seen_at = seen_at - 3500000 WHERE host = 'sender-2'")
+        crew.seen(connection, name="c3.5.ffffffffffff-1", host="sender-3", threads=1, done=0)
+        assert [one.host for one in crew.everybody(connection)] == ["sender-2", "sender-3"]
+
+
 def test_calls_that_nobody_answers_are_wrong(store: PostgresStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with store.write() as connection:
         connection.exec_driver_sql(

@@ -11,7 +11,7 @@ from omnicli import clock
 from omnicli.model.spoken import ago, number
 from omnicli.service.doctor.sign import NOTE, WELL, WRONG, Patient, Sign, Signs
 from omnicli.store import crew, wakeups
-from omnicli.store.crew import ALIVE, Member
+from omnicli.store.crew import ALIVE, FORGOTTEN, Member
 from omnicli.store.leases import now_ms
 from omnicli.store.postgres import PostgresStore
 from omnicli.texts import several, t
@@ -21,7 +21,7 @@ PATIENCE = 300
 
 
 def workers(patient: Patient, store: PostgresStore) -> Signs:
-    """Each process that was seen within a day, who leads what, and the queue."""
+    """Each process that is not forgotten, who leads what, and the queue."""
     with store.read() as connection:
         now, members, led = now_ms(connection), crew.everybody(connection), crew.leading(connection)
         calls = wakeups.calls(connection)
@@ -29,15 +29,16 @@ def workers(patient: Patient, store: PostgresStore) -> Signs:
     for task, holder, until in led:
         if until >= now:
             leads.setdefault(crew.process(holder), []).append(task)
+    alive = [one for one in members if now - one.seen_at <= ALIVE]
     for one in members:
-        yield _member(one, leads.pop(crew.process(one.name), []), now, patient.flag)
+        yield _member(one, leads.pop(crew.process(one.name), []), now, bool(alive), patient.flag)
     yield from _others(leads)
     yield from _left(led, now)
     if calls is not None:
-        yield _calls(calls, [one for one in members if now - one.seen_at <= ALIVE], patient.flag)
+        yield _calls(calls, alive, patient.flag)
 
 
-def _member(one: Member, leads: list[str], now: int, flag: str) -> Sign:
+def _member(one: Member, leads: list[str], now: int, others: bool, flag: str) -> Sign:
     """A worker lives as long as it says so at its beats; what a silent one had claimed is planned again when its lease is over."""
     lives = now - one.seen_at <= ALIVE
     figures = {"host": one.host, "name": one.name, "threads": one.threads, "jobs": one.done, "leads": leads, "alive": lives,
@@ -46,12 +47,24 @@ def _member(one: Member, leads: list[str], now: int, flag: str) -> Sign:
     if not lives:
         said = t("worker {name} on {host} not seen for {since}: killed, frozen or cut off", "worker {name} sur {host} pas vu depuis {since} : tué, figé ou coupé",
                  name=_short(one.name), host=one.host, since=since)  # fmt: skip
-        return Sign("worker", NOTE, said, "omni worker" + flag, figures)
+        return Sign("worker", NOTE, said + _after(now - one.seen_at, others), "" if others else "omni worker" + flag, figures)
     said = t("worker {name} on {host}: seen {since} ago, {n} jobs", "worker {name} sur {host} : vu il y a {since}, {n} tâches",
              name=_short(one.name), host=one.host, since=since, n=number(one.done))  # fmt: skip
     return Sign(
         "worker", WELL, said + (t(", leads {tasks}", ", mène {tasks}", tasks=", ".join(leads)) if leads else ""), figures=figures
     )
+
+
+def _after(silent: int, others: bool) -> str:
+    """Who has the work of one that is silent, and when the word about it goes away."""
+    if not others:
+        return t("; nobody else is at work", " ; personne d'autre n'est au travail")
+    minutes = -((silent - FORGOTTEN) // 60_000)  # those that begin count whole
+    if minutes < 1:
+        return t("; the others do its work, this line goes away at their next beat",
+                 " ; les autres font son travail, cette ligne disparaît à leur prochain battement")  # fmt: skip
+    return t("; the others do its work, this line goes away in {n} min",
+             " ; les autres font son travail, cette ligne disparaît dans {n} min", n=minutes)  # fmt: skip
 
 
 def _others(leads: dict[str, list[str]]) -> Iterator[Sign]:
