@@ -258,10 +258,25 @@ def reset(yes: Yes = False) -> None:
     loaded = s.loaded()
     where = place(loaded, live=False)
     outbox = loaded.root / "outbox" / "sandbox"
+    if where.url is not None:
+        _refuse_another(where, loaded)
     s.confirm_yes(t("Take away {path} and {outbox}?", "Effacer {path} et {outbox} ?", path=where.said, outbox=outbox), yes=yes)
     gone = [*(_dropped(where) if where.url is not None else ()), *keeping.reset(where.path, outbox)]
     said = t("The sandbox begins again.", "Le bac à sable repart de zéro.")
     s.finish({"removed": [str(p) for p in gone]}, show=lambda console: console.print(said))
+
+
+def _refuse_another(where: Place, loaded: Loaded) -> None:
+    """A file lies in its project's folder; a schema of PostgreSQL may be the sandbox of whoever else names that database."""
+    from omnicli.store.preparing import of_another
+
+    assert loaded.project is not None
+    store = where.open()
+    try:
+        if (strange := of_another(store, loaded.project)) is not None:
+            raise strange
+    finally:
+        store.close()
 
 
 def _dropped(where: Place) -> list[str]:

@@ -53,8 +53,8 @@ def prepare(store: Store, project: Project, *, upgrade: bool = True) -> list[str
             hint=t("install the newer omni, or give another store", "installez l'omni plus récent, ou donnez une autre base"),
             code="store_newer", exit=Exit.REFUSED,
         )  # fmt: skip
-    if standing is not None:
-        _ours(store, project)
+    if standing is not None and (strange := of_another(store, project)) is not None:
+        raise strange
     done: list[str] = []
     if standing != migrations.HEAD:
         if standing is not None and not upgrade:
@@ -101,33 +101,45 @@ def _setting(store: Store, key: str) -> str | None:
 def _house(connection: sa.Connection, project: Project, *, live: bool) -> None:
     """Whose store this is, written down once."""
     owner = setting.get(connection, "project")
-    _own(owner, project, live=live)
+    if (strange := _strange(owner, project, live=live, shared=connection.dialect.name == "postgresql")) is not None:
+        raise strange
     if owner is None:
         setting.put(connection, "project", project.project)
         identity = uuid.uuid4().hex if live else digest(project.project, "sandbox").hex()[:32]
         connection.execute(sa.insert(tables.instance).values(id=identity, epoch=1, serial=0))
 
 
-def _ours(store: Store, project: Project) -> None:
-    """Before anything of it is changed: tables of another project are not this one's to migrate."""
+def of_another(store: Store, project: Project) -> OmniError | None:
+    """What whoever is about to change, take away or count the store of another project is told; None when it is this one's or nobody's."""
     with store.read() as connection:
-        if sa.inspect(connection).has_table("setting"):
-            _own(setting.get(connection, "project"), project, live=store.live)
+        if not sa.inspect(connection).has_table("setting"):
+            return None
+        owner = setting.get(connection, "project")
+    return _strange(owner, project, live=store.live, shared=store.dialect == "postgresql")
 
 
-def _own(owner: str | None, project: Project, *, live: bool) -> None:
-    """The project's name goes into every hash, so another project's store is refused."""
+def _strange(owner: str | None, project: Project, *, live: bool, shared: bool) -> OmniError | None:
+    """The project's name goes into every hash, so another project's store is refused. `shared`: its owner may use it still."""
     if owner is None or owner == project.project:
-        return
-    raise OmniError(
+        return None
+    return OmniError(
         t("this store belongs to the project '{owner}', not to '{project}'", "cette base est celle du projet « {owner} », pas de « {project} »",
           owner=owner, project=project.project),
-        hint=t("the name goes into every id: give it back in omni.yaml, or give this project a database of its own",
-               "le nom entre dans chaque identifiant : remettez-le dans omni.yaml, ou donnez à ce projet une base à lui") if live else
-             t("the name goes into every id: give it back in omni.yaml, give this project a database of its own, or begin again (omni db reset)",
-               "le nom entre dans chaque identifiant : remettez-le dans omni.yaml, donnez à ce projet une base à lui, ou recommencez (omni db reset)"),
-        code="other_project", exit=Exit.REFUSED,
+        hint=_back(live=live, shared=shared), code="other_project", exit=Exit.REFUSED,
     )  # fmt: skip
+
+
+def _back(*, live: bool, shared: bool) -> str:
+    if live:
+        return t("the name goes into every id: give it back in omni.yaml, or give this project a database of its own",
+                 "le nom entre dans chaque identifiant : remettez-le dans omni.yaml, ou donnez à ce projet une base à lui")  # fmt: skip
+    if shared:
+        return t("the name goes into every id: give it back in omni.yaml, give this project a database of its own, or, when nobody needs this one,"
+                 " take it away by hand (DROP SCHEMA omni_sandbox CASCADE)",
+                 "le nom entre dans chaque identifiant : remettez-le dans omni.yaml, donnez à ce projet une base à lui ou, si personne n'a besoin"
+                 " de celle-ci, retirez-la à la main (DROP SCHEMA omni_sandbox CASCADE)")  # fmt: skip
+    return t("the name goes into every id: give it back in omni.yaml, give this project a database of its own, or begin again (omni db reset)",
+             "le nom entre dans chaque identifiant : remettez-le dans omni.yaml, donnez à ce projet une base à lui, ou recommencez (omni db reset)")  # fmt: skip
 
 
 def _migrate(store: Store) -> None:
