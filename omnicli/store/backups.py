@@ -69,15 +69,20 @@ def backup(store: Store, *, now: datetime, to: Path | None = None) -> Path:
     return target
 
 
-def newest(path: Path) -> tuple[Path, dict[str, Any]] | None:
-    """The newest backup beside the store at `path` and its manifest, or None."""
+def newest(store: Store) -> tuple[Path, dict[str, Any]] | None:
+    """The newest backup beside that store and its manifest, or None. One of the file that it was before a move is not its own, nor one of
+    another database; a file's is, wherever the project's folder was moved."""
+    assert store.beside is not None
+    where = getattr(store, "where", None)  # a server's
+    kind = "db" if where is None else "dump"
     found: list[tuple[Path, dict[str, Any]]] = []
-    sides = [side for kind in ("db", "dump") for side in folder_of(path).glob(f"{path.stem}-*.{kind}.json")]
-    for side in sides:
+    for side in folder_of(store.beside).glob(f"{store.beside.stem}-*.{kind}.json"):
         try:
-            found.append((side.with_suffix(""), json.loads(side.read_text(encoding="utf-8"))))
+            said = json.loads(side.read_text(encoding="utf-8"))
         except ValueError:
             continue
+        if where is None or said.get("of") == where:
+            found.append((side.with_suffix(""), said))
     return max(found, key=lambda one: str(one[1].get("made_at", "")), default=None)
 
 

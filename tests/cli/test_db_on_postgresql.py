@@ -168,8 +168,8 @@ def test_a_connection_that_is_lost_halfway_is_told_and_nothing_is_half_done(
 
 # --- upkeep ---------------------------------------------------------------------------------------------------------
 def test_upgrade_check_and_reset_do_what_they_do_on_sqlite(url: str, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(root, capsys, "db", "upgrade")[0] == 0  # the queue of the workers
     assert said(root, capsys, "db", "upgrade", "-n")[1]["sql"] == ""
-    assert said(root, capsys, "db", "upgrade")[0] == 0
     (root / "people.csv").write_text(PEOPLE)
     assert said(root, capsys, "contact", "import", str(root / "people.csv"))[0] == 0
     code, found, _ = said(root, capsys, "db", "check")
@@ -214,6 +214,26 @@ def test_a_backup_is_one_moment_read_back_and_the_password_is_on_no_command_line
     assert "geheim" in [secret for _, secret in called]
     monkeypatch.setattr(dumps.shutil, "which", lambda _name: None)
     assert said(root, capsys, "db", "backup")[1]["code"] == "pg_dump"
+
+
+def test_the_doctor_counts_no_backup_of_the_file_that_the_store_was_before(
+    url: str, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def backed_up() -> tuple[str, str]:
+        found = {sign["name"]: sign for sign in said(root, capsys, "doctor", "--live")[1]["signs"]}
+        return found["backup"]["state"], found["backup"]["text"]
+
+    (root / "people.csv").write_text(PEOPLE)
+    with monkeypatch.context() as file:
+        file.setenv("OMNI_DATABASE", "sqlite:///.omni/live.db")
+        said(root, capsys, "contact", "import", str(root / "people.csv"), "--live")
+        assert said(root, capsys, "db", "backup", "--live")[0] == 0
+        assert backed_up() == ("well", "backed up today")
+    said(root, capsys, "db", "recover", "--live", "--yes")
+    assert backed_up() == ("note", "never backed up beside it")
+    if dumps.shutil.which("pg_dump") is not None:
+        assert said(root, capsys, "db", "backup", "--live")[0] == 0
+        assert backed_up() == ("well", "backed up today")
 
 
 # --- elsewhere ------------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def test_a_backup_is_whole_has_its_manifest_and_overwrites_nothing(store: Store)
     with pytest.raises(OmniError, match="already"):
         backups.backup(store, now=NOW, to=made)
     assert backups.backup(store, now=NOW) != made  # the sandbox's clock may stand still
-    assert backups.newest(store.path)[1]["made_at"] == "2027-01-04T10:30:00Z"
+    assert backups.newest(store)[1]["made_at"] == "2027-01-04T10:30:00Z"
 
 
 @sqlite_only("a backup of a file; PostgreSQL makes its own")
@@ -68,7 +68,7 @@ def test_a_backup_that_was_killed_is_none_and_is_taken_away(store: Store) -> Non
     assert os.WTERMSIG(status) == signal.SIGKILL
     left = list(backups.folder_of(store.path).iterdir())
     assert len(left) == 1
-    assert backups.newest(store.path) is None
+    assert backups.newest(store) is None
     mine = backups.folder_of(store.path) / "mine.db"
     mine.write_bytes(b"somebody's own")
     made = backups.backup(store, now=NOW)

@@ -59,7 +59,7 @@ def shelf(patient: Patient) -> Signs:
     if patient.live:
         yield from _hold(store)
         yield from _keys(patient, store)
-        yield _backup(patient)
+        yield _backup(patient, store)
 
 
 def _state(patient: Patient, store: Store, name: str) -> Sign:
@@ -139,8 +139,8 @@ def _keys(patient: Patient, store: Store) -> Signs:
         )
 
 
-def _backup(patient: Patient) -> Sign:
-    found = backups.newest(patient.path)
+def _backup(patient: Patient, store: Store) -> Sign:
+    found = backups.newest(store)
     fix = "omni db backup --live"
     if found is None:
         return Sign("backup", NOTE, t("never backed up beside it", "jamais sauvegardée à côté"), fix)
