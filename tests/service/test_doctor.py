@@ -90,6 +90,39 @@ def test_whatever_keeps_a_store_from_sending_is_wrong_and_says_what_to_do(
     assert found["hold"].fix == "omni db recover --live"
 
 
+SCENARIO = """
+start: 2027-01-04 09:00
+scenarios:
+  - name: nobody
+    given: []
+    story:
+      - expect: 0 people
+"""
+
+
+def test_what_lint_finds_in_tests_is_counted_as_lint_counts_it(loaded: Loaded, capsys: pytest.CaptureFixture[str]) -> None:
+    (loaded.root / "campaigns" / "noel.test.yaml").write_text(SCENARIO)
+    omni(["-C", str(loaded.root), "--json", "lint"])
+    lint = json.loads(capsys.readouterr().out)["result"]
+    errors = sum(one["severity"] == "error" for one in lint["findings"])
+    assert errors
+    sign = signs(load_project(loaded.root))["project"]
+    assert (sign.state, sign.fix) == (doctor.WRONG, "omni lint")
+    assert f", {errors} error" in sign.text
+
+
+def test_in_production_a_warning_keeps_a_campaign_from_starting_and_is_wrong(
+    loaded: Loaded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (loaded.root / "omni.yaml").write_text(OMNI + "segments: {nobody: signup}\nlint: {profile: production}\n")
+    assert omni(["-C", str(loaded.root), "--json", "lint"]) == 1
+    counted = json.loads(capsys.readouterr().out)["result"]["summary"]
+    assert (counted["errors"], counted["warnings"] > 0) == (0, True)
+    sign = signs(load_project(loaded.root))["project"]
+    assert (sign.state, sign.fix) == (doctor.WRONG, "omni lint")
+    assert f"0 errors, {counted['warnings']} warning" in sign.text
+
+
 def test_a_file_that_is_no_database_is_named(loaded: Loaded) -> None:
     (loaded.root / ".omni").mkdir(mode=0o700)
     (loaded.root / ".omni" / "live.db").write_bytes(b"not a database at all" * 100)

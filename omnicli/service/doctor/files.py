@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import datetime
+from typing import TYPE_CHECKING
+
 from omnicli.packs.read import shipped
 from omnicli.service.doctor.sign import NOTE, WELL, WRONG, Patient, Sign, Signs
 from omnicli.texts import several, t
 
+if TYPE_CHECKING:
+    from omnicli.campaignfile import Loaded
+    from omnicli.lint.run import Report
+
 
 def files(patient: Patient) -> Signs:
     """What lint says, in one line, and the age of the packs that this project goes by."""
-    from omnicli.lint.run import lint
-
     loaded, project = patient.loaded, patient.loaded.project
     assert project is not None
-    report = lint(loaded, now=patient.now)
-    errors = sum(1 for finding in report.findings if finding.severity == "error")
-    templates = sum(1 for _ in (loaded.root / "templates").glob("*.j2"))
-    counts = (
+    report = _lint(loaded, patient.now)
+    weights = Counter(finding.severity for finding in report.findings)
+    counts = [
         several(len(loaded.campaigns), ("{n} campaign", "{n} campaigns"), ("{n} campagne", "{n} campagnes")),
-        several(1 + len(loaded.campaigns) + templates, ("{n} file", "{n} files"), ("{n} fichier", "{n} fichiers")),
-        several(errors, ("{n} error", "{n} errors"), ("{n} erreur", "{n} erreurs")),
-    )
+        several(len(report.files), ("{n} file", "{n} files"), ("{n} fichier", "{n} fichiers")),
+        several(weights["error"], ("{n} error", "{n} errors"), ("{n} erreur", "{n} erreurs")),
+    ]
+    if report.profile == "production":  # there a warning, too, keeps a campaign from starting
+        counts.append(several(weights["warning"], ("{n} warning", "{n} warnings"), ("{n} avertissement", "{n} avertissements")))
     said = t("project {name}: {counts}", "projet {name} : {counts}", name=project.project, counts=", ".join(counts))
-    yield Sign("project", WRONG if errors else WELL, said, "omni lint" if errors else "")
+    yield Sign("project", WRONG if report.worst() else WELL, said, "omni lint" if report.worst() else "")
     yield from _packs(patient)
     yield from _registers(patient)
+
+
+def _lint(loaded: Loaded, now: datetime) -> Report:
+    """What `omni lint` says: of the scenario files too, and of what the sandbox knows of its people."""
+    from omnicli.app import standing
+    from omnicli.campaignfile.stories import load_stories
+    from omnicli.lint.census import census
+    from omnicli.lint.run import lint
+
+    stories, store = load_stories(loaded), standing(loaded)
+    if store is None:
+        return lint(loaded, now=now, stories=stories)
+    with census(store, now=now) as base:
+        return lint(loaded, now=now, stories=stories, census=base)
 
 
 def _registers(patient: Patient) -> Signs:
