@@ -68,3 +68,20 @@ def test_a_project_that_was_renamed_begins_its_own_file_again(root: Path, capsys
     assert "omni db reset" in said(renamed, capsys, "contact", "list")[1]["hint"]
     assert said(renamed, capsys, "db", "reset", "--yes")[0] == 0
     assert said(renamed, capsys, "contact", "import", str(root / "people.csv"))[0] == 0
+
+
+@pytest.mark.parametrize("flags", [(), ("--live",)], ids=["sandbox", "live"])
+def test_the_doctor_says_whose_store_it_is_and_looks_no_further(
+    root: Path, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...]
+) -> None:
+    code, found = said(other(root), capsys, "doctor", *flags)
+    signs = {sign["name"]: sign for sign in found["signs"]}
+    assert (code, signs["store"]["state"]) == (1, "wrong")
+    assert signs["store"]["text"] == "this store belongs to the project 'maison', not to 'autre'"
+    assert "a database of its own" in signs["store"]["fix"]
+    assert not {"keys", "backup", "hold", "worker", "queue", "touches"} & set(signs)
+    assert "contacts" not in signs["store"]["text"]
+    french = said(other(root), capsys, "doctor", *flags, lang="fr")[1]
+    assert "cette base est celle du projet « maison », pas de « autre »" in [sign["text"] for sign in french["signs"]]
+    (root / "omni.yaml").write_text(OMNI)
+    assert "wrong" not in {sign["state"] for sign in said(root, capsys, "doctor")[1]["signs"] if sign["name"] == "store"}

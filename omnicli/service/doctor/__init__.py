@@ -15,6 +15,8 @@ from omnicli.service.doctor.sign import NOTE, WELL, WRONG, Patient, Sign, Signs
 
 if TYPE_CHECKING:
     from omnicli.campaignfile import Loaded
+    from omnicli.errors import OmniError
+    from omnicli.store.connection import Store
 
 __all__ = ["NOTE", "WELL", "WRONG", "Patient", "Sign", "bare", "examine", "tighten"]
 
@@ -55,12 +57,28 @@ def _patient(loaded: Loaded, *, now: datetime, live: bool) -> Patient:
         where = place(loaded, live=live)
     except OmniError as error:
         return Patient(loaded, beside, None, now, live, refused=error)
-    if where.url is None:
-        return Patient(loaded, where.path, shelf.opened(where.path, live=live), now, live)
     try:
-        return Patient(loaded, where.path, where.open(), now, live, server=where.said)
+        store = shelf.opened(where.path, live=live) if where.url is None else where.open()
+        server = where.said if where.url is not None else None
     except OmniError as error:
         return Patient(loaded, where.path, None, now, live, refused=error)
+    if store is not None and (strange := _strange(store, loaded)) is not None:
+        store.close()
+        return Patient(loaded, where.path, None, now, live, server=server, refused=strange)
+    return Patient(loaded, where.path, store, now, live, server=server)
+
+
+def _strange(store: Store, loaded: Loaded) -> OmniError | None:
+    """Why the store is not this project's; what cannot be read is told by whoever looks at the store itself."""
+    import sqlalchemy as sa
+
+    from omnicli.store.preparing import of_another
+
+    assert loaded.project is not None
+    try:
+        return of_another(store, loaded.project)
+    except sa.exc.DatabaseError:
+        return None
 
 
 def _parts(
