@@ -98,6 +98,14 @@ def check_campaign(campaign: Campaign, source: Source, project: Project | None) 
     return check.findings
 
 
+def none_to_name(value: str, *, none: str = "") -> str:
+    """Of a word that must name something where nothing of the kind is there; `none` says what could be made to be there."""
+    begin = t(
+        "there is no '{v}', nor any other to name here: ", "il n'y a pas de « {v} », ni rien d'autre à nommer ici : ", v=value
+    )
+    return begin + (none or t("declare it, or take it away", "déclarez-le, ou retirez-le"))
+
+
 @dataclass
 class Check:
     """Findings about one file, at the key or value that is at fault."""
@@ -130,7 +138,7 @@ class Check:
         close = nearest(value, words)
         message = t("'{v}' is not one of {known}.", "« {v} » ne fait pas partie de : {known}.", v=value, known=", ".join(words))
         if not words:
-            message = t("'{v}' is not there, nor any other.", "« {v} » n'existe pas, ni aucun autre.", v=value)
+            message = none_to_name(value)
         message += did_you_mean(value, words)
         self.say("S004", path, message, key=key, fix=self.write(path, close, key=key) if close else None)
 

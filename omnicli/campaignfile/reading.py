@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from omnicli import clock
-from omnicli.campaignfile.check import Check
+from omnicli.campaignfile.check import Check, none_to_name
 from omnicli.campaignfile.source import KeyPath, Map, Seq
 from omnicli.model import literals as lit
 from omnicli.model.story import Wall
@@ -117,12 +117,15 @@ class Reading(Check):
             self.unknown_value(path, text, known)
         return found
 
-    def among(self, path: KeyPath, word: str, known: Collection[str], *, start: int = 0) -> bool:
-        """Whether a word inside the scalar at the path is one of these; told at the word when not."""
+    def among(self, path: KeyPath, word: str, known: Collection[str], *, start: int = 0, none: str = "") -> bool:
+        """Whether a word inside the scalar at the path is one of these; told at the word when not. `none`: what mends it where there
+        are none at all."""
         if word in known:
             return True
         close = nearest(word, known)
         message = t("'{v}' is not one of {known}.", "« {v} » ne fait pas partie de : {known}.", v=word, known=", ".join(known))
+        if not known:
+            message = none_to_name(word, none=none)
         if close:
             message += t(" Did you mean '{x}'?", " Vouliez-vous dire « {x} » ?", x=close)
         self._say(path, "S004", message, word, start)

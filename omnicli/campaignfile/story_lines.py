@@ -50,6 +50,14 @@ STATES = ("exit", "goal", "step", "persona", "branch", "arm")
 OWN_EVENTS = frozenset({"entered", "converted", "exited"})
 
 
+def _no_such_step(kind: str) -> str:
+    if kind == "arm":
+        return t("the campaign has no 'split'; give it one, or take this line away",
+                 "la campagne n'a pas de « split » ; donnez-lui-en un, ou retirez cette ligne")  # fmt: skip
+    return t("the campaign has no 'wait' with answers and no 'choose'; give it one, or take this line away",
+             "la campagne n'a ni « wait » avec réponses ni « choose » ; donnez-lui-en un, ou retirez cette ligne")  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Names:
     """What may be named in a story: of the campaign of the file, and of those that stand beside it."""
@@ -273,7 +281,7 @@ class Lines:
                 known: Mapping[str, tuple[str, ...]] = names.branches if kind == "branch" else names.splits
                 step, _, value = rest.partition(" ")
                 value = value.strip()
-                if not among(at, step, tuple(known), start=start):
+                if not among(at, step, tuple(known), start=start, none=_no_such_step(kind)):
                     return None
                 if not among(at, value, known[step], start=start + len(step) + 1):
                     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,10 +132,21 @@ def test_what_is_wrong_is_told_where_it_stands(what: str, loaded: Loaded) -> Non
         assert any(one.startswith(begin) for one in found), found
 
 
-def test_a_word_where_there_could_be_none_is_told_so(loaded: Loaded) -> None:
+def test_a_word_where_there_could_be_none_is_told_with_what_mends_it(loaded: Loaded) -> None:
     check = Check(read_source("a.yaml", b"flow: []\n")[0])
     check.unknown_value(("flow",), "reponse", ())
-    assert [one.message for one in check.findings] == ["'reponse' is not there, nor any other."]
+    assert [one.message for one in check.findings] == [
+        "there is no 'reponse', nor any other to name here: declare it, or take it away"
+    ]
+    bare = {"relance": loaded.campaigns["bienvenue"].model_copy(update={"flow": loaded.campaigns["bienvenue"].flow[:1]})}
+    found = load_stories(
+        replace(loaded, campaigns=bare), files=["campaigns/relance.test.yaml"],
+        overlay={"campaigns/relance.test.yaml": a_story("expect: branch reponse oui", "expect: arm essai b").encode()},
+    ).findings  # fmt: skip
+    assert [one.message for one in found] == [
+        "there is no 'reponse', nor any other to name here: the campaign has no 'wait' with answers and no 'choose'; give it one, or take this line away",
+        "there is no 'essai', nor any other to name here: the campaign has no 'split'; give it one, or take this line away",
+    ]
 
 
 def test_a_clock_on_another_side_of_the_date_line_does_not_go_back(loaded: Loaded) -> None:
