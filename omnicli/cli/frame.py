@@ -315,8 +315,10 @@ def folded(text: str, *, indent: int = 0) -> str:
 
 
 def same_environment(hint: str, *, live: bool) -> str:
-    """A hint that is a command asks the environment that was asked: without `--live` the sandbox would answer, and all is well there."""
+    """A hint that is a command asks the environment that was asked: without `--live` the sandbox would answer, and all is well there.
+    Help is the same for both."""
     about_people = hint.startswith(
         ("omni campaign ", "omni contact ", "omni touch ", "omni db ", "omni response ", "omni doctor")
     )
-    return f"{hint} --live" if live and about_people and "--live" not in hint else hint
+    asks = about_people and not hint.endswith("--help")
+    return f"{hint} --live" if live and asks and "--live" not in hint else hint

@@ -97,6 +97,7 @@ def test_a_project_file_that_cannot_be_read_is_exit_2_everywhere(project, capsys
 @pytest.mark.parametrize(("hint", "live", "said"), [
     ("omni contact list", True, "omni contact list --live"), ("omni contact list", False, "omni contact list"),
     ("omni db upgrade --live", True, "omni db upgrade --live"), ("omni lint --fix", True, "omni lint --fix"), ("", True, ""),
+    ("omni campaign run --help", True, "omni campaign run --help"),
 ])  # fmt: skip
 def test_a_hint_asks_the_environment_that_was_asked(hint: str, live: bool, said: str) -> None:
     from omnicli.cli.frame import same_environment
