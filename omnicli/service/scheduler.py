@@ -111,6 +111,7 @@ def tick(
         names = tuple(row.name for row in campaigns.known(connection, states=("running", "paused")))
         names += campaigns.left_open(connection, now)  # stopped ones too: what was under way then must end
     if not names and not something_came(store):
+        _refuse_hold(store, live=live)
         return Ticked(now, without="idle")
     try:
         with run_lock(store, loaded.root, live=live):
@@ -121,6 +122,16 @@ def tick(
         if error.exit == Exit.LOCKED:
             return Ticked(now, without="locked")
         raise
+
+
+def _refuse_hold(store: Store, *, live: bool) -> None:
+    """OmniError (exit 4) on HOLD: a store that was emptied or put back from before its first campaign has nothing due, and must be looked at."""
+    from omnicli.store import holding
+
+    with store.read() as connection:
+        held = holding.held(connection) if live else None
+    if held is not None:
+        raise holding.refusal(held, live=live)
 
 
 # --- the clock guard ------------------------------------------------------------------------------------------------
