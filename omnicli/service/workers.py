@@ -196,7 +196,10 @@ class Crew:
             self.stop()
             return
         if held is not None:
-            self._say_once(_line(holding.refusal(held, live=self.live)))
+            refusal = holding.refusal(held, live=self.live)
+            if self.once:
+                raise refusal
+            self._say_once(_line(refusal))
         now = self._now(store)
         report = plan(store, loaded, names=self._names(store, now), now=now, live=self.live, every=every * 0.9)
         if report is not None:
@@ -225,12 +228,14 @@ class Crew:
 
     # --- what all of it needs -----------------------------------------------------------------------------------------
     def _guarded(self, deed: Callable[[], None]) -> None:
-        """Nothing that happens in a job or a beat ends the process, but that another store stands where its own was."""
+        """Nothing that happens in a job or a beat ends the process, but that another store stands where its own was; with `once` a
+        refusal does."""
         try:
             deed()
         except OmniError as error:
             self._say_once(_line(error))
-            if error.code == "replaced":  # nothing here is known of the store that stands there now
+            # nothing here is known of a store that replaced the other; a job runner takes 0 for done
+            if error.code == "replaced" or (self.once and error.exit == Exit.REFUSED):
                 self.exit = error.exit
                 self.stop()
         except Exception as error:

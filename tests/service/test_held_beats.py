@@ -11,6 +11,7 @@ import stores
 from omnicli.app import open_project, open_store
 from omnicli.cli.main import run as omni
 from omnicli.service.scheduler import Metronome
+from omnicli.service.workers import QUEUES, Crew
 from omnicli.store import holding, serial
 
 OMNI = """
@@ -79,3 +80,30 @@ def test_a_file_that_was_emptied_is_told_at_every_tick(root: Path, capsys: pytes
         code, said = called(root, capsys, "schedule", "tick", "--live")
         assert code == 4
         assert "another database stood here before" in said
+
+
+@pytest.mark.skipif(not stores.POSTGRESQL, reason="workers share a store on PostgreSQL")
+def test_a_worker_that_is_called_once_refuses(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert called(root, capsys, "worker", "--live", "--once")[0] == 0
+    held(root)
+    code, said = called(root, capsys, "worker", "--live", "--once")
+    assert code == 4
+    assert said.count("the store is on hold: it was restored from a backup → omni db recover --live") == 1
+
+
+@pytest.mark.skipif(not stores.POSTGRESQL, reason="workers share a store on PostgreSQL")
+def test_a_worker_that_stays_waits_until_the_store_is_released(root: Path) -> None:
+    held(root)
+    told: list[str] = []
+    beats = iter(range(100))
+
+    class Waiting(Crew):
+        def _beat(self, every: timedelta) -> None:
+            super()._beat(every)
+            if next(beats) == 3:
+                self.stop()
+
+    crew = Waiting(root, True, 1, QUEUES, timedelta(seconds=0.05), lambda *_: None, told.append)
+    assert crew.run() == 0
+    assert next(beats) > 3
+    assert len([line for line in told if "on hold" in line or "retenue" in line]) == 1
