@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 QUEUES = (wakeups.TURN, wakeups.DISPATCH)
 #: Seconds after which a server that went away is tried again.
 PAUSE = 2.0
+#: The SQLSTATE (of a foreign key) with which the queue refuses a worker whose name others took away, for it was silent.
+FORGOTTEN = "23503"
 
 log = logging.getLogger("omni.worker")
 
@@ -129,7 +131,9 @@ class Crew:
         try:
             asyncio.run(self._answer(store, wait=wait))
         except Exception as error:
-            self._say_once(f"{type(error).__name__} in {_where(error)}")
+            said = error.__cause__ or error  # Procrastinate wraps what the driver raised
+            if getattr(said, "sqlstate", "") != FORGOTTEN:  # it gets another name there at once
+                self._say_defect(said)
             log.debug("jobs", exc_info=True)
         if wait and not self._stop.is_set():
             self._stop.wait(PAUSE)
@@ -137,6 +141,8 @@ class Crew:
     async def _answer(self, store: Store, *, wait: bool) -> None:
         from procrastinate.worker import Worker
 
+        # a call that others took away while this process stood still cannot be ended: nobody needs to know, whatever is due is called again
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, found: log.debug("queue: %s", found))
         app = queue_of(store)
         for what in QUEUES:
             app.task(name=what, queue=what)(self._job_of(what))
@@ -239,9 +245,13 @@ class Crew:
                 self.exit = error.exit
                 self.stop()
         except Exception as error:
-            told = of_server(error, getattr(self._standing.store, "where", ""))
-            self._say_once(_line(told) if told is not None else f"{type(error).__name__} in {_where(error)}")
+            self._say_defect(error)
             log.debug("worker", exc_info=True)
+
+    def _say_defect(self, error: BaseException) -> None:
+        """One line for what nobody foresaw, or for what the server refused."""
+        told = of_server(error, getattr(self._standing.store, "where", ""))
+        self._say_once(_line(told) if told is not None else f"{type(error).__name__} in {_where(error)}")
 
     def _say_once(self, line: str) -> None:
         """What needs a person is told when it begins, not by every job."""
