@@ -14,6 +14,8 @@ from omnicli.errors import Exit, OmniError
 from omnicli.texts import several, t
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console, RenderableType
 
     from omnicli.campaignfile import Loaded
@@ -46,7 +48,7 @@ def status(watch: Watch = False, positions: Positions = False, exit_code: Code10
     found = _look(loaded, store, now, live=s.live)
     code = Exit.SOMETHING_TO_DO if exit_code and (found["due_people"] or found["due_touches"]) else Exit.FINE
     overviews = found.pop("overviews")
-    s.finish(found, exit=code, show=lambda console: _show(console, found, overviews, now, loaded))
+    s.finish(found, exit=code, show=lambda console: _show(console, found, overviews, now, loaded, live=s.live))
 
 
 def _look(loaded: Loaded, store: Store, now: datetime, *, live: bool) -> dict[str, Any]:
@@ -70,6 +72,7 @@ def _look(loaded: Loaded, store: Store, now: datetime, *, live: bool) -> dict[st
         cases = connection.scalar(sa.select(sa.func.count()).select_from(tb.case).where(tb.case.c.state != "closed")) or 0
         ids = [row.id for row in campaigns.known(connection, states=("running",))]
         ahead = campaigns.next_due(connection, ids) if ids else None
+        held = campaigns.held_by(connection) if any(o.due.get("held") for o in overviews) else {}
     ended = last_end(store)
     assert loaded.project is not None
     shared: dict[str, Any] = {} if store.dialect == "sqlite" else {"workers": _workers(store)}
@@ -80,8 +83,16 @@ def _look(loaded: Loaded, store: Store, now: datetime, *, live: bool) -> dict[st
         "due_people": sum(o.due.get("people", 0) for o in overviews if o.state == "running"),
         "due_touches": sum(o.due.get("touches", 0) for o in overviews if o.state == "running"),
         "held": sum(o.due.get("held", 0) for o in overviews), "unknown": sum(o.doubtful for o in overviews),
-        "unfolded": waiting, "tasks": tasks, "cases": cases, "alerts": [*_alerts(loaded, overviews, hold, ended, now, live=live), *_left_alone(loaded, accounts_), *judged],
+        "held_by": _most_first(held), "holding": sorted(held, key=lambda name: (-sum(held[name].values()), name)), "unfolded": waiting, "tasks": tasks, "cases": cases, "alerts": [*_alerts(loaded, overviews, hold, ended, now, live=live), *_left_alone(loaded, accounts_), *judged],
     }  # fmt: skip
+
+
+def _most_first(held: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """Guard → people whom it holds in all campaigns, the most frequent first."""
+    total = Counter[str]()
+    for guards in held.values():
+        total.update(guards)
+    return dict(sorted(total.items(), key=lambda one: (-one[1], one[0])))
 
 
 def _workers(store: Store) -> list[dict[str, Any]]:
@@ -175,7 +186,9 @@ def _positions(store: Store) -> list[dict[str, Any]]:
 
 
 # --- drawing --------------------------------------------------------------------------------------------------------
-def _show(console: Console, found: dict[str, Any], overviews: list[Overview], now: datetime, loaded: Loaded) -> None:
+def _show(
+    console: Console, found: dict[str, Any], overviews: list[Overview], now: datetime, loaded: Loaded, *, live: bool
+) -> None:
     from rich.text import Text
 
     from omnicli.cli import campaign_view as view
@@ -195,6 +208,8 @@ def _show(console: Console, found: dict[str, Any], overviews: list[Overview], no
     console.print(
         " · ".join(f"{number(n)} {word}" for n, word in facts if n) or t("Nothing waits.", "Rien n'attend."), soft_wrap=True
     )
+    if found["held_by"]:
+        console.print(Text(_held(found, live=live)), soft_wrap=True)
     ended, ahead = found["last_run"], found["next"]
     if ended is not None:
         last = t("Last run {d} ago", "Dernière exécution il y a {d}", d=ago(ended, now))
@@ -204,6 +219,19 @@ def _show(console: Console, found: dict[str, Any], overviews: list[Overview], no
         console.print(Text(_at_work(found["workers"]), "dim"), soft_wrap=True)
     for alert in found["alerts"]:
         console.print(Text("! ", "bold red").append(alert, "not bold"), soft_wrap=True)
+
+
+def _held(found: dict[str, Any], *, live: bool) -> str:
+    """`Held: quiet hours 61 · capped 22     who: omni campaign plan bienvenue --why`, of the campaign that holds most."""
+    from omnicli.cli.run_view import reasons
+
+    why = f"omni campaign plan {found['holding'][0]} --why" + (" --live" if live else "")
+    return t(
+        "Held: {reasons}     who: {why}",
+        "Retenus : {reasons}     qui : {why}",
+        reasons=reasons(Counter(found["held_by"])),
+        why=why,
+    )
 
 
 def _at_work(workers: list[dict[str, Any]]) -> str:
@@ -237,7 +265,7 @@ def _watch(s: Session, loaded: Loaded, store: Store) -> None:
         found = _look(loaded, store, now, live=s.live)
         overviews = found.pop("overviews")
         aside = Console(file=StringIO(), width=console.width, force_terminal=True, no_color=console.no_color, highlight=False)
-        _show(aside, found, overviews, now, loaded)
+        _show(aside, found, overviews, now, loaded, live=s.live)
         return Text.from_ansi(aside.file.getvalue())  # type: ignore[attr-defined]
 
     try:

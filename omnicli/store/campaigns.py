@@ -233,6 +233,21 @@ def due(connection: sa.Connection, campaign_id: int, now: datetime) -> dict[str,
     }  # fmt: skip
 
 
+def held_by(connection: sa.Connection) -> dict[str, dict[str, int]]:
+    """Campaign → guard → people whom it holds, in every campaign that holds somebody."""
+    e, found = tb.enrollment.c, dict[str, dict[str, int]]()
+    query = (
+        sa.select(tb.campaign.c.name, e.held_by, sa.func.count())
+        .join(tb.campaign, tb.campaign.c.id == e.campaign_id)
+        .where(e.state == "open", e.held_by.is_not(None))
+        .group_by(tb.campaign.c.name, e.held_by)
+        .order_by(tb.campaign.c.name, e.held_by)
+    )
+    for name, guard, people in connection.execute(query):
+        found.setdefault(name, {})[guard] = people
+    return found
+
+
 def next_due(connection: sa.Connection, campaign_ids: Iterable[int]) -> datetime | None:
     """The earliest instant at which anything of these campaigns falls due: a timer, a planned touch, a retry."""
     e, x, ids = tb.enrollment.c, tb.touch.c, tuple(campaign_ids)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import stores
 
+from omnicli.app import open_project, open_store
 from omnicli.cli.main import run as omni
 
 SAMPLE = Path(__file__).parents[2]
@@ -281,6 +283,25 @@ def test_show_and_status_count_people(shop: Shop) -> None:
     assert [(p["step"], p["people"]) for p in positions[0]["at"]] == [("repos", 3)]
     assert shop("campaign", "show", "bienvenue", "--version", "v1", "--json").result["shown"]["number"] == 1
     assert shop("campaign", "show", "bienvenue", "--version", "v9").code == 2
+
+
+def test_status_says_by_what_people_are_held_and_how_to_see_whom(shop: Shop) -> None:
+    (shop.root / "omni.yaml").write_text(OMNI.replace("cap: {all: 9 per day}", "cap: {all: 1 per day}"))
+    shop.edit("{wait: 2 days, id: repos}", "{wait: 1 hour, id: repos}\n  - {send: offre, id: j1, by: email, else: [sms]}")
+    signed_up(shop)
+    shop("campaign", "run", "bienvenue", "--as-of", "2027-01-05 10:00")
+    assert "Held" not in shop("status", "--as-of", "2027-01-05 10:00").out
+    shop("campaign", "run", "bienvenue", "--as-of", "2027-01-05 11:30")
+    out = shop("status", "--as-of", "2027-01-05 11:30").out
+    assert "Held: cap 2     who: omni campaign plan bienvenue --why" in out.splitlines()
+    assert shop("campaign", "plan", "bienvenue", "--why", "--as-of", "2027-01-05 11:30").code == 0
+    with closing(open_store(open_project(shop.root), live=False)) as store, store.write() as connection:
+        connection.exec_driver_sql(
+            "UPDATE enrollment SET state = 'open', held_by = 'quiet_hours' WHERE held_by IS NULL OR id = 1"
+        )
+    out = shop("status", "--as-of", "2027-01-05 11:30").out
+    assert "Held: quiet hours 2 · cap 1     who: omni campaign plan bienvenue --why" in out.splitlines()
+    assert list(shop("status", "--json").result["held_by"].items()) == [("quiet_hours", 2), ("cap", 1)]
 
 
 def test_in_live_a_draft_is_refused_and_nothing_is_asked_of_a_pipe(shop: Shop) -> None:
