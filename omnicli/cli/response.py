@@ -344,10 +344,21 @@ def list_(unmatched: Unmatched = False, since: Since = None, limit: Limit = 20, 
                 for a, outcome in found
             ],
         )
+        if unmatched:  # the ledger holds none of theirs
+            console.print(_strangers(waiting))
+            return
         console.print("")
         lay(console, [[name, number(f["count"]), " ".join(_money(*v) for k, v in f.items() if k != "count")] for name, f in ledger.items()],
             right=(1, 2))  # fmt: skip
         if waiting:
-            console.print(t("{n} of people the base does not know", "{n} de personnes inconnues de la base", n=number(waiting)))
+            console.print(_strangers(waiting))
 
     s.finish(result, show=draw)
+
+
+def _strangers(waiting: int) -> str:
+    from omnicli.cli.rows import number
+
+    if not waiting:
+        return t("No response of people whom the base does not know.", "Aucune réponse de personnes inconnues de la base.")
+    return t("{n} of people the base does not know", "{n} de personnes inconnues de la base", n=number(waiting))
