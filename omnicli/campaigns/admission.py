@@ -49,6 +49,7 @@ class Admission:
 
     def __post_init__(self) -> None:
         self.at, self.now_ms = self.now, clock.to_ms(self.now)
+        self.present: int | None = None
 
     def begin(
         self, connection: sa.Connection, book: Book, lines: Sequence[Line], *, at: datetime, age: int | None, last: bool
@@ -56,7 +57,7 @@ class Admission:
         """The gate over all calls of these lines that may start now, and the intents of those that pass. `last`: nobody else comes to
         fill requests that are not full. `age`: calls whose people were loaded at this age meet the store as it was then (None: nobody
         can say so)."""
-        self.at = at
+        self.at, self.present = at, None
         if last:
             for line in lines:
                 line.flush()
@@ -100,7 +101,12 @@ class Admission:
             )
             for p in call.people
         ]
-        return Handing(line.provider.name, line.account, intents, None if known else lease(connection, line.patience))
+        return Handing(line.provider.name, line.account, intents, None if known else self._until(connection, line.patience))
+
+    def _until(self, connection: sa.Connection, seconds: float) -> int:
+        """Until when a call that begins in this transaction holds; the store's clock is asked once."""
+        self.present = lease(connection, 0.0) if self.present is None else self.present
+        return self.present + int(seconds * 1000)
 
     def _carry(self, connection: sa.Connection, call: Call, handing: Handing, said: Outcome) -> None:
         """The archive alone carries them: what the provider says of them is known, and written with their intents."""
@@ -117,7 +123,7 @@ class Admission:
             if line.repeatable:
                 yield line.calls.popleft()
                 return
-            account = book.of(line.provider.name, line.account)
+            account = book.glance(line.provider.name, line.account, paced=bool(line.pace))
             verdict = breaker.may(account, clock.to_ms(self.at))
             if verdict.kind == "wait":
                 if not line.probing:
@@ -126,7 +132,7 @@ class Admission:
             if self._no_room(connection, line, account):
                 return
             call = self._sized(line, 1 if verdict.kind == "probe" else min(line.batch, account.batch or line.batch))
-            if not self._allowed(connection, call, account):
+            if not self._allowed(connection, call, book):
                 continue
             started += 1
             if verdict.kind == "probe":
@@ -159,7 +165,7 @@ class Admission:
             call.people = call.people[:most]
         return call
 
-    def _allowed(self, connection: sa.Connection, call: Call, account: breaker.Account) -> bool:
+    def _allowed(self, connection: sa.Connection, call: Call, book: Book) -> bool:
         """False when its channel is shut, or when it is a retry for which this minute has no room: then it waits."""
         shut = [p for p in call.people if p.touch.channel in call.line.shut]
         if shut:
@@ -168,7 +174,7 @@ class Admission:
         tried = sum(1 for p in call.people if p.touch.attempts > 0 and p.touch.id not in self.spared)
         call.retry = 2 * tried > len(call.people)
         now = clock.to_ms(self.at)
-        if call.retry and not breaker.may_retry(account, now):
+        if call.retry and not breaker.may_retry(book.of(call.line.provider.name, call.line.account), now):
             self._put_back(connection, call.people, breaker.next_minute(now), "rate")
             return False
         return bool(call.people)
@@ -178,13 +184,15 @@ class Admission:
         line = call.line
         if line.repeatable:
             return
-        now = clock.to_ms(self.at)
-        account = breaker.begun(book.of(line.provider.name, line.account), now, calls=1, retries=int(call.retry))
-        if call.probe:
-            account = breaker.probing(account, now, patience=int(line.patience * 1000))
-        account = breaker.reserve(account, clock.to_ms(clock.now()), pace=line.pace, touches=len(call.people))
-        line.free_at = account.free_at
-        book.put(line.provider.name, line.account, account)
+        now, machine_now, probe, retries = clock.to_ms(self.at), clock.to_ms(clock.now()), call.probe, int(call.retry)
+
+        def taken(account: breaker.Account) -> breaker.Account:
+            account = breaker.begun(account, now, calls=1, retries=retries)
+            if probe:
+                account = breaker.probing(account, now, patience=int(line.patience * 1000))
+            return breaker.reserve(account, machine_now, pace=line.pace, touches=len(call.people))
+
+        line.free_at = book.step(line.provider.name, line.account, taken).free_at
 
     def _put_back(self, connection: sa.Connection, people: Sequence[Prepared], until: int | None, held_by: str) -> None:
         """They wait again, until then (None: until somebody has mended it; they are looked at again in a while)."""

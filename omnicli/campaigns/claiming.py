@@ -159,7 +159,7 @@ class Claims:
         found = {channel for line in self.each for channel in line.shut}
         for channel, line in self.lines.items():
             if not line.repeatable and not line.probing:
-                verdict = breaker.may(book.of(line.provider.name, line.account), clock.to_ms(at))
+                verdict = breaker.may(book.glance(line.provider.name, line.account, paced=bool(line.pace)), clock.to_ms(at))
                 if verdict.kind == "wait":
                     found.add(channel)
         return found
@@ -168,7 +168,7 @@ class Claims:
         """What is due and waits for a person to mend an account is told by every round, not only by the one that it refused."""
         channels = self.asked.channels
         for line in self.each if shut and self.cursor is None else ():
-            account = book.of(line.provider.name, line.account) if not line.repeatable else breaker.Account()
+            account = book.glance(line.provider.name, line.account) if not line.repeatable else breaker.Account()
             carried = {
                 c for c, other in self.lines.items() if other is line and c in shut and (channels is None or c in channels)
             }

@@ -33,7 +33,7 @@ from omnicli.model.touch import Provider
 from omnicli.store import outbox, serial
 from omnicli.store.accounts import Book
 from omnicli.store.outbox import Claimed, Result
-from omnicli.store.outbox.locking import crossed, heed_standing, repeating
+from omnicli.store.outbox.locking import Overtaken, crossed, heed_standing, repeating
 from omnicli.store.outbox.outcomes import on_disk, taken_up
 from omnicli.texts import t
 
@@ -44,8 +44,9 @@ if TYPE_CHECKING:
     from omnicli.render.renderer import Renderer
     from omnicli.store.connection import Store
 
-#: Outcomes that arrive within so many seconds share one T3.
-TOGETHER = 0.010
+#: Outcomes that arrive within so many seconds share one T3; where a transaction takes longer, within as long as the last one took, up
+#: to the second figure: they would wait for it anyway.
+TOGETHER, LONGEST = 0.010, 0.050
 
 
 class Round:
@@ -73,6 +74,7 @@ class Round:
         self.done: SimpleQueue[Call] = SimpleQueue()
         self.back: list[Call] = []
         self.again: list[Again] = []
+        self.together = TOGETHER
         self.mark: object = None
         self.lost = False  # whether a commit failed that may have been done
         self.age = 0  # how often somebody else wrote between two of our transactions
@@ -149,6 +151,11 @@ class Round:
 
     def _step(self) -> None:
         self._gather()
+        since = clock.monotonic()
+        self._write()
+        self.together = min(max(TOGETHER, clock.monotonic() - since), LONGEST)
+
+    def _write(self) -> None:
         if self.progress is not None and self.lasting:
             self.progress(0)  # whoever wants to leave is asked before each T2, not only before each claim
         if self.back and (self.store.dialect != "sqlite" or all(c.line.inline and not c.line.repeatable for c in self.back)):
@@ -156,7 +163,7 @@ class Round:
         before = dict(vars(self.report))
         try:
             self._commit()
-        except sa.exc.DBAPIError as failure:
+        except (sa.exc.DBAPIError, Overtaken) as failure:
             if not crossed(failure):
                 self.lost = True
                 raise
@@ -198,7 +205,7 @@ class Round:
             if repeated or claimed:
                 self.presses.bring(connection, [*claimed, *(touch for _, touches in repeated for touch in touches)])
             book.write()
-            reached = serial.serial_of(connection) if any(not call.line.repeatable for call in begun) else None
+            reached = serial.risen(connection) if any(not call.line.repeatable for call in begun) else None
             self.mark = outbox.mark(connection)
         self.again = []
         self._committed(results)
@@ -255,7 +262,7 @@ class Round:
             self._pause()
             return
         self._take(0.02 if self.queue.out else 0.5 if self.progress is not None else None)
-        end = clock.monotonic() + TOGETHER
+        end = clock.monotonic() + self.together
         while self.back and self.running and (left := end - clock.monotonic()) > 0:
             if not self._take(left):
                 break

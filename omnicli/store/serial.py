@@ -54,6 +54,14 @@ def serial_of(connection: sa.Connection) -> int:
     return int(connection.scalar(sa.select(tables.instance.c.serial)) or 0)
 
 
+def risen(connection: sa.Connection) -> int:
+    """The serial of this T2, which calls somebody. Where many write it rises only here, as the last thing of the transaction: it is one
+    row, and whoever has written it makes every other sender wait. (Where one writes at a time the intents raised it.)"""
+    if connection.dialect.name == "sqlite":
+        return serial_of(connection)
+    return int(connection.exec_driver_sql("UPDATE instance SET serial = serial + 1 RETURNING serial").scalar_one())
+
+
 def mark(store: Store, serial: int) -> None:
     """Write and sync that this store has come to `serial`; the file never falls within one epoch. Nothing in the sandbox."""
     path = side_file(store)

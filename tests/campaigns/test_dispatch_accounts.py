@@ -6,14 +6,17 @@ from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
+import stores
 from delivering import OMNI, SENDS, Delivery, Recorder, a_campaign, accepted, paris
 
 from omnicli import clock
 from omnicli.campaigns import canary
 from omnicli.model.touch import Handed, Outcome
-from omnicli.store import accounts, room
+from omnicli.store import accounts, outbox, room
 
 ONE = "- {send: offre, by: email, id: j0}"
 
@@ -264,3 +267,23 @@ def test_a_sending_that_is_limited_tries_nothing_first(tmp_path: Path, monkeypat
     stage = a_big_stage(tmp_path, monkeypatch)
     assert stage.dispatch(live=True, max=50).accepted == 50
     assert stage.provider.calls == 5
+
+
+@pytest.mark.skipif(not stores.POSTGRESQL, reason="where one writes at a time nobody writes between a look and an intent")
+def test_an_account_that_somebody_shuts_while_intents_are_written_calls_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = a_stage(tmp_path, 4)
+    other, intend = stores.open_store(tmp_path), outbox.intend
+
+    def meanwhile(connection: sa.Connection, *calls: Any, **words: Any) -> list[int]:
+        monkeypatch.setattr(outbox, "intend", intend)
+        with other.write() as theirs:
+            shut = accounts.Account(state="open", why="no credit", needs_person=True)
+            accounts.save(theirs, "recorder", "test", shut)
+        return intend(connection, *calls, **words)
+
+    monkeypatch.setattr(outbox, "intend", meanwhile)
+    report = stage.dispatch()
+    assert (stage.provider.calls, report.accepted) == (0, 0)
+    assert (states(stage), stage.rows("SELECT count(*) FROM attempt")) == ({"planned": 4}, [(0,)])

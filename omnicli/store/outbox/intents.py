@@ -41,20 +41,25 @@ def intend(connection: sa.Connection, calls: Sequence[Handing], *, now: int) -> 
     faults.point("F06")
     intents = calls[0][2] if len(calls) == 1 else [i for call in calls for i in call[2]]
     archive(connection, intents)
-    cost_anew(connection, intents)
-    for until, ids in grouped((call[3], i[0].id) for call in calls for i in call[2]):
-        lease = "" if until is None else f", lease_until = {int(until)}"
-        run(
-            connection,
-            f"UPDATE touch SET send_state = 'sending', attempts = attempts + 1, held_by = NULL{lease} WHERE id IN (?*)",
-            ids,
-        )
+    _sending(connection, calls)
     take_slots(connection, intents, now=now)
-    if connection.dialect.name == "sqlite" or any(
-        call[3] is not None for call in calls
-    ):  # one row: whoever writes it makes others wait
+    if connection.dialect.name == "sqlite":  # where others wait for that row it rises at the end (store/serial.risen)
         connection.exec_driver_sql("UPDATE instance SET serial = serial + 1")
     return handovers
+
+
+def _sending(connection: sa.Connection, calls: Sequence[Handing]) -> None:
+    """State `sending`, and with it what they would tell and their price where that must be kept: a row is written once."""
+    by_lease: dict[int | None, list[Intent]] = {}
+    for call in calls:
+        by_lease.setdefault(call[3], []).extend(call[2])
+    for until, intents in by_lease.items():
+        lease: tuple[int, ...] = () if until is None else (until,)
+        begins = f"UPDATE touch SET send_state = 'sending', attempts = attempts + 1, held_by = NULL{', lease_until = ?' if lease else ''}"
+        if plain := [i[0].id for i in intents if not _changes(i)]:
+            run(connection, f"{begins} WHERE id IN (?*)", *lease, plain)
+        changed = grouped(((*lease, i[5], i[6]), i[0].id) for i in intents if _changes(i))
+        for_all(connection, f"{begins}, facts = ?, cost = ? WHERE id", changed)
 
 
 def archive(connection: sa.Connection, intents: Sequence[Intent]) -> None:
@@ -70,8 +75,12 @@ def archive(connection: sa.Connection, intents: Sequence[Intent]) -> None:
 
 def cost_anew(connection: sa.Connection, intents: Sequence[Intent]) -> None:
     """What they would tell, where that must be kept, and their price where it is another than was planned."""
-    changed = [i for i in intents if i[5] is not None or i[6] != i[0].cost]
+    changed = [i for i in intents if _changes(i)]
     for_all(connection, "UPDATE touch SET facts = ?, cost = ? WHERE id", grouped(((i[5], i[6]), i[0].id) for i in changed))
+
+
+def _changes(intent: Intent) -> bool:
+    return intent[5] is not None or intent[6] != intent[0].cost
 
 
 def take_slots(connection: sa.Connection, intents: Sequence[Intent], *, now: int) -> None:

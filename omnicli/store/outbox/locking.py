@@ -67,9 +67,13 @@ def lock_day(connection: sa.Connection) -> None:
 
 
 # --- transactions that cross ----------------------------------------------------------------------------------------
+class Overtaken(Exception):
+    """What this transaction was decided by has been changed by another meanwhile: it is taken back and begun again."""
+
+
 def crossed(error: BaseException) -> bool:
     """Whether the transaction was taken back only because another crossed it: begun again, it goes through."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None) in _CROSSED
+    return isinstance(error, Overtaken) or getattr(getattr(error, "orig", None), "sqlstate", None) in _CROSSED
 
 
 def repeating(deed: Callable[[], _T]) -> _T:
@@ -77,7 +81,7 @@ def repeating(deed: Callable[[], _T]) -> _T:
     for _ in range(TIMES - 1):
         try:
             return deed()
-        except sa.exc.DBAPIError as error:
+        except (sa.exc.DBAPIError, Overtaken) as error:
             if not crossed(error):
                 raise
     return deed()
