@@ -168,17 +168,39 @@ GLANCE = 2
 
 
 def standing(loaded: Loaded) -> Store | None:
-    """The sandbox's store as it stands, neither made nor brought up to date, for whoever can do without; None when it cannot be had."""
+    """The sandbox's store as it stands, neither made nor brought up to date, for whoever can do without; None when it cannot be had, is
+    half a copy, or another project's."""
     try:
         where = place(loaded, live=False)
-        if where.url is None:
-            return where.open() if where.path.is_file() else None
-        from omnicli.store.postgres import read_address
+        if where.url is not None:
+            from omnicli.store.postgres import read_address
 
-        hurried = read_address(where.url).update_query_dict({"connect_timeout": str(GLANCE)})
-        return replace(where, url=hurried.render_as_string(hide_password=False)).open()
+            hurried = read_address(where.url).update_query_dict({"connect_timeout": str(GLANCE)})
+            where = replace(where, url=hurried.render_as_string(hide_password=False))
+        elif not where.path.is_file():
+            return None
+        store = where.open()
     except OmniError:
         return None
+    if _whole_and_ours(store, loaded):
+        return store
+    store.close()
+    return None
+
+
+def _whole_and_ours(store: Store, loaded: Loaded) -> bool:
+    """Whether what can be counted there is this project's, and all of it."""
+    import sqlalchemy as sa
+
+    from omnicli.store import setting
+
+    assert loaded.project is not None
+    try:
+        with store.read() as connection:
+            owner, begun = setting.get(connection, "project"), setting.get(connection, setting.COPYING)
+    except sa.exc.DatabaseError:
+        return False
+    return owner == loaded.project.project and begun is None
 
 
 def _no_store() -> OmniError:

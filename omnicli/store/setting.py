@@ -9,6 +9,9 @@ import sqlalchemy as sa
 from omnicli import clock
 from omnicli.store.tables import setting
 
+#: Where a store that is copied into keeps how far that has come, until the copy is whole (carrying/progress).
+COPYING = "copying"
+
 
 def get(connection: sa.Connection, key: str) -> str | None:
     """The text kept under the key, or None."""

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from omnicli import faults
+from omnicli import clock, faults
+from omnicli.app import open_project, standing
 from omnicli.cli.main import run as omni
+from omnicli.lint.census import census
 from omnicli.store.carrying import copy as carrying
 
 OMNI = """
@@ -102,3 +104,18 @@ def test_half_a_live_store_is_refused_too(
         assert (code, error["code"]) == (4, "half_copied")
         assert f"omni db copy --from live --to sqlite:///{root}/new/live.db --move --live" in error["hint"]
         assert "reset" not in error["hint"]
+
+
+def test_lint_counts_nobody_in_half_a_sandbox(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = open_project(root)
+    assert standing(loaded) is None
+    cut_off(root, capsys, monkeypatch, *shlex.split(GO_ON)[1:])
+    assert standing(loaded) is None
+    assert said(root, capsys, *shlex.split(GO_ON)[1:])[0] == 0
+    whole = standing(loaded)
+    assert whole is not None
+    with census(whole, now=clock.now()) as base:
+        assert base is not None
+        assert base.total == 30

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import stores
 
+from omnicli.app import open_project, standing
 from omnicli.cli.main import run as omni
 
 OMNI = """
@@ -85,3 +86,10 @@ def test_the_doctor_says_whose_store_it_is_and_looks_no_further(
     assert "cette base est celle du projet « maison », pas de « autre »" in [sign["text"] for sign in french["signs"]]
     (root / "omni.yaml").write_text(OMNI)
     assert "wrong" not in {sign["state"] for sign in said(root, capsys, "doctor")[1]["signs"] if sign["name"] == "store"}
+
+
+def test_lint_counts_nobody_in_the_sandbox_of_another_project(root: Path) -> None:
+    store = standing(open_project(root))
+    assert store is not None
+    store.close()
+    assert standing(open_project(other(root))) is None

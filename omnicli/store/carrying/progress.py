@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from omnicli.store.connection import Store
 
 #: The setting of the target that holds it, until the copy is whole.
-COPYING = "copying"
+COPYING = setting.COPYING
 _MOST = 2**128
 
 
