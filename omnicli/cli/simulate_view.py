@@ -46,25 +46,26 @@ def show(console: Console, result: Result, *, page: str | None) -> None:
 
 
 def _steps(console: Console, result: Result) -> None:
+    """A row a step. Reasons are the longest, so they stand last, where they push nothing out of line and give way alone."""
     head: list[Cell] = [
         (w, "dim")
-        for w in (t("Step", "Étape"), t("Left", "Partis"), t("Answers", "Réponses"), t("Not sent", "Écartés"), t("Cost", "Coût"))
+        for w in (t("Step", "Étape"), t("Left", "Partis"), t("Cost", "Coût"), t("Answers", "Réponses"), t("Not sent", "Écartés"))
     ]
     body: list[list[Cell]] = [
-        [(t("entered", "entrés"), "bold"), number(result["entered"]["all"]), (_entered(result), "dim"), "", ""]
+        [(t("entered", "entrés"), "bold"), number(result["entered"]["all"]), "", (_entered(result), "dim"), ""]
     ]
     for step in result["funnel"]:
         if step["verb"] == "send":
             touches = step["touches"]
-            body.append([step["step"], number(touches["accepted"]), (_answers(step["answers"]), "dim"), (_reasons(touches["skipped_by_reason"]), "dim"),
-                         words.cash(step["cost"])])  # fmt: skip
+            body.append([step["step"], number(touches["accepted"]), words.cash(step["cost"]), (_answers(step["answers"]), "dim"),
+                         (_reasons(touches["skipped_by_reason"]), "dim")])  # fmt: skip
     touches = result["touches"]
-    body.append([("Total", "bold"), (number(touches["accepted"]), "bold"), "", number(touches["skipped"]) if touches["skipped"] else "",
-                 (words.cash(result["cost"]["total"]), "bold")])  # fmt: skip
+    body.append([("Total", "bold"), (number(touches["accepted"]), "bold"), (words.cash(result["cost"]["total"]), "bold"), "",
+                 number(touches["skipped"]) if touches["skipped"] else ""])  # fmt: skip
     narrow = console.is_terminal and console.width < 110
     table = [head, *body]
     rows.lay(
-        console, [[*row[:2], *row[3:]] for row in table] if narrow else table, right=(1, 3 if narrow else 4), shrink=2, indent=1
+        console, [[*row[:3], row[4]] for row in table] if narrow else table, right=(1, 2), shrink=3 if narrow else 4, indent=1
     )
 
 

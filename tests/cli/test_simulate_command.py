@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from omnicli.cli.main import run
+from omnicli.cli.simulate_view import _steps
 
 ROOT = Path(__file__).parents[2]
 WHEN = ("--as-of", "2027-01-04 08:00", "--days", "12", "-j", "1")
@@ -49,6 +53,33 @@ def test_a_list_comes_in_by_the_very_import(shop: Path, capsys: pytest.CaptureFi
     assert found["base"]["source"] == "people.csv"
     assert found["base"]["people"] == 200
     assert not (shop / ".omni" / "sandbox.db").exists()
+
+
+REASONS = {"unreachable": 12_345, "capped": 2_345, "quiet_hours": 345, "duplicate": 45, "expired": 5}
+ANSWERS = {"clicked": 100, "replied": 20, "purchase": 3}
+
+
+@pytest.mark.parametrize(("width", "terminal"), [(80, True), (120, True), (80, False)])
+def test_long_reasons_leave_the_figures_in_line(width: int, terminal: bool) -> None:
+    def euros(amount: float) -> dict[str, str]:
+        return {"amount": f"{amount:.2f}", "currency": "EUR"}
+
+    touches = [(55_000, REASONS, 55.0), (7, {}, 0.0), (1_234, {"capped": 1}, 61.7)]
+    steps = [{"step": f"j{n}", "verb": "send", "answers": ANSWERS if n else {}, "cost": euros(cost),
+              "touches": {"accepted": left, "skipped_by_reason": reasons}} for n, (left, reasons, cost) in enumerate(touches)]  # fmt: skip
+    whole = {"accepted": 56_241, "skipped": 15_000}
+    result = {"entered": {"all": 60_000, "held_out": 6_000}, "funnel": steps, "touches": whole, "cost": {"total": euros(116.7)}}
+    out = StringIO()
+    _steps(Console(file=out, width=width, force_terminal=terminal, no_color=True, highlight=False), result)
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in out.getvalue().splitlines()]
+    head, *rows = lines
+    assert not terminal or all(len(line) <= width for line in lines)
+    left, cost, begin = head.index("Left") + 4, head.index("Cost") + 4, head.index("Not sent")
+    assert {row[left - 1] != " " and not row[left : left + 2].strip() for row in rows} == {True}
+    assert {row[:cost].rpartition(" ")[2] for row in rows[1:]} == {"EUR"}
+    assert [row[begin - 2 : begin].strip() for row in rows] == [""] * len(rows)
+    assert rows[1][begin:].startswith("unreachable 12,345 · capped 2,345")
+    assert rows[3][begin:] == "capped 1"
 
 
 @pytest.mark.slow
