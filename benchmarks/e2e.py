@@ -10,8 +10,10 @@ from typing import Any
 
 from benchmarks import plain
 from benchmarks.base import NOW, stand
-from benchmarks.ground import Helpers, Watch, peak_mb, project
+from benchmarks.ground import PROJECT, Helpers, Watch, peak_mb, project
 
+#: Where signed links lead.
+HOST = "https://go.maisonlune.example"
 #: What the goal of 400 bytes counts: a touch, its attempt and what is archived of it, with their indexes.
 COUNTED = ("touch", "attempt", "rendering", "skeleton", "handover")
 
@@ -23,24 +25,22 @@ def measure(contacts: int) -> dict[str, Any]:
 
 
 def run(contacts: int, *, whole: bool) -> dict[str, Any]:
-    """One process, then two, each over a store of its own; the floor is of the first run."""
+    """One process, then two, then one whose every link is signed for its reader; each over a store of its own; the floor is of the
+    first run. (The floor writes the same link to everybody, and omni keeps what namesakes share: with signed links nobody shares.)"""
     with Sending(contacts) as one:
         found = one.result(whole=whole)
         floor = one.floor
     with Sending(contacts, processes=2) as two:
-        seconds, cpu = two.spent(whole=whole)
-        touches = max(1, two.accepted)
-        return found | {
-            "two_ratio": round(seconds / floor.seconds, 3), "two_cpu_ratio": round(cpu / floor.cpu, 3),
-            "two_us_a_touch": round(seconds / touches * 1e6, 1), "two_peak_mb": two.peak_of_others,
-        }  # fmt: skip
+        found |= two.by(floor, "two", whole=whole) | {"two_peak_mb": two.peak_of_others}
+    with Sending(contacts, more=f"tracking: {{domain: {HOST}}}\n") as signed:
+        return found | signed.by(floor, "signed", whole=whole)
 
 
 class Sending:
-    """A project whose people are all due, decided and sent by so many processes."""
+    """A project whose people are all due, decided and sent by so many processes; `more` is added to its omni.yaml."""
 
-    def __init__(self, contacts: int, *, processes: int = 1) -> None:
-        self.contacts, self.processes = contacts, processes
+    def __init__(self, contacts: int, *, processes: int = 1, more: str = "") -> None:
+        self.contacts, self.processes, self.more = contacts, processes, more
         self.stack = ExitStack()
 
     def __enter__(self) -> Sending:
@@ -51,6 +51,7 @@ class Sending:
         from omnicli.render.renderer import Renderer
 
         self.root = self.stack.enter_context(project())
+        (self.root / "omni.yaml").write_text(PROJECT + self.more, "utf-8")
         loaded = open_project(self.root)
         assert loaded.project is not None
         store = open_store(loaded, live=False)
@@ -75,6 +76,14 @@ class Sending:
         """Seconds on the clock, and of this process's processor."""
         parts = (self.deciding, self.sending) if whole else (self.sending,)
         return sum(part.seconds for part in parts), sum(part.cpu for part in parts)
+
+    def by(self, floor: Watch, name: str, *, whole: bool) -> dict[str, Any]:
+        """This run by the floor of another, its figures named after what is different."""
+        seconds, cpu = self.spent(whole=whole)
+        return {
+            f"{name}_ratio": round(seconds / floor.seconds, 3), f"{name}_cpu_ratio": round(cpu / floor.cpu, 3),
+            f"{name}_us_a_touch": round(seconds / max(1, self.accepted) * 1e6, 1),
+        }  # fmt: skip
 
     def result(self, *, whole: bool) -> dict[str, Any]:
         sizes = _tables(self.path)

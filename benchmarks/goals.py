@@ -67,6 +67,7 @@ def _peak(result: Result, key: str) -> str:
 
 
 US_TOUCH, FLOOR = "{us_a_touch} µs a touch", "{floor_us} µs"
+SIGNED = ("{signed_us_a_touch} µs a touch", FLOOR, "{signed_ratio}", "signed_ratio")
 TWO = ("{two_us_a_touch} µs a touch", FLOOR, "{two_ratio}", "two_ratio")
 
 LINES = (
@@ -84,8 +85,10 @@ LINES = (
     Line("render", "render, two processes", omni="{two_us_a_mail} µs a mail", floor=FLOOR, ratio="{two_ratio}", judged="two_ratio", cpu="–"),
     Line("dispatch", "dispatch, one process", US_TOUCH, FLOOR, most=0.4),
     Line("dispatch", "dispatch, two processes", *TWO, 0.25, cpu="{two_cpu_ratio}", peak="two_peak_mb"),
+    Line("dispatch", "dispatch, every link signed", *SIGNED, cpu="{signed_cpu_ratio}", peak=""),
     Line("e2e", "e2e, one process", US_TOUCH, FLOOR, most=0.75),
     Line("e2e", "e2e, two processes", *TWO, 0.5, cpu="{two_cpu_ratio}", peak="two_peak_mb"),
+    Line("e2e", "e2e, every link signed", *SIGNED, cpu="{signed_cpu_ratio}", peak=""),
     Line("e2e", "e2e, of which dispatch", "{dispatch_us} µs a touch", FLOOR, "{dispatch_ratio}", "dispatch_ratio", cpu="–", peak=""),
     Line("e2e", "e2e, on disk", "{bytes_a_touch} bytes a touch", ratio="–", judged="bytes_a_touch", most=400, goal="≤ 400 bytes", cpu="–", peak=""),
     Line("growth", "e2e growth, µs a touch at the largest by that at a tenth", "{us_a_touch} µs a touch", "{tenth_us} µs", "{growth}", "growth", 1.3),

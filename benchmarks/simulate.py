@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import resource
 from typing import Any
 
-from benchmarks.ground import PROJECT, Watch, peak_mb, project
+from benchmarks.ground import PROJECT, Helpers, Watch, peak_mb, project
 
 #: Six touches and six waits, two of which listen; entered by signing up, over the first 55 days.
 CAMPAIGN = """\
@@ -44,11 +43,6 @@ people: {reach: {email: {address: 100 %, consent: 100 %}}}
 """
 
 
-def peak_mb_of_children() -> float:
-    """Peak resident memory of the largest process that lived a part, in MB."""
-    return round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, 1)
-
-
 def measure(contacts: int) -> dict[str, Any]:
     """`seconds` of wall time with as many processes as there are processors; `steps` are entries, touches
     and waits taken; `us_a_step` is the time of all processes together."""
@@ -65,12 +59,12 @@ def measure(contacts: int) -> dict[str, Any]:
         loaded, model = open_project(root), read_model(root / "model.yaml")
         start = clock.read_instant("2027-01-04 08:00", "Europe/Paris")
         processes = os.cpu_count() or 1
-        with Watch() as living:
+        with Helpers() as helpers, Watch() as living:
             found = simulate(Task(loaded, "douze", model, "7", start, 90, contacts), None, processes=processes)
     counts = found.counts
     steps = sum(counts.entered.values()) + sum(counts.touches.values()) + sum(counts.reached.values())
     return {
         "goal": "≤ 60 s at 100,000", "contacts": contacts, "seconds": round(living.seconds, 1), "processes": processes,
         "steps": steps, "us_a_step": round(1e6 * living.seconds * processes / max(1, steps), 1), "decisions": counts.decisions,
-        "instants": counts.instants, "peak_mb": peak_mb(), "peak_mb_of_a_part": peak_mb_of_children(),
+        "instants": counts.instants, "peak_mb": peak_mb(), "peak_mb_of_a_part": helpers.peak_mb,
     }  # fmt: skip
