@@ -138,6 +138,7 @@ def test_the_store_is_checked_copied_and_begun_again(shop, capsys):
     assert said(capsys, shop, "db", "check")["result"]["ok"] is True
     copy = said(capsys, shop, "db", "backup", "--output", str(shop / "copy.db"))["result"]
     assert copy["file"] == str(shop / "copy.db")
+    assert said(capsys, shop, "db", "upgrade")["result"]["done"] == (["the queue of the workers"] if POSTGRESQL else [])
     assert said(capsys, shop, "db", "upgrade")["result"]["done"] == []
     with open_store(shop / ".omni").write() as connection:
         connection.exec_driver_sql("UPDATE contact SET reach = '{}'")
