@@ -78,7 +78,8 @@ class PostgresStore(Store):
         with self.write() as connection:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"omni {self.schema}",))
             if not connection.exec_driver_sql("SELECT to_regnamespace(%s) IS NOT NULL", (self.schema,)).scalar_one():
-                connection.exec_driver_sql(f"CREATE SCHEMA {self.schema}")  # IF NOT EXISTS asks for the right to make one even where it is there
+                # IF NOT EXISTS asks for the right to make one even where it is there
+                connection.exec_driver_sql(f"CREATE SCHEMA {self.schema}")
             yield connection
 
     def there(self) -> bool:
