@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import gc
 import os
 import select
 import signal
@@ -169,13 +170,14 @@ def test_few_touches_or_one_process_start_nobody(galley: Galley, processes: int,
 
 @pytest.mark.slow
 def test_nothing_is_left_behind(galley: Galley) -> None:
+    gc.collect()  # what tests before this one left behind is not looked for
     before = set(os.listdir("/proc/self/fd"))
     presses = staff(galley, 2)
     presses.prepare(galley.touches[:400])
     presses.dismiss()
     presses.dismiss()
     assert [mate.process.poll() for mate in mates(presses)] == [0]
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert set(os.listdir("/proc/self/fd")) <= before
 
 
 @pytest.mark.slow
