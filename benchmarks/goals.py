@@ -82,7 +82,6 @@ LINES = (
     Line("tick", "tick, nothing due", "{empty_ms} ms", ratio="{empty_growth} × that of a hundredth", judged="empty_ms", most=5, goal="flat, ≤ 5 ms", cpu="–"),
     Line("render", "render, one process", "{us_a_mail} µs a mail", FLOOR, most=0.35),
     Line("render", "render, an SMS", "{us_an_sms} µs an SMS", "{sms_floor_us} µs", "{sms_ratio}", "sms_ratio", 0.35, cpu="{sms_cpu_ratio}"),
-    Line("render", "render, two processes", omni="{two_us_a_mail} µs a mail", floor=FLOOR, ratio="{two_ratio}", judged="two_ratio", cpu="–"),
     Line("dispatch", "dispatch, one process", US_TOUCH, FLOOR, most=0.4),
     Line("dispatch", "dispatch, two processes", *TWO, 0.25, cpu="{two_cpu_ratio}", peak="two_peak_mb"),
     Line("dispatch", "dispatch, every link signed", *SIGNED, cpu="{signed_cpu_ratio}", peak=""),
